@@ -1,0 +1,1 @@
+"""Frozen facts and decisions that the rooms hand to one another. Standard library only."""

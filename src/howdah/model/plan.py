@@ -1,0 +1,179 @@
+"""
+Every decision of a migration, as data.
+
+A plan is built by `planning.build` from facts alone, shown by `howdah plan`, and
+carried out by `howdah migrate`: both use the same object. Source names are
+SQLite's, target names PostgreSQL's, both unquoted. `Step.sql` is complete SQL for
+PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from howdah.model.findings import Finding
+
+
+class Phase(StrEnum):
+    PRE_DATA = "pre-data"
+    DATA = "data"
+    POST_DATA = "post-data"
+
+
+class StepKind(StrEnum):
+    SCHEMA = "schema"
+    TABLE = "table"
+    COPY = "copy"
+    PRIMARY_KEY = "primary-key"
+    UNIQUE = "unique"
+    INDEX = "index"
+    CHECK = "check"
+    FOREIGN_KEY = "foreign-key"
+    SEQUENCE = "sequence"
+    VIEW = "view"
+    ANALYZE = "analyze"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """
+    One independent, idempotently recorded piece of work.
+
+    A step runs in one transaction together with its record in the ledger. It
+    needs no memory shared with another step, so it may run in any process.
+    """
+
+    #: Unique within the plan and stable between builds of the same plan.
+    id: str
+    phase: Phase
+    kind: StepKind
+    #: Source name of the table it works on, "" for the schema and for views.
+    table: str = ""
+    #: The object it makes, unquoted target name ("" for COPY).
+    object: str = ""
+    sql: str = ""
+    #: Tried when the data rejects `sql` (class 23): the constraint as NOT VALID. "" for none.
+    fallback_sql: str = ""
+    #: COPY: rowids in [low, high]; None for the whole table.
+    rowid_range: tuple[int, int] | None = None
+    #: Estimated bytes to read (COPY), for progress and balance.
+    weight: int = 0
+    #: A failure of the server to take `sql` becomes a finding and the run goes on.
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnPlan:
+    name: str
+    target_name: str
+    #: PostgreSQL type as written in DDL.
+    type: str
+    #: Name in the codec registry.
+    codec: str
+    #: Parameters of the codec, e.g. {"format": "T3Z"}.
+    params: Mapping[str, str] = field(default_factory=dict)
+    not_null: bool = False
+    #: DEFAULT expression for PostgreSQL, None for none.
+    default_sql: str | None = None
+    identity: bool = False
+    #: Expression of a GENERATED … STORED column, None for a column that is copied.
+    generated_sql: str | None = None
+    #: Name for COLLATE, unquoted; None for the database's.
+    collation: str | None = None
+    #: What the codec makes of the smallest, the largest and some stored values, for people.
+    minimum: str = ""
+    maximum: str = ""
+    samples: tuple[str, ...] = ()
+    #: Why this type, one sentence.
+    reason: str = ""
+
+    @property
+    def copied(self) -> bool:
+        """Whether the column's values are carried (a generated column computes its own)."""
+        return self.generated_sql is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePlan:
+    name: str
+    target_name: str
+    target_schema: str
+    columns: tuple[ColumnPlan, ...]
+    #: Columns (source names) that identify a row in both databases, () when there is none; all are
+    #: NOT NULL and unique in what is stored.
+    key: tuple[str, ...] = ()
+    #: The key is one INTEGER PRIMARY KEY column carried by the codec "integer".
+    integer_key: bool = False
+    #: By which the source row is named in quarantine and ranges; None for WITHOUT ROWID.
+    rowid_name: str | None = "rowid"
+    rows: int = 0
+    bytes: int = 0
+    #: Rows with a big value: copied one by one after the batches.
+    big_rows: int = 0
+    #: Bytes of the longest row by the census's longest values (an upper bound).
+    row_bytes_max: int = 0
+
+    @property
+    def copied_columns(self) -> tuple[ColumnPlan, ...]:
+        return tuple(column for column in self.columns if column.copied)
+
+    def column(self, name: str) -> ColumnPlan:
+        """Return the plan of the source column of exactly that name. Raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+class RejectPolicy(StrEnum):
+    QUARANTINE = "quarantine"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    """What a person may ask for; each has a default that keeps every stored value exactly."""
+
+    #: fnmatch patterns over source table names; empty include means all.
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    schema: str = "public"
+    #: Collation for text columns, None for the database's own.
+    collation: str | None = None
+    on_reject: RejectPolicy = RejectPolicy.QUARANTINE
+    #: PostgreSQL type for columns declared JSON that hold only valid JSON: json, jsonb or text.
+    json_type: str = "json"
+    #: Convert integers in date columns, ISO texts in date columns (else they stay as stored).
+    convert_dates: bool = True
+    #: Ranges of big tables are made for so many processes.
+    jobs: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Seconds and bytes that the run will take, from the census; coarse."""
+
+    seconds: float
+    snapshot_bytes: int
+    target_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    source_path: str
+    options: PlanOptions
+    tables: tuple[TablePlan, ...]
+    steps: tuple[Step, ...]
+    findings: tuple[Finding, ...] = ()
+    estimate: Estimate | None = None
+    #: Source tables left out, with the reason.
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def table(self, name: str) -> TablePlan:
+        """Return the plan of the source table of exactly that name. Raises KeyError."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(name)

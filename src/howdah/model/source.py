@@ -1,0 +1,196 @@
+"""
+What a SQLite file declares: tables, columns, keys, indexes, views, triggers.
+
+Facts as SQLite's own catalog and the text of the CREATE statements give them,
+nothing decided. Names are exactly as stored, unquoted. SQL fragments are exactly
+as written by the application, without the enclosing keyword or parentheses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class StorageClass(StrEnum):
+    """The five classes a stored value can have (sqlite.org/datatype3.html)."""
+
+    NULL = "null"
+    INTEGER = "integer"
+    REAL = "real"
+    TEXT = "text"
+    BLOB = "blob"
+
+
+class Affinity(StrEnum):
+    """Column affinity by SQLite's rules over the declared type (datatype3.html section 3.1)."""
+
+    TEXT = "text"
+    NUMERIC = "numeric"
+    INTEGER = "integer"
+    REAL = "real"
+    BLOB = "blob"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    name: str
+    #: Exactly as written in CREATE TABLE, "" when the column has no type.
+    declared_type: str
+    affinity: Affinity
+    not_null: bool = False
+    #: SQL text of DEFAULT as written, without outer parentheses being removed; None without one.
+    default_sql: str | None = None
+    #: 1-based position within PRIMARY KEY, 0 when the column is not part of it.
+    pk_position: int = 0
+    #: "" for an ordinary column.
+    generated: Literal["", "stored", "virtual"] = ""
+    generated_sql: str | None = None
+    #: BINARY, NOCASE, RTRIM or the name of a collation that the application defines; as written.
+    collation: str = "BINARY"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexColumn:
+    #: None for an expression and for the rowid.
+    name: str | None
+    expression_sql: str | None = None
+    collation: str = "BINARY"
+    descending: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    name: str
+    table: str
+    unique: bool
+    #: How it came to be: CREATE INDEX, a UNIQUE constraint, or a PRIMARY KEY constraint.
+    origin: Literal["create", "unique", "primary_key"]
+    columns: tuple[IndexColumn, ...]
+    #: WHERE of a partial index, None for a full one.
+    predicate_sql: str | None = None
+    #: The CREATE INDEX statement; "" for automatic indexes.
+    sql: str = ""
+    #: ON CONFLICT action of the constraint, "" for the default (ABORT).
+    on_conflict: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    #: As written, which may differ in case from the parent's own name.
+    parent_table: str
+    #: () when the declaration names no columns, that is the parent's primary key.
+    parent_columns: tuple[str, ...]
+    on_update: str = "NO ACTION"
+    on_delete: str = "NO ACTION"
+    deferrable: bool = False
+    initially_deferred: bool = False
+    #: Constraint name, None when it has none.
+    name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    sql: str
+    name: str | None = None
+    #: The column it was written beside, None for a table constraint.
+    column: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    name: str
+    columns: tuple[Column, ...]
+    #: "shadow" belongs to a virtual table; "system" is SQLite's own (sqlite_sequence, sqlite_stat1…).
+    kind: Literal["table", "virtual", "shadow", "system"] = "table"
+    #: The CREATE TABLE statement as stored; "" where sqlite_schema holds none that can be read.
+    sql: str = ""
+    #: Column names of PRIMARY KEY in key order, () without one.
+    primary_key: tuple[str, ...] = ()
+    primary_key_name: str | None = None
+    #: The INTEGER PRIMARY KEY column that is the rowid, None without one.
+    rowid_alias: str | None = None
+    #: A name by which the rowid can be read (rowid, _rowid_, oid), None where the table has none
+    #: (WITHOUT ROWID, or all three names are taken by columns).
+    rowid_name: str | None = "rowid"
+    without_rowid: bool = False
+    strict: bool = False
+    autoincrement: bool = False
+    #: sqlite_sequence.seq, None when the table has no row there.
+    sequence_value: int | None = None
+    indexes: tuple[Index, ...] = ()
+    #: Duplicated declarations are kept; the plan folds them.
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    #: Module of a virtual table (fts5, rtree…), "" otherwise.
+    module: str = ""
+    #: The virtual table that a shadow table belongs to.
+    shadow_of: str | None = None
+    #: What the reader could not understand of the CREATE statement, "" when it understood all.
+    unread_sql: str = ""
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name, ignoring ASCII case as SQLite does. Raises KeyError."""
+        for column in self.columns:
+            if column.name.lower() == name.lower():
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    name: str
+    sql: str
+    #: Output columns; () when SQLite itself cannot prepare the view.
+    columns: tuple[str, ...] = ()
+    #: SQLite's message when the view is broken in the source, "" otherwise.
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    name: str
+    table: str
+    sql: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceCatalog:
+    #: Path as the person gave it.
+    path: str
+    tables: tuple[Table, ...]
+    views: tuple[View, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    #: UTF-8, UTF-16le or UTF-16be.
+    encoding: str = "UTF-8"
+    journal_mode: str = "delete"
+    page_size: int = 4096
+    page_count: int = 0
+    freelist_count: int = 0
+    user_version: int = 0
+    application_id: int = 0
+    auto_vacuum: int = 0
+    schema_version: int = 0
+    #: Version of the SQLite library that read the file.
+    sqlite_version: str = ""
+
+    def table(self, name: str) -> Table:
+        """Return the table of that name, ignoring ASCII case as SQLite does. Raises KeyError."""
+        for table in self.tables:
+            if table.name.lower() == name.lower():
+                return table
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A private consistent copy of the source, made by SQLite's backup API."""
+
+    path: str
+    #: SHA-256 of the file, hex.
+    sha256: str
+    size: int
+    #: UTC, ISO 8601, when the copy was complete.
+    taken_at: str
