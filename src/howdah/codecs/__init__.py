@@ -1,0 +1,1 @@
+"""Encode and decode: how each column is carried, and read back."""

@@ -1,0 +1,1 @@
+"""The verifier: reads both sides by another path than the load, and compares."""

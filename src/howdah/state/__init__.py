@@ -1,0 +1,1 @@
+"""What Howdah keeps in the target: ledger, quarantine, proofs."""
