@@ -1,0 +1,61 @@
+# The targets set up the virtual environment in .venv themselves; nothing is needed beforehand
+# but Python 3.11 or newer and make. PYTHON=/path/to/python3 chooses the interpreter.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Tests run in this many processes.
+TEST_JOBS ?= 2
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+DEMO_SOURCE := examples/agent-platform/strapi.db
+PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
+
+.PHONY: help demo test test-all test-shared lint format bench bench-quick clean
+
+help:
+	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
+	@echo "make test         the test suite (minutes); test-all adds the long sweeps"
+	@echo "make test-shared  the tests on the files of ../shared (HOWDAH_SHARED=... elsewhere)"
+	@echo "make lint         ruff and mypy; make format puts the code in shape"
+	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB"
+	@echo "make clean        remove the virtual environment and everything that was built"
+
+# Demo needs the tool alone; the other targets need the development tools too.
+$(VENV)/.installed: pyproject.toml .ci/make-venv
+	@.ci/make-venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@.ci/make-venv $(VENV) dev
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/howdah migrate $(DEMO_SOURCE)
+
+test: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow and not shared"
+
+test-all: $(VENV)/.installed-dev
+	$(PYTEST)
+
+test-shared: $(VENV)/.installed-dev
+	$(PYTEST) -m "shared and not slow"
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.run --megabytes 600 $(BENCH_ARGS)
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.run --megabytes 40 --runs 1 $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) dist build .work .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
