@@ -81,7 +81,9 @@ class SourceKey:
         """Compact JSON: {"rowid":5} or {"key":[["text","a"],["blob","00ff","hex"]]}."""
         if self.rowid is not None:
             return json.dumps({"rowid": self.rowid}, separators=(",", ":"))
-        parts = [[cell.storage_class.value, cell.value] + (["hex"] if cell.is_hex else []) for cell in self.cells]
+        parts = [
+            [cell.storage_class.value, cell.value] + (["hex"] if cell.is_hex else []) for cell in self.cells
+        ]
         return json.dumps({"key": parts}, separators=(",", ":"), ensure_ascii=True)
 
     @classmethod
@@ -91,7 +93,8 @@ class SourceKey:
         if "rowid" in data:
             return cls(rowid=int(data["rowid"]))
         cells = tuple(
-            Cell(storage_class=StorageClass(part[0]), value=part[1], is_hex=len(part) > 2) for part in data["key"]
+            Cell(storage_class=StorageClass(part[0]), value=part[1], is_hex=len(part) > 2)
+            for part in data["key"]
         )
         return cls(cells=cells)
 

@@ -13,20 +13,20 @@ CREATE TABLE {schema}.run (
     target_schema   text NOT NULL,
     -- The run created the target schema, so undo drops it.
     schema_created  boolean NOT NULL,
-    snapshot        jsonb NOT NULL,
-    plan            jsonb NOT NULL,
+    snapshot        json NOT NULL,
+    plan            json NOT NULL,
     plan_digest     text NOT NULL,
     howdah_version  text NOT NULL,
     started_at      timestamptz NOT NULL DEFAULT now(),
     finished_at     timestamptz,
-    report          jsonb
+    report          json
 );
 
 -- A row here commits together with the work it records.
 CREATE TABLE {schema}.step (
     run_id       text NOT NULL REFERENCES {schema}.run ON DELETE CASCADE,
     id           text NOT NULL,
-    outcome      jsonb NOT NULL,
+    outcome      json NOT NULL,
     finished_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (run_id, id)
 );
@@ -39,7 +39,7 @@ CREATE TABLE {schema}.quarantine (
     reason        text NOT NULL,
     column_name   text NOT NULL,
     detail        text NOT NULL,
-    cells         jsonb NOT NULL,
+    cells         json NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
     UNIQUE (run_id, source_table, source_key)
 );
@@ -51,5 +51,5 @@ CREATE TABLE {schema}.proof (
     status           text NOT NULL,
     snapshot_sha256  text NOT NULL,
     plan_digest      text NOT NULL,
-    result           jsonb NOT NULL
+    result           json NOT NULL
 );

@@ -1,0 +1,108 @@
+"""Rows set aside, in the state schema: add, list, take out, and write as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg.types.json import Json
+
+from howdah.model.quarantine import Cell, QuarantinedRow, SourceKey
+from howdah.model.report import to_json
+from howdah.model.serialize import from_json
+from howdah.state.store import Connection, StateSchema
+
+_COLUMNS = "number, source_table, source_key, reason, column_name, detail, cells"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantine:
+    """The rows set aside by one run, on the connection given to each call."""
+
+    state: StateSchema
+    run_id: str
+
+    def add(self, connection: Connection, rows: Iterable[QuarantinedRow]) -> None:
+        """Set rows aside, in the caller's transaction; one that is there already keeps its first reason."""
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                self.state.query(
+                    "INSERT INTO {schema}.quarantine"
+                    " (run_id, source_table, source_key, reason, column_name, detail, cells)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+                    " ON CONFLICT (run_id, source_table, source_key) DO NOTHING"
+                ),
+                [
+                    (
+                        self.run_id,
+                        row.table,
+                        row.key.text,
+                        row.reason,
+                        row.column,
+                        row.detail,
+                        Json(to_json(dict(row.cells))),
+                    )
+                    for row in rows
+                ],
+            )
+
+    def rows(
+        self, connection: Connection, *, table: str | None = None, numbers: Sequence[int] | None = None
+    ) -> list[QuarantinedRow]:
+        """Return the rows set aside, oldest first, of one table or by their numbers where given."""
+        found = connection.execute(
+            self.state.query(
+                "SELECT " + _COLUMNS + " FROM {schema}.quarantine WHERE run_id = %(run)s"
+                " AND (%(table)s::text IS NULL OR source_table = %(table)s)"
+                " AND (%(numbers)s::bigint[] IS NULL OR number = ANY (%(numbers)s)) ORDER BY number"
+            ),
+            {"run": self.run_id, "table": table, "numbers": None if numbers is None else list(numbers)},
+        ).fetchall()
+        return [_build_row(row) for row in found]
+
+    def keys(self, connection: Connection) -> dict[str, frozenset[str]]:
+        """Return, by source table, the canonical texts of the keys set aside."""
+        found = connection.execute(
+            self.state.query("SELECT source_table, source_key FROM {schema}.quarantine WHERE run_id = %s"),
+            (self.run_id,),
+        ).fetchall()
+        keys: dict[str, set[str]] = {}
+        for table, key in found:
+            keys.setdefault(table, set()).add(key)
+        return {table: frozenset(texts) for table, texts in keys.items()}
+
+    def remove(self, connection: Connection, numbers: Sequence[int]) -> None:
+        """Take rows out, in the caller's transaction (which has loaded them)."""
+        connection.execute(
+            self.state.query("DELETE FROM {schema}.quarantine WHERE run_id = %s AND number = ANY (%s)"),
+            (self.run_id, list(numbers)),
+        )
+
+
+def write_quarantine_file(rows: Sequence[QuarantinedRow], path: Path) -> None:
+    """Write rows as JSON lines, readable by the owner alone (mode 0600), replacing the file in one act."""
+    temporary = path.with_name(path.name + ".partial")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(to_json(row), ensure_ascii=False, separators=(",", ":")) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _build_row(row: tuple[Any, ...]) -> QuarantinedRow:
+    number, table, key, reason, column, detail, cells = row
+    return QuarantinedRow(
+        number=number,
+        table=table,
+        key=SourceKey.from_text(key),
+        reason=reason,
+        column=column,
+        detail=detail,
+        cells={name: from_json(Cell, cell) for name, cell in cells.items()},
+    )
