@@ -62,6 +62,14 @@ class Step:
     weight: int = 0
     #: A failure of the server to take `sql` becomes a finding and the run goes on.
     optional: bool = False
+    #: PRIMARY_KEY, UNIQUE: what must be unique, as SQL expressions over the target table (quoted
+    #: columns mostly), so that duplicates can be found; with the predicate of a partial index.
+    key_sql: tuple[str, ...] = ()
+    where_sql: str = ""
+    #: FOREIGN_KEY: referencing columns, the parent's source name, referenced columns (source names).
+    columns: tuple[str, ...] = ()
+    parent_table: str = ""
+    parent_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
