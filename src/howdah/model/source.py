@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from howdah.model.findings import Finding
+
 
 class StorageClass(StrEnum):
     """The five classes a stored value can have (sqlite.org/datatype3.html)."""
@@ -40,6 +42,8 @@ class Column:
     declared_type: str
     affinity: Affinity
     not_null: bool = False
+    #: ON CONFLICT action of NOT NULL, "" for the default (ABORT).
+    not_null_on_conflict: str = ""
     #: SQL text of DEFAULT as written, without outer parentheses being removed; None without one.
     default_sql: str | None = None
     #: 1-based position within PRIMARY KEY, 0 when the column is not part of it.
@@ -74,6 +78,8 @@ class Index:
     sql: str = ""
     #: ON CONFLICT action of the constraint, "" for the default (ABORT).
     on_conflict: str = ""
+    #: Name of the UNIQUE or PRIMARY KEY constraint it serves, None when it has none.
+    constraint_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +95,8 @@ class ForeignKey:
     initially_deferred: bool = False
     #: Constraint name, None when it has none.
     name: str | None = None
+    #: Word behind MATCH in upper case, "" without one; SQLite ignores it.
+    match: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +118,8 @@ class Table:
     #: Column names of PRIMARY KEY in key order, () without one.
     primary_key: tuple[str, ...] = ()
     primary_key_name: str | None = None
+    #: ON CONFLICT action of PRIMARY KEY, "" for the default (ABORT).
+    primary_key_on_conflict: str = ""
     #: The INTEGER PRIMARY KEY column that is the rowid, None without one.
     rowid_alias: str | None = None
     #: A name by which the rowid can be read (rowid, _rowid_, oid), None where the table has none
@@ -154,6 +164,10 @@ class Trigger:
     name: str
     table: str
     sql: str
+    #: BEFORE, AFTER or INSTEAD OF; "" where the statement could not be read.
+    timing: str = ""
+    #: DELETE, INSERT or UPDATE; "" where the statement could not be read.
+    event: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +189,8 @@ class SourceCatalog:
     schema_version: int = 0
     #: Version of the SQLite library that read the file.
     sqlite_version: str = ""
+    #: Collations that the application defines; rows are read without them, by rowid.
+    unknown_collations: tuple[str, ...] = ()
 
     def table(self, name: str) -> Table:
         """Return the table of that name, ignoring ASCII case as SQLite does. Raises KeyError."""
@@ -182,6 +198,26 @@ class SourceCatalog:
             if table.name.lower() == name.lower():
                 return table
         raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveIdentity:
+    """
+    By what a later look at the source notices that it was replaced or written to.
+
+    Committed writes in WAL mode need not change the file itself, so the -wal counts too.
+    """
+
+    device: int
+    inode: int
+    #: Bytes of the main file and of its -wal (0 without one).
+    size: int
+    wal_size: int
+    #: Nanoseconds since 1970, of the main file and of its -wal (0 without one).
+    modified_ns: int
+    wal_modified_ns: int
+    #: File change counter of the header (sqlite.org/fileformat2.html section 1.3.7), 0 for an empty file.
+    change_counter: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,3 +230,9 @@ class Snapshot:
     size: int
     #: UTC, ISO 8601, when the copy was complete.
     taken_at: str
+    #: Journal mode of the source ("wal" or "delete"); the copy itself is always "delete".
+    journal_mode: str = "delete"
+    #: What the source was when the copy was taken; None for a snapshot recorded without it.
+    identity: LiveIdentity | None = None
+    #: What a person should know about the file: it was empty, was recovered, may lack its -wal.
+    findings: tuple[Finding, ...] = ()
