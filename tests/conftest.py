@@ -1,0 +1,100 @@
+"""
+A real PostgreSQL for every test that wants one.
+
+`server` is an embedded server of this test process (each xdist worker has its own), `database`
+a fresh database in it, `any_server` one server for each major whose programs are at hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from howdah.postgres.binaries import ServerBinaries, list_server_binaries
+from howdah.postgres.embedded import EmbeddedServer, start_embedded
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """A running server of the test session."""
+
+    __test__ = False
+
+    embedded: EmbeddedServer
+    bindir: Path
+
+    def dsn(self, dbname: str = "postgres") -> str:
+        """Return a libpq conninfo string, with password."""
+        return self.embedded.conninfo(dbname)
+
+
+def _newest_of_each_major() -> dict[int, ServerBinaries]:
+    found: dict[int, ServerBinaries] = {}
+    for binaries in list_server_binaries():
+        found.setdefault(binaries.major, binaries)
+    return found
+
+
+def _run_server(binaries: ServerBinaries) -> Iterator[TestServer]:
+    # Not below pytest's own temporary directory: its path is too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="howdah-test-", ignore_cleanup_errors=True) as directory:
+        embedded = start_embedded(
+            Path(directory) / "pg",
+            bindir=binaries.bindir,
+            durable=False,
+            settings={"shared_buffers": "64MB", "max_connections": "100"},
+            end_with_parent=True,
+        )
+        try:
+            yield TestServer(embedded=embedded, bindir=binaries.bindir)
+        finally:
+            embedded.stop(mode="immediate")
+
+
+def _fresh_database(server: TestServer) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+        )
+        yield server.dsn(name)
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def server_bindir() -> Path:
+    """The programs of the server that most tests run on."""
+    return list_server_binaries()[0].bindir
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[TestServer]:
+    """One embedded server for this test process."""
+    yield from _run_server(list_server_binaries()[0])
+
+
+@pytest.fixture
+def database(server: TestServer) -> Iterator[str]:
+    """A fresh, empty database: its conninfo, for the superuser."""
+    yield from _fresh_database(server)
+
+
+@pytest.fixture(scope="session", params=sorted(_newest_of_each_major()), ids=lambda major: f"pg{major}")
+def any_server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
+    """A server of each major at hand, one after the other."""
+    yield from _run_server(_newest_of_each_major()[request.param])
+
+
+@pytest.fixture
+def any_server_database(any_server: TestServer) -> Iterator[str]:
+    """A fresh database on a server of each major at hand."""
+    yield from _fresh_database(any_server)
