@@ -16,9 +16,19 @@ def format_count(count: int) -> str:
 
 
 def format_amount(count: int, singular: str, plural: str = "") -> str:
-    """Return `count` with its noun: "1 row", "1,024 rows". `plural` defaults to `singular` + "s"."""
-    noun = singular if count == 1 else plural or f"{singular}s"
-    return f"{count:,} {noun}"
+    """Return `count` with its noun: "1 row", "1,024 rows". `plural` defaults to the regular one."""
+    return f"{count:,} {plural if plural and count != 1 else pluralize(singular, count)}"
+
+
+def pluralize(noun: str, count: int) -> str:
+    """Return the regular plural of an English noun unless `count` is 1: keys, entries, indexes."""
+    if count == 1:
+        return noun
+    if noun.endswith(("s", "x")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
 
 
 def format_size(byte_count: float) -> str:

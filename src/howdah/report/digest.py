@@ -1,0 +1,145 @@
+"""
+What a report's numbers add up to: totals, groups of findings, the timeline.
+
+Pure, from the report object alone; text and HTML are written from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from howdah.model.findings import Finding, Severity
+from howdah.model.report import PhaseReport, RunReport, TableReport
+
+#: Most urgent first.
+SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    tables: int
+    rows_source: int
+    rows_target: int
+    rows_quarantined: int
+    values_changed: int
+    #: Bytes of the values carried.
+    bytes: int
+    #: From the start of the first phase to the end of the last.
+    seconds: float
+    #: Rows and seconds of the phase that carried the most rows; 0 when none carried any.
+    rows_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingGroup:
+    """Findings that say the same about several objects."""
+
+    severity: Severity
+    code: str
+    message: str
+    hint: str
+    #: (object, detail), in the order of the report.
+    objects: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedByRule:
+    rule: str
+    values: int
+    #: (table, values) where it applied, most first.
+    tables: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineBar:
+    phase: PhaseReport
+    #: Position and width in percent of the whole run.
+    left: float
+    width: float
+
+
+def total(report: RunReport) -> Totals:
+    """Add up a report."""
+    bars = place_phases(report.phases)
+    busiest = max(report.phases, key=lambda phase: phase.rows, default=None)
+    return Totals(
+        tables=len(report.tables),
+        rows_source=sum(table.rows_source for table in report.tables),
+        rows_target=sum(table.rows_target for table in report.tables),
+        rows_quarantined=report.rows_quarantined,
+        values_changed=sum(count_changes(table) for table in report.tables),
+        bytes=sum(table.bytes for table in report.tables),
+        seconds=max((_end(bar.phase) for bar in bars), default=0.0),
+        rows_per_second=busiest.rows / busiest.seconds if busiest and busiest.seconds > 0 else 0.0,
+    )
+
+
+def count_changes(table: TableReport) -> int:
+    """Return how many values of the table a rule changed."""
+    return sum(table.values_changed.values())
+
+
+def group_findings(findings: Iterable[Finding]) -> list[FindingGroup]:
+    """Fold findings that differ in their object alone; most urgent first, then as reported."""
+    groups: dict[tuple[Severity, str, str, str], list[tuple[str, str]]] = {}
+    for finding in findings:
+        key = (finding.severity, finding.code, finding.message, finding.hint)
+        groups.setdefault(key, []).append((finding.object, finding.detail))
+    folded = [
+        FindingGroup(severity=severity, code=code, message=message, hint=hint, objects=tuple(objects))
+        for (severity, code, message, hint), objects in groups.items()
+    ]
+    return sorted(folded, key=lambda group: SEVERITIES.index(group.severity))
+
+
+def count_severities(findings: Sequence[Finding]) -> list[tuple[Severity, int]]:
+    """Return how many findings there are of each severity, without the severities that have none."""
+    counts = [
+        (severity, sum(finding.severity is severity for finding in findings)) for severity in SEVERITIES
+    ]
+    return [(severity, count) for severity, count in counts if count]
+
+
+def collect_changes(tables: Iterable[TableReport]) -> list[ChangedByRule]:
+    """Return the values changed by each rule, the busiest rule first."""
+    by_rule: dict[str, list[tuple[str, int]]] = {}
+    for table in tables:
+        for rule, count in table.values_changed.items():
+            if count:
+                by_rule.setdefault(rule, []).append((table.name, count))
+    changes = [
+        ChangedByRule(
+            rule=rule,
+            values=sum(count for _, count in places),
+            tables=tuple(sorted(places, key=lambda place: -place[1])),
+        )
+        for rule, places in by_rule.items()
+    ]
+    return sorted(changes, key=lambda change: -change.values)
+
+
+def place_phases(phases: Sequence[PhaseReport]) -> list[TimelineBar]:
+    """Lay the phases out on the time of the run; where none says when it began, one after another."""
+    if len(phases) > 1 and not any(phase.started for phase in phases):
+        clock = 0.0
+        placed = []
+        for phase in phases:
+            placed.append(_with_start(phase, clock))
+            clock += phase.seconds
+        phases = placed
+    whole = max((_end(phase) for phase in phases), default=0.0) or 1.0
+    return [
+        TimelineBar(phase=phase, left=100 * phase.started / whole, width=100 * phase.seconds / whole)
+        for phase in phases
+    ]
+
+
+def _end(phase: PhaseReport) -> float:
+    return phase.started + phase.seconds
+
+
+def _with_start(phase: PhaseReport, started: float) -> PhaseReport:
+    return PhaseReport(
+        name=phase.name, seconds=phase.seconds, rows=phase.rows, bytes=phase.bytes, started=started
+    )
