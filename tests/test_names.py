@@ -23,7 +23,7 @@ from howdah.names import (
     shorten,
 )
 
-any_name = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=120)
+any_name = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=120)
 
 
 def test_quoting_doubles_the_quotes_inside() -> None:

@@ -1,0 +1,455 @@
+"""
+The table of findings: every code, its severity, what it means, what to do about it.
+
+Data and one constructor. A code is stable and never reused. The first digit tells the
+subject: 1 objects of the source, 2 types and values, 3 defaults, keys, constraints and
+indexes, 4 the target, 9 what happened while the steps ran.
+`docs/reference/findings.md` is rendered from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from howdah.model.findings import Finding, Severity
+
+INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingKind:
+    code: str
+    severity: Severity
+    title: str
+    #: What it means for the person's data or application.
+    explanation: str
+    #: What to do; "" when there is nothing to do.
+    hint: str = ""
+
+
+_KINDS = (
+    FindingKind(
+        code="F-101",
+        severity=ERROR,
+        title="A virtual table is not carried",
+        explanation="Its rows live in a module of SQLite (full text, R*Tree…) that PostgreSQL does not have. "
+        "The tables it was built from are carried; the index itself is not.",
+        hint="For full text, add a tsvector column and a GIN index; for R*Tree, PostGIS or range types.",
+    ),
+    FindingKind(
+        code="F-102",
+        severity=INFO,
+        title="Shadow tables are left out",
+        explanation="They are the private storage of a virtual table and mean nothing without its module.",
+    ),
+    FindingKind(
+        code="F-103",
+        severity=ERROR,
+        title="A trigger is not carried",
+        explanation="Triggers are programs in SQLite's dialect; nothing translates them with certainty.",
+        hint="Rewrite it as a PostgreSQL trigger function, or let the application do its work.",
+    ),
+    FindingKind(
+        code="F-104",
+        severity=ERROR,
+        title="A view is not carried",
+        explanation="Its SELECT uses something that has no certain equal in PostgreSQL; the detail names it.",
+        hint="Write the view by hand from the SQL in the detail.",
+    ),
+    FindingKind(
+        code="F-105",
+        severity=WARNING,
+        title="A view is broken in the source",
+        explanation="SQLite itself cannot run it, so there is nothing to carry.",
+        hint="Drop it, or correct it in the source.",
+    ),
+    FindingKind(
+        code="F-106",
+        severity=ERROR,
+        title="A table could not be read to the end",
+        explanation="SQLite reports damage while reading it; the rows behind the damage are not seen.",
+        hint='Run "PRAGMA integrity_check" on the source and restore a backup of it.',
+    ),
+    FindingKind(
+        code="F-107",
+        severity=WARNING,
+        title="Part of a CREATE statement was not understood",
+        explanation="Columns and keys are known from SQLite's own catalog; constraints in the part shown "
+        "may be missing.",
+        hint="Compare the part in the detail with the planned table.",
+    ),
+    FindingKind(
+        code="F-121",
+        severity=WARNING,
+        title="A name is changed",
+        explanation="PostgreSQL keeps 63 bytes of a name, has no empty names, reserves the names of its "
+        "system "
+        "columns and has one namespace for tables, views, indexes and sequences.",
+        hint="Choose another name with target_name in the plan file, or change the application's queries.",
+    ),
+    FindingKind(
+        code="F-201",
+        severity=INFO,
+        title="Values are converted",
+        explanation="Every stored value has one unambiguous form, and the declared type says what it means. "
+        "The conversion is exact and is undone by the proof.",
+        hint="Compare smallest and largest value with what you expect; set another type in the plan file if "
+        "they are wrong.",
+    ),
+    FindingKind(
+        code="F-202",
+        severity=WARNING,
+        title="A date or time column is kept as stored",
+        explanation="The values have no single unambiguous form (several formats, small integers, years…), "
+        "so "
+        "nothing is converted.",
+        hint="If you know what they mean, set type and codec in the plan file, or unify them in the source.",
+    ),
+    FindingKind(
+        code="F-203",
+        severity=WARNING,
+        title="Numbers do not fit the declared precision",
+        explanation="SQLite does not enforce DECIMAL(p,s). The column becomes numeric without limits, "
+        "which keeps "
+        "every value.",
+        hint='To round instead, set the declared type and rounding = "half-away" in the plan file; every '
+        "changed value is counted.",
+    ),
+    FindingKind(
+        code="F-204",
+        severity=WARNING,
+        title="Texts are longer than declared",
+        explanation="SQLite does not enforce VARCHAR(n). The column becomes text, which keeps every value.",
+    ),
+    FindingKind(
+        code="F-205",
+        severity=WARNING,
+        title="A column holds other values than its type declares",
+        explanation="SQLite lets stored values disagree with the declared type. The column gets the type "
+        "that keeps "
+        "them all exactly.",
+        hint="Correct the rows in the source, or choose the type you want in the plan file; rows that do "
+        "not fit "
+        "it then go to quarantine.",
+    ),
+    FindingKind(
+        code="F-206",
+        severity=ERROR,
+        title="Rows will be quarantined: values of a class that the type cannot hold",
+        explanation="No PostgreSQL type holds all the stored values exactly. The smaller part is set "
+        "aside, row by "
+        "row, with every byte.",
+        hint='Choose type "bytea" with codec "bytes" and text = "utf8" to keep texts as bytes beside the '
+        "blobs, "
+        "or correct the rows.",
+    ),
+    FindingKind(
+        code="F-207",
+        severity=WARNING,
+        title="Texts in a column of bytes",
+        explanation="They become their UTF-8 bytes; which values were text and which were blobs is not kept.",
+    ),
+    FindingKind(
+        code="F-208",
+        severity=WARNING,
+        title="A boolean column holds other values than 0 and 1",
+        explanation="The column is kept as stored, because no rule says what the other values mean.",
+        hint="Correct the rows in the source, then plan again.",
+    ),
+    FindingKind(
+        code="F-209",
+        severity=WARNING,
+        title="A JSON column holds values that are not JSON",
+        explanation="Texts such as '', NaN or a Python dict are not JSON by RFC 8259; the column is kept "
+        "as stored.",
+        hint="Correct the rows in the source, or set the type json in the plan file; rows that do not fit "
+        "then go "
+        "to quarantine.",
+    ),
+    FindingKind(
+        code="F-210",
+        severity=WARNING,
+        title="A UUID column is kept as stored",
+        explanation="PostgreSQL's uuid prints lower case with hyphens; other spellings, and blobs whose "
+        "byte order is "
+        "not known, would not come back as they were.",
+        hint="If the spelling does not matter, set the type uuid in the plan file.",
+    ),
+    FindingKind(
+        code="F-211",
+        severity=ERROR,
+        title="Rows will be quarantined: text with NUL",
+        explanation="PostgreSQL's text cannot hold the character U+0000.",
+        hint='Set nul = "strip" or "replace" for the column in the plan file to change the values instead; '
+        "every "
+        "changed value is counted.",
+    ),
+    FindingKind(
+        code="F-212",
+        severity=ERROR,
+        title="Rows will be quarantined: invalid UTF-8",
+        explanation="PostgreSQL takes only valid UTF-8.",
+        hint='Set invalid_utf8 = "latin1", "replace" or "escape" for the column in the plan file; every '
+        "changed "
+        "value is counted.",
+    ),
+    FindingKind(
+        code="F-213",
+        severity=ERROR,
+        title="Refused: a value is too large for PostgreSQL",
+        explanation="A field holds less than 1 GB, and a bytea over 512 MB loads but can never be dumped "
+        "again.",
+        hint="Move these values out of the database, or leave the table out with --exclude.",
+    ),
+    FindingKind(
+        code="F-214",
+        severity=INFO,
+        title="An indexed JSON column becomes text",
+        explanation="PostgreSQL's json has no equality, so it can be in no key and no index.",
+        hint="Choose jsonb if the exact text does not matter.",
+    ),
+    FindingKind(
+        code="F-215",
+        severity=INFO,
+        title="Digits were lost before",
+        explanation="The affinity of the declared type made SQLite convert texts to numbers when they were "
+        "written: "
+        "leading zeros, or digits beyond the 15th, are gone in the source already.",
+    ),
+    FindingKind(
+        code="F-216",
+        severity=INFO,
+        title="A column takes the type of the column it references",
+        explanation="PostgreSQL compares both sides of a foreign key, so they must have one type.",
+    ),
+    FindingKind(
+        code="F-301",
+        severity=ERROR,
+        title="A default is not carried",
+        explanation="It is no value that the planned type can hold, or calls a function that has no "
+        "certain equal.",
+        hint="Set the default by hand, or let the application give the value.",
+    ),
+    FindingKind(
+        code="F-302",
+        severity=ERROR,
+        title="A CHECK is not carried",
+        explanation="It uses something that has no certain equal in PostgreSQL; the detail names it.",
+        hint="Write the constraint by hand from the SQL in the detail.",
+    ),
+    FindingKind(
+        code="F-303",
+        severity=WARNING,
+        title="A generated column becomes an ordinary one",
+        explanation="Its values are carried, but PostgreSQL does not compute new ones.",
+        hint="Write the expression by hand, or let the application compute it.",
+    ),
+    FindingKind(
+        code="F-304",
+        severity=WARNING,
+        title="NOT NULL is not carried",
+        explanation="The column is declared NOT NULL and holds NULLs all the same.",
+        hint="Correct the rows, then set NOT NULL.",
+    ),
+    FindingKind(
+        code="F-305",
+        severity=WARNING,
+        title="A primary key holds NULLs",
+        explanation="SQLite allows that, PostgreSQL does not. The table gets a unique index instead.",
+        hint="Give these rows a key, then add the primary key.",
+    ),
+    FindingKind(
+        code="F-306",
+        severity=WARNING,
+        title="An index is not carried",
+        explanation="Queries that used it will be slower; no data and no rule depends on it.",
+        hint="Create it by hand from the SQL in the detail.",
+    ),
+    FindingKind(
+        code="F-307",
+        severity=ERROR,
+        title="A unique index is not carried",
+        explanation="PostgreSQL will accept duplicates that SQLite refused.",
+        hint="Create it by hand from the SQL in the detail.",
+    ),
+    FindingKind(
+        code="F-308",
+        severity=WARNING,
+        title="A unique key without case becomes an index on lower()",
+        explanation='The index on lower(column COLLATE "C") folds A to Z only, exactly as NOCASE does. '
+        "Queries use it "
+        "where they are written the same way.",
+    ),
+    FindingKind(
+        code="F-309",
+        severity=WARNING,
+        title="A column compares without case in SQLite",
+        explanation="In PostgreSQL its comparisons and its sort order tell upper from lower case.",
+        hint="Compare lower(column) in queries, or make the column citext.",
+    ),
+    FindingKind(
+        code="F-310",
+        severity=WARNING,
+        title="A collation is not carried",
+        explanation="RTRIM and collations that the application defines do not exist in PostgreSQL.",
+    ),
+    FindingKind(
+        code="F-311",
+        severity=WARNING,
+        title="Texts may be too long for their index",
+        explanation="A B-tree entry holds at most 2704 bytes after compression; building the index may fail.",
+        hint="Index a hash or a prefix of the column instead.",
+    ),
+    FindingKind(
+        code="F-312",
+        severity=ERROR,
+        title="A foreign key is not carried: no such table or column",
+        explanation="What it references is missing in the source, or was left out of the migration.",
+    ),
+    FindingKind(
+        code="F-313",
+        severity=ERROR,
+        title="A foreign key is not carried: the referenced columns are not unique",
+        explanation="PostgreSQL wants a primary key, or a unique constraint over exactly the referenced "
+        "columns.",
+        hint="Make the referenced columns unique.",
+    ),
+    FindingKind(
+        code="F-314",
+        severity=ERROR,
+        title="A foreign key is not carried: the types differ",
+        explanation="The stored values do not allow one type for both columns.",
+        hint="Correct the values in the source, or choose the types in the plan file.",
+    ),
+    FindingKind(
+        code="F-315",
+        severity=INFO,
+        title="Foreign keys are declared more than once",
+        explanation="Each is carried once.",
+    ),
+    FindingKind(
+        code="F-316",
+        severity=INFO,
+        title="Foreign keys will act",
+        explanation="SQLite enforces foreign keys only where the application switches them on. PostgreSQL "
+        "always "
+        "does: deletes and updates will cascade or be refused.",
+    ),
+    FindingKind(
+        code="F-317",
+        severity=WARNING,
+        title="ON CONFLICT is not carried",
+        explanation="PostgreSQL's constraints have no conflict clause; a duplicate is an error.",
+        hint="Write INSERT … ON CONFLICT in the application.",
+    ),
+    FindingKind(
+        code="F-318",
+        severity=WARNING,
+        title="The numbering of rows is at its end",
+        explanation="The largest possible number is in use; the next insert without a number fails.",
+    ),
+    FindingKind(
+        code="F-319",
+        severity=INFO,
+        title="A table has no key",
+        explanation="Rows are proven by counting equal rows, so a difference can be located but not named "
+        "by key.",
+    ),
+    FindingKind(
+        code="F-320",
+        severity=ERROR,
+        title="Refused: too many columns",
+        explanation="A PostgreSQL table has at most 1600 columns.",
+        hint="Leave the table out with --exclude.",
+    ),
+    FindingKind(
+        code="F-401",
+        severity=WARNING,
+        title="The database sorts text unlike SQLite",
+        explanation="SQLite sorts text by its bytes. With the database's collation ORDER BY gives another "
+        "order, and "
+        "comparisons with < and > may differ.",
+        hint='Choose --collation "C" for SQLite\'s order, or create the database with it.',
+    ),
+    FindingKind(
+        code="F-901",
+        severity=ERROR,
+        title="Rows with a duplicate key were set aside",
+        explanation="PostgreSQL takes their key for equal to another row's; they are in quarantine.",
+        hint='See them with "howdah quarantine list".',
+    ),
+    FindingKind(
+        code="F-902",
+        severity=WARNING,
+        title="A foreign key is not validated",
+        explanation="Rows that break it were in the source. It is enforced for new rows (NOT VALID).",
+        hint="Correct the rows, then ALTER TABLE … VALIDATE CONSTRAINT.",
+    ),
+    FindingKind(
+        code="F-903",
+        severity=WARNING,
+        title="A CHECK is not validated",
+        explanation="Rows that break it were in the source. It is enforced for new rows (NOT VALID).",
+        hint="Correct the rows, then ALTER TABLE … VALIDATE CONSTRAINT.",
+    ),
+    FindingKind(
+        code="F-904",
+        severity=ERROR,
+        title="The server did not take an object",
+        explanation="PostgreSQL refused to create it and the run went on without it.",
+        hint="Correct the SQL in the detail and run it by hand.",
+    ),
+)
+
+KINDS: dict[str, FindingKind] = {kind.code: kind for kind in _KINDS}
+
+#: Findings with which a migration must not begin.
+REFUSED = frozenset({"F-213", "F-320"})
+
+
+def make_finding(
+    code: str, object_name: str, message: str, *, detail: str = "", hint: str | None = None
+) -> Finding:
+    """
+    Make a finding of a known kind; its severity, and the hint unless given, come from the table.
+
+    Raises KeyError for an unknown code.
+    """
+    kind = KINDS[code]
+    return Finding(
+        code=code,
+        severity=kind.severity,
+        object=object_name,
+        message=message,
+        detail=detail,
+        hint=kind.hint if hint is None else hint,
+    )
+
+
+def name_table(table: str) -> str:
+    """Name a table for people, kind first."""
+    return f'table "{table}"'
+
+
+def name_column(table: str, column: str) -> str:
+    """Name a column for people, kind first."""
+    return f'column "{table}"."{column}"'
+
+
+def render_findings_reference() -> str:
+    """Render `docs/reference/findings.md`."""
+    lines = [
+        "# Findings",
+        "",
+        "What Howdah tells about a source, a plan or a run. Codes are stable.",
+        "",
+        "*info*: worth knowing, nothing changes. *warning*: something does not carry over as it is, or needs "
+        "a look. *error*: something will not be there, or rows are in quarantine.",
+        "",
+        "<!-- Rendered from howdah.planning.findings; a test compares. -->",
+    ]
+    for kind in _KINDS:
+        lines += ["", f"## {kind.code} · {kind.title} ({kind.severity})", "", kind.explanation]
+        if kind.hint:
+            lines += ["", f"*What to do:* {kind.hint}"]
+    return "\n".join(lines) + "\n"
