@@ -2,7 +2,7 @@
 A real PostgreSQL for every test that wants one.
 
 `server` is an embedded server of this test process (each xdist worker has its own), `database`
-a fresh database in it, `any_server` one server for each major whose programs are at hand.
+a fresh database in it, `any_server_major` one server for each major whose programs are at hand.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def database(server: TestServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", params=sorted(_newest_of_each_major()), ids=lambda major: f"pg{major}")
-def any_server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
+def any_server_major(request: pytest.FixtureRequest) -> Iterator[TestServer]:
     """A server of each major at hand, one after the other."""
     yield from _run_server(_newest_of_each_major()[request.param])
 
 
 @pytest.fixture
-def any_server_database(any_server: TestServer) -> Iterator[str]:
+def any_server_database(any_server_major: TestServer) -> Iterator[str]:
     """A fresh database on a server of each major at hand."""
-    yield from _fresh_database(any_server)
+    yield from _fresh_database(any_server_major)

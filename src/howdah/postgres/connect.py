@@ -1,0 +1,117 @@
+"""
+Open connections to PostgreSQL with the session settings that a migration needs.
+
+Nothing about the session is left to what the role, the database or the
+environment happen to set: time zone, output styles, time limits and search path are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from howdah.postgres.conninfo import Target, build_target, parse_target, redact, secrets_in
+from howdah.postgres.errors import as_howdah_error, translate_connect_error, translate_error
+
+__all__ = [
+    "Connection",
+    "Target",
+    "as_howdah_error",
+    "connect",
+    "parse_target",
+    "redact",
+    "translate_error",
+]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+#: Set by name in every session, where the server knows the name.
+SESSION_SETTINGS = {
+    "search_path": "pg_catalog, pg_temp",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    # Somebody else's lock: say so rather than wait for ever.
+    "lock_timeout": "10s",
+    "client_min_messages": "warning",
+    "jit": "off",
+    # A policy that hides rows is an error, not a smaller result.
+    "row_security": "off",
+}
+
+#: Parameters of the connection itself, unless the target says otherwise. Seconds; a dead peer is noticed
+#: after about a minute.
+_PARAMETERS = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+
+_APPLY_SETTINGS = """
+SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
+  FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.text[]), pg_catalog.unnest(%s::pg_catalog.text[]))
+       AS wanted (name, value)
+  JOIN pg_catalog.pg_settings AS known ON known.name = wanted.name
+"""
+
+#: Builds of keys and indexes sort in memory: 256 MB at least.
+_MORE_MEMORY = """
+SELECT pg_catalog.set_config('maintenance_work_mem', '256MB', false)
+ WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < 268435456
+"""
+
+
+def connect(
+    conninfo: str, *, application_name: str = "howdah", autocommit: bool = False, bulk: bool = False
+) -> Connection:
+    """
+    Connect and set the session up.
+
+    `conninfo` must have been through `parse_target` (`Target.conninfo`) or come from us. With `bulk` commits
+    do not wait for the disk (the ledger is in the same log: what is recorded as done is done) and index
+    builds get memory.
+
+    Raises UsageError or EnvironmentFailedError (T-11x) that says why there is no connection.
+    """
+    parameters = conninfo_to_dict(conninfo)
+    try:
+        connection: Connection = psycopg.connect(
+            conninfo,
+            autocommit=True,
+            application_name=application_name,
+            client_encoding="UTF8",
+            **{name: value for name, value in _PARAMETERS.items() if name not in parameters},
+        )
+        try:
+            apply_session_settings(connection, bulk=bulk)
+        except BaseException:
+            connection.close()
+            raise
+    except psycopg.Error as error:
+        where = build_target(
+            {name: str(value) for name, value in parameters.items() if value is not None}, origin=""
+        )
+        # From None: the driver's exception may carry the connection string.
+        raise translate_connect_error(error, where=where.redacted, secrets=secrets_in(conninfo)) from None
+    connection.autocommit = autocommit
+    return connection
+
+
+def apply_session_settings(connection: Connection, *, bulk: bool = False) -> None:
+    """Set the session up, on a connection in autocommit mode."""
+    settings = SESSION_SETTINGS | ({"synchronous_commit": "off"} if bulk else {})
+    connection.execute(_APPLY_SETTINGS, (list(settings), list(settings.values())))
+    if bulk:
+        connection.execute(_MORE_MEMORY)
