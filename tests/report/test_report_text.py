@@ -27,6 +27,8 @@ def test_a_proven_run_begins_with_its_verdict_and_ends_with_the_report() -> None
     lines = render_run(make_report()).splitlines()
     assert lines[0].startswith("PROVEN  All 188,985 rows of 91 tables were read from both sides")
     assert lines[1].startswith("REHEARSAL  ")
+    carried = "91 tables, 188,985 rows, 96 indexes, 122 foreign keys, 38 unique constraints, 1 view"
+    assert lines[-2] == f"Carried: {carried}"
     assert lines[-1] == "Report: /home/app/.local/share/howdah/runs/2025-03-04T05-06-07/report.html"
 
 

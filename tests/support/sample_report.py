@@ -179,7 +179,7 @@ def make_report() -> RunReport:
         howdah_version="0.1.0",
         server_version="16.13",
         report_dir="/home/app/.local/share/howdah/runs/2025-03-04T05-06-07",
-        objects={"index": 96, "foreign key": 122, "view": 1},
+        objects={"table": 91, "index": 96, "foreign-key": 122, "unique": 38, "view": 1, "check": 0},
     )
 
 

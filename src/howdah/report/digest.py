@@ -6,7 +6,7 @@ Pure, from the report object alone; text and HTML are written from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from howdah.model.findings import Finding, Severity
@@ -117,6 +117,16 @@ def collect_changes(tables: Iterable[TableReport]) -> list[ChangedByRule]:
         for rule, places in by_rule.items()
     ]
     return sorted(changes, key=lambda change: -change.values)
+
+
+def collect_objects(objects: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the objects carried besides tables and their number, each kind as people call it."""
+    names = {"unique": "unique constraint", "check": "check constraint"}
+    return [
+        (names.get(kind, kind.replace("-", " ")), count)
+        for kind, count in objects.items()
+        if count and kind != "table"
+    ]
 
 
 def place_phases(phases: Sequence[PhaseReport]) -> list[TimelineBar]:

@@ -26,7 +26,7 @@ def write_report_directory(report: RunReport, directory: Path) -> Path:
     html_path = directory / "report.html"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_durably(directory / "report.json", render_json(report))
+        _write_durably(directory / "report.json", render_json(report) + "\n")
         _write_durably(html_path, render_html(report))
         _sync_directory(directory)
     except OSError as error:

@@ -18,6 +18,7 @@ from howdah.model.findings import Severity
 from howdah.model.report import ProofStatus, RunReport, TableReport
 from howdah.report.digest import (
     collect_changes,
+    collect_objects,
     count_changes,
     count_severities,
     group_findings,
@@ -56,6 +57,7 @@ def render_html(report: RunReport) -> str:
             verdict=judge(report),
             totals=total(report),
             bars=place_phases(report.phases),
+            objects=collect_objects(report.objects),
             changes=collect_changes(report.tables),
             findings=[
                 (severity, count, [group for group in findings if group.severity is severity])

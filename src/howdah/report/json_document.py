@@ -15,8 +15,8 @@ from howdah.model.report import to_json
 
 def render_json(report: Any) -> str:
     """
-    Return one JSON document, with a line feed at its end, of any of the model's dataclasses.
+    Return one JSON document of any of the model's dataclasses, without a line feed at its end.
 
     Raises ValueError for NaN or an infinity, which JSON does not know.
     """
-    return json.dumps(to_json(report), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return json.dumps(to_json(report), indent=2, ensure_ascii=True, allow_nan=False)

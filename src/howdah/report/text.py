@@ -14,6 +14,7 @@ from howdah.model.findings import Finding, Severity
 from howdah.model.report import Difference, PhaseReport, ProofStatus, RunReport, TableReport
 from howdah.report.digest import (
     collect_changes,
+    collect_objects,
     count_changes,
     count_severities,
     group_findings,
@@ -49,7 +50,7 @@ def render_run(
         _render_phases(report.phases, width),
         _render_closing(report, width),
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+    return "\n\n".join("\n".join(section) for section in sections if section)
 
 
 def render_findings(
@@ -253,7 +254,7 @@ def _render_closing(report: RunReport, width: int) -> list[str]:
     totals = total(report)
     if totals.tables:
         carried = [format_amount(totals.tables, "table"), format_amount(totals.rows_target, "row")]
-        carried += [format_amount(count, kind) for kind, count in report.objects.items() if count]
+        carried += [format_amount(count, kind) for kind, count in collect_objects(report.objects)]
         lines += wrap(", ".join(carried), width=width, first="Carried: ", indent="         ")
     if report.repaired:
         lines.append(f"Repaired: {format_amount(report.repaired, 'row')}")

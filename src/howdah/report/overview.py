@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from howdah.model.census import Census, ColumnCensus, TableCensus
-from howdah.model.findings import Finding
+from howdah.model.census import ColumnCensus, TableCensus
 from howdah.model.plan import Estimate, Plan, StepKind, TablePlan
-from howdah.model.source import SourceCatalog, Table
+from howdah.model.source import Table
+from howdah.model.verb_reports import InspectReport, PlanReport
 from howdah.report.layout import lay_out_facts, lay_out_table
 from howdah.report.printable import printable_name
 from howdah.report.text import TABLES_SHOWN, render_findings
@@ -23,29 +23,23 @@ _STORAGE_CLASSES = ("integers", "reals", "texts", "blobs")
 
 
 def render_inspection(
-    catalog: SourceCatalog,
-    census: Census | None,
-    findings: Sequence[Finding] = (),
-    estimate: Estimate | None = None,
-    *,
-    width: int = 100,
-    tables_shown: int = TABLES_SHOWN,
-    color: bool = False,
+    report: InspectReport, *, width: int = 100, tables_shown: int = TABLES_SHOWN, color: bool = False
 ) -> str:
     """Return the overview of a source: the file, its tables by size, what will be hard."""
     sections = [
-        _describe_file(catalog, census, width),
-        _list_source_tables(catalog, census, width, tables_shown),
-        render_findings(findings, width=width, color=color),
-        _describe_estimate(estimate, width),
+        _describe_file(report, width),
+        _list_source_tables(report, width, tables_shown),
+        render_findings(report.findings, width=width, color=color),
+        _describe_estimate(report.estimate, width),
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+    return "\n\n".join("\n".join(section) for section in sections if section)
 
 
-def render_plan(
-    plan: Plan, *, width: int = 100, tables_shown: int = TABLES_SHOWN, color: bool = False
+def render_plan_summary(
+    report: PlanReport, *, width: int = 100, tables_shown: int = TABLES_SHOWN, color: bool = False
 ) -> str:
     """Return what `migrate` would do: tables, conversions with their values, objects, findings."""
+    plan = report.plan
     sections = [
         _describe_plan(plan, width),
         _list_planned_tables(plan.tables, width, tables_shown),
@@ -53,11 +47,13 @@ def render_plan(
         _list_skipped(plan.skipped, width),
         render_findings(plan.findings, width=width, color=color),
         _describe_estimate(plan.estimate, width),
+        [f"Plan: {report.output}"] if report.output else [],
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+    return "\n\n".join("\n".join(section) for section in sections if section)
 
 
-def _describe_file(catalog: SourceCatalog, census: Census | None, width: int) -> list[str]:
+def _describe_file(report: InspectReport, width: int) -> list[str]:
+    catalog = report.catalog
     kinds = Counter(table.kind for table in catalog.tables)
     ordinary = [table for table in catalog.tables if table.kind == "table"]
     objects = [
@@ -73,18 +69,18 @@ def _describe_file(catalog: SourceCatalog, census: Census | None, width: int) ->
             }
         ),
     ]
-    rows = sum(table.rows for table in census.tables) if census else None
+    rows = sum(table.rows for table in report.census.tables)
     free = catalog.freelist_count * catalog.page_size
     return lay_out_facts(
         [
-            ("source", catalog.path),
+            ("source", report.source),
             (
                 "size",
-                format_size(catalog.page_count * catalog.page_size)
+                format_size(report.size or catalog.page_count * catalog.page_size)
                 + (f", {format_size(free)} of it free pages" if free else ""),
             ),
             ("holds", ", ".join(objects)),
-            ("rows", format_count(rows) if rows is not None else ""),
+            ("rows", format_count(rows)),
             ("encoding", f"{catalog.encoding}, journal mode {catalog.journal_mode}"),
             ("user_version", str(catalog.user_version) if catalog.user_version else ""),
             ("read by", f"SQLite {catalog.sqlite_version}" if catalog.sqlite_version else ""),
@@ -94,8 +90,9 @@ def _describe_file(catalog: SourceCatalog, census: Census | None, width: int) ->
     )
 
 
-def _list_source_tables(catalog: SourceCatalog, census: Census | None, width: int, shown: int) -> list[str]:
-    by_name = {table.name: table for table in census.tables} if census else {}
+def _list_source_tables(report: InspectReport, width: int, shown: int) -> list[str]:
+    catalog = report.catalog
+    by_name = {table.name: table for table in report.census.tables}
     tables = [table for table in catalog.tables if table.kind != "system"]
     if not tables:
         return ["The file holds no tables."]

@@ -6,7 +6,8 @@ from howdah.model.census import Census, ColumnCensus, TableCensus
 from howdah.model.findings import Finding, Severity
 from howdah.model.plan import ColumnPlan, Estimate, Phase, Plan, PlanOptions, Step, StepKind, TablePlan
 from howdah.model.source import Affinity, Column, SourceCatalog, Table, View
-from howdah.report.text_facts import render_inspection, render_plan
+from howdah.model.verb_reports import InspectReport, PlanReport
+from howdah.report.overview import render_inspection, render_plan_summary
 
 
 def make_catalog(count: int) -> SourceCatalog:
@@ -37,8 +38,18 @@ def make_census(count: int) -> Census:
     )
 
 
+def make_inspection(count: int, *findings: Finding, estimate: Estimate | None = None) -> InspectReport:
+    return InspectReport(
+        source="app.db",
+        catalog=make_catalog(count),
+        census=make_census(count),
+        findings=findings,
+        estimate=estimate,
+    )
+
+
 def test_inspection_shows_the_file_its_biggest_tables_and_mixed_columns() -> None:
-    text = render_inspection(make_catalog(3), make_census(3))
+    text = render_inspection(make_inspection(3))
     assert "size          1.02 MB, 41.0 kB of it free pages".replace("          ", " ") in " ".join(
         text.split()
     )
@@ -50,12 +61,12 @@ def test_inspection_shows_the_file_its_biggest_tables_and_mixed_columns() -> Non
 
 
 def test_inspection_of_an_empty_file_says_so() -> None:
-    text = render_inspection(SourceCatalog(path="empty.db", tables=()), Census())
+    text = render_inspection(make_inspection(0))
     assert "The file holds no tables." in text
 
 
 def test_inspection_cuts_long_lists_and_says_what_it_cut() -> None:
-    text = render_inspection(make_catalog(30), make_census(30), tables_shown=5)
+    text = render_inspection(make_inspection(30), tables_shown=5)
     assert "and 25 smaller tables" in text
     assert " t29 " in text
     assert " t3 " not in text
@@ -66,7 +77,7 @@ def test_inspection_shows_findings_and_the_estimate() -> None:
         code="F-1", severity=Severity.WARNING, object='table "t1"', message="A look is needed.", hint="Look."
     )
     estimate = Estimate(seconds=12.3, snapshot_bytes=605_000_000, target_bytes=900_000_000)
-    text = render_inspection(make_catalog(2), make_census(2), [finding], estimate)
+    text = render_inspection(make_inspection(2, finding, estimate=estimate))
     assert "Findings: 1 warning" in text
     assert "hint: Look." in text
     assert "about 12.3 s, 605 MB for the snapshot, 900 MB in PostgreSQL" in " ".join(text.split())
@@ -100,11 +111,12 @@ def test_plan_shows_decoded_values_of_each_conversion_and_what_is_left_out() -> 
         steps=(Step(id="i", phase=Phase.POST_DATA, kind=StepKind.INDEX, table="Orders", object="i"),),
         skipped=(("search", "virtual table (fts5)"),),
     )
-    text = render_plan(plan, width=120)
+    text = render_plan_summary(PlanReport(source="app.db", plan=plan, output="plan.toml"), width=120)
     assert "1 table, 1 index" in text
     assert "into schema  app" in text
     conversion = next(line for line in text.splitlines() if "epoch-ms" in line)
     assert conversion.split("  ")[1] == "Orders.paid"
     assert "2021-03-04 05:06:07+00  2024-12-31 23:59:59+00" in conversion
     assert "search  virtual table (fts5)" in text
+    assert text.endswith("Plan: plan.toml")
     assert "Orders  orders   5,129  1.00 MB  id" in text
