@@ -1,0 +1,304 @@
+"""
+Join SQLite's facts with the text of the CREATE statements into the model. Pure.
+
+Where both speak, SQLite's catalog wins: the text adds what the PRAGMAs leave out.
+A statement that is not understood, or that disagrees with the catalog, is ignored
+for the table it belongs to and kept in `unread_sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
+
+from howdah.model.source import Column, ForeignKey, Index, IndexColumn, Table
+from howdah.sqlite.affinity import affinity_of
+from howdah.sqlite.catalog_fetch import TableFacts
+from howdah.sqlite.catalog_queries import ColumnRow, IndexColumnRow, IndexRow, SchemaRow
+from howdah.sqlite.ddl import read_index, read_virtual_table
+from howdah.sqlite.ddl_cursor import UnreadSqlError
+from howdah.sqlite.ddl_table import read_table
+from howdah.sqlite.definitions import ColumnDefinition, KeyDefinition, TableDefinition
+
+_ROWID_NAMES = ("rowid", "_rowid_", "oid")
+_GENERATED: dict[int, Literal["", "stored", "virtual"]] = {2: "virtual", 3: "stored"}
+_ORIGINS: dict[str, Literal["create", "unique", "primary_key"]] = {
+    "c": "create",
+    "u": "unique",
+    "pk": "primary_key",
+}
+#: Shadow tables of extensions that are not compiled in, for SQLite only knows those of modules it has:
+#: module → beginnings of what follows the virtual table's name and an underscore. Guessing wider would
+#: leave out a user's own table.
+_FOREIGN_SHADOWS = {
+    "vec0": ("chunks", "rowids", "info", "auxiliary", "vector_chunks", "metadatachunks", "metadatatext"),
+    "spellfix1": ("vocab",),
+    "fts1": ("content", "term"),
+    "fts2": ("content", "segments", "segdir"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Unread:
+    """An index whose text is needed and was not understood."""
+
+    sql: str
+
+
+def build_tables(
+    facts: Sequence[TableFacts], schema: Sequence[SchemaRow], sequences: dict[str, int]
+) -> tuple[Table, ...]:
+    """Build all tables, in the order of creation."""
+    statements = {(row.kind, row.name): row.sql for row in schema}
+    order = {row.name: number for number, row in enumerate(schema) if row.kind == "table"}
+    tables = [
+        _build_virtual(table, statements.get(("table", table.table.name), ""))
+        if table.table.kind == "virtual"
+        else _build_ordinary(table, statements, sequences)
+        for table in facts
+    ]
+    tables.sort(key=lambda table: order.get(table.name, len(order)))
+    return _find_shadow_owners(tables)
+
+
+def _build_ordinary(
+    facts: TableFacts, statements: dict[tuple[str, str], str], sequences: dict[str, int]
+) -> Table:
+    name = facts.table.name
+    sql = statements.get(("table", name), "")
+    definition, unread = _read_definition(sql, facts)
+    columns = tuple(_build_column(row, facts, definition) for row in facts.columns)
+    indexes = [_build_index(row, keys, facts, definition, statements) for row, keys in facts.indexes]
+    # WITHOUT ROWID is implied by the PRAGMA, the alias by the absence of an index: SQLite makes one for
+    # every primary key but the rowid itself. That covers INT, DESC and WITHOUT ROWID without a rule of ours.
+    keyed = sorted((row for row in facts.columns if row.pk_position), key=lambda row: row.pk_position)
+    has_key_index = any(row.origin == "pk" for row, _ in facts.indexes)
+    alias = keyed[0].name if len(keyed) == 1 and not has_key_index else None
+    without_rowid = bool(facts.table.without_rowid)
+    key = definition.primary_key if definition is not None else None
+    return Table(
+        name=name,
+        columns=columns,
+        kind=_kind(facts),
+        sql=sql,
+        primary_key=tuple(row.name for row in keyed),
+        primary_key_name=key.name if key is not None else None,
+        primary_key_on_conflict=key.on_conflict if key is not None else "",
+        rowid_alias=None if without_rowid else alias,
+        rowid_name=None if without_rowid else _rowid_name(columns, alias),
+        without_rowid=without_rowid,
+        strict=bool(facts.table.strict),
+        autoincrement=any(metadata.autoincrement for metadata in facts.metadata.values()),
+        sequence_value=sequences.get(name),
+        indexes=tuple(index for index in indexes if isinstance(index, Index)),
+        foreign_keys=_build_foreign_keys(facts, definition),
+        checks=definition.checks if definition is not None else (),
+        unread_sql="\n".join(
+            [unread, *(index.sql for index in indexes if isinstance(index, _Unread))]
+        ).strip(),
+    )
+
+
+def _kind(facts: TableFacts) -> Literal["table", "shadow", "system"]:
+    if facts.table.name.lower().startswith("sqlite_"):
+        return "system"
+    return "shadow" if facts.table.kind == "shadow" else "table"
+
+
+def _read_definition(sql: str, facts: TableFacts) -> tuple[TableDefinition | None, str]:
+    """Return what the statement says, and the part of it that cannot be relied on."""
+    if not sql:
+        return None, ""
+    definition = read_table(sql)
+    if definition.unread_sql:
+        # What was read before the unknown place still holds: columns by name, checks, constraint names.
+        return definition, definition.unread_sql
+    written = [column.name.lower() for column in definition.columns]
+    if written != [row.name.lower() for row in facts.columns]:
+        return None, sql
+    return definition, ""
+
+
+def _build_column(row: ColumnRow, facts: TableFacts, definition: TableDefinition | None) -> Column:
+    written = _written_column(row.name, definition)
+    declared_type = row.declared_type
+    # SQLite shows some types in upper case and takes the quotes off others.
+    if written.declared_type.lower() == declared_type.lower():
+        declared_type = written.declared_type
+    metadata = facts.metadata.get(row.name)
+    generated = _GENERATED.get(row.hidden, "")
+    return Column(
+        name=row.name,
+        declared_type=declared_type,
+        affinity=affinity_of(declared_type, strict=bool(facts.table.strict)),
+        not_null=bool(row.not_null),
+        not_null_on_conflict=written.not_null_on_conflict,
+        default_sql=written.default_sql if written.default_sql is not None else row.default_sql,
+        pk_position=row.pk_position,
+        generated=generated,
+        generated_sql=written.generated_sql if generated else None,
+        collation=metadata.collation if metadata is not None else "BINARY",
+    )
+
+
+def _written_column(name: str, definition: TableDefinition | None) -> ColumnDefinition:
+    for column in definition.columns if definition is not None else ():
+        if column.name.lower() == name.lower():
+            return column
+    return ColumnDefinition(name=name)
+
+
+def _rowid_name(columns: Sequence[Column], alias: str | None) -> str | None:
+    taken = {column.name.lower() for column in columns}
+    for name in _ROWID_NAMES:
+        if name not in taken:
+            return name
+    return alias
+
+
+def _build_index(
+    row: IndexRow,
+    keys: Sequence[IndexColumnRow],
+    facts: TableFacts,
+    definition: TableDefinition | None,
+    statements: dict[tuple[str, str], str],
+) -> Index | _Unread:
+    if row.origin == "c":
+        return _build_created_index(row, keys, facts, statements.get(("index", row.name), ""))
+    columns = tuple(_build_index_column(key) for key in keys)
+    constraint = _find_constraint(row.origin, columns, definition)
+    return Index(
+        name=row.name,
+        table=facts.table.name,
+        unique=bool(row.unique),
+        origin=_ORIGINS[row.origin],
+        columns=columns,
+        on_conflict=constraint.on_conflict if constraint is not None else "",
+        constraint_name=constraint.name if constraint is not None else None,
+    )
+
+
+def _build_created_index(
+    row: IndexRow, keys: Sequence[IndexColumnRow], facts: TableFacts, sql: str
+) -> Index | _Unread:
+    expressions: list[str | None] = [None] * len(keys)
+    predicate = None
+    if row.partial or any(key.name is None for key in keys):
+        # An index without its predicate or expression would be another one: better none, and said so.
+        try:
+            written = read_index(sql)
+        except UnreadSqlError:
+            return _Unread(sql=sql)
+        if len(written.parts) != len(keys) or bool(row.partial) != (written.predicate_sql is not None):
+            return _Unread(sql=sql)
+        expressions = [part.expression_sql for part in written.parts]
+        predicate = written.predicate_sql
+    return Index(
+        name=row.name,
+        table=facts.table.name,
+        unique=bool(row.unique),
+        origin="create",
+        columns=tuple(
+            _build_index_column(key, expression) for key, expression in zip(keys, expressions, strict=True)
+        ),
+        predicate_sql=predicate,
+        sql=sql,
+    )
+
+
+def _build_index_column(key: IndexColumnRow, expression: str | None = None) -> IndexColumn:
+    return IndexColumn(
+        name=key.name,
+        expression_sql=expression if key.name is None else None,
+        collation=key.collation,
+        descending=bool(key.descending),
+    )
+
+
+def _find_constraint(
+    origin: str, columns: Sequence[IndexColumn], definition: TableDefinition | None
+) -> KeyDefinition | None:
+    """Find the constraint that an automatic index serves; SQLite makes one index for equal constraints."""
+    if definition is None:
+        return None
+    if origin == "pk":
+        return definition.primary_key
+    names = [(column.name or "").lower() for column in columns]
+    equal = [key for key in definition.uniques if [name.lower() for name in key.columns] == names]
+    if not equal:
+        return None
+    return KeyDefinition(
+        parts=equal[0].parts,
+        name=next((key.name for key in equal if key.name is not None), None),
+        on_conflict=next((key.on_conflict for key in equal if key.on_conflict), ""),
+    )
+
+
+def _build_foreign_keys(facts: TableFacts, definition: TableDefinition | None) -> tuple[ForeignKey, ...]:
+    listed = []
+    for _, group in groupby(facts.foreign_keys, key=lambda row: row.id):
+        rows = list(group)
+        listed.append(
+            ForeignKey(
+                columns=tuple(row.column for row in rows),
+                parent_table=rows[0].parent_table,
+                parent_columns=tuple(row.parent_column for row in rows if row.parent_column is not None),
+                on_update=rows[0].on_update,
+                on_delete=rows[0].on_delete,
+            )
+        )
+    written = definition.foreign_keys if definition is not None else ()
+    if len(written) != len(listed):
+        return tuple(listed)
+    return tuple(_join_foreign_key(fact, text) for fact, text in zip(listed, written, strict=True))
+
+
+def _join_foreign_key(fact: ForeignKey, text: ForeignKey) -> ForeignKey:
+    if [name.lower() for name in fact.columns] != [name.lower() for name in text.columns]:
+        return fact
+    return replace(
+        fact,
+        deferrable=text.deferrable,
+        initially_deferred=text.initially_deferred,
+        name=text.name,
+        match=text.match,
+    )
+
+
+def _build_virtual(facts: TableFacts, sql: str) -> Table:
+    try:
+        module = read_virtual_table(sql).module
+    except UnreadSqlError:
+        module = ""
+    visible = [row for row in facts.columns if row.hidden != 1]
+    return Table(
+        name=facts.table.name,
+        columns=tuple(_build_column(row, facts, None) for row in visible),
+        kind="virtual",
+        sql=sql,
+        module=module,
+        unread_sql=facts.error,
+    )
+
+
+def _find_shadow_owners(tables: Sequence[Table]) -> tuple[Table, ...]:
+    """Say which virtual table each shadow table belongs to, the one with the longest name that fits."""
+    virtual = sorted(
+        (table for table in tables if table.kind == "virtual"), key=lambda table: -len(table.name)
+    )
+    return tuple(_with_owner(table, virtual) for table in tables)
+
+
+def _with_owner(table: Table, virtual: Sequence[Table]) -> Table:
+    for owner in virtual:
+        prefix = owner.name.lower() + "_"
+        if not table.name.lower().startswith(prefix):
+            continue
+        suffix = table.name.lower()[len(prefix) :]
+        if table.kind == "shadow" or (
+            table.kind == "table" and suffix.startswith(_FOREIGN_SHADOWS.get(owner.module.lower(), ()))
+        ):
+            return replace(table, kind="shadow", shadow_of=owner.name)
+    return table

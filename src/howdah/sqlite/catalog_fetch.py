@@ -1,0 +1,122 @@
+"""
+Fetch SQLite's own facts about one schema, as plain rows; nothing is decided here.
+
+A virtual table whose module this SQLite lacks, or a view that is broken in the
+source, yields a message in place of rows and stops nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from howdah.errors import RefusedError
+from howdah.names import quote_sqlite
+from howdah.sqlite import catalog_queries as queries
+from howdah.sqlite.catalog_queries import (
+    ColumnMetadata,
+    ColumnRow,
+    ForeignKeyRow,
+    IndexColumnRow,
+    IndexRow,
+    SchemaRow,
+    TableRow,
+)
+
+#: PRAGMA encoding → Python's name.
+_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFacts:
+    """What the PRAGMAs tell about one table."""
+
+    table: TableRow
+    columns: tuple[ColumnRow, ...] = ()
+    #: By column name; missing for virtual tables without their module.
+    metadata: dict[str, ColumnMetadata]
+    indexes: tuple[tuple[IndexRow, tuple[IndexColumnRow, ...]], ...] = ()
+    foreign_keys: tuple[ForeignKeyRow, ...] = ()
+    #: SQLite's message where the table cannot be looked at, "" otherwise.
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewFacts:
+    columns: tuple[str, ...] = ()
+    error: str = ""
+
+
+def fetch_schema(connection: apsw.Connection) -> list[SchemaRow]:
+    """Return the rows of sqlite_schema in the order of creation. Raises RefusedError (S-040)."""
+    try:
+        try:
+            return [SchemaRow(*row) for row in _rows(connection, queries.SCHEMA)]
+        except UnicodeDecodeError:
+            codec = _CODECS[str(connection.pragma("encoding"))]
+            return [
+                SchemaRow(kind, name, table, sql.decode(codec, errors="replace"))
+                for kind, name, table, sql in _rows(connection, queries.SCHEMA_BYTES)
+            ]
+    except UnicodeDecodeError as error:
+        raise RefusedError(
+            "S-040",
+            "the schema holds a name that is not valid Unicode",
+            detail=f"Bytes {error.object[:60]!r}.",
+            hint="Rename the object in SQLite first.",
+        ) from error
+
+
+def fetch_tables(connection: apsw.Connection) -> list[TableRow]:
+    """Return all tables of the main database, virtual and shadow tables and SQLite's own included."""
+    return [TableRow(*row) for row in _rows(connection, queries.TABLES)]
+
+
+def fetch_table_facts(connection: apsw.Connection, table: TableRow) -> TableFacts:
+    """Return what SQLite tells about one table."""
+    name = table.name
+    try:
+        columns = tuple(ColumnRow(*row) for row in _rows(connection, queries.COLUMNS, name))
+    except apsw.SQLError as error:
+        return TableFacts(table=table, metadata={}, error=str(error))
+    indexes = [IndexRow(*row) for row in _rows(connection, queries.INDEXES, name)]
+    return TableFacts(
+        table=table,
+        columns=columns,
+        metadata={column.name: _metadata(connection, name, column.name) for column in columns},
+        indexes=tuple((index, _fetch_index_columns(connection, index.name)) for index in indexes),
+        foreign_keys=tuple(ForeignKeyRow(*row) for row in _rows(connection, queries.FOREIGN_KEYS, name)),
+    )
+
+
+def fetch_view_facts(connection: apsw.Connection, name: str) -> ViewFacts:
+    """Return a view's columns, or SQLite's message when it cannot prepare the view."""
+    try:
+        # The PRAGMA alone does not prepare all of the view.
+        connection.execute(f"SELECT * FROM {quote_sqlite(name)} LIMIT 0").fetchall()
+        columns = tuple(str(row[1]) for row in _rows(connection, queries.COLUMNS, name))
+    except apsw.Error as error:
+        return ViewFacts(error=str(error))
+    return ViewFacts(columns=columns)
+
+
+def fetch_sequences(connection: apsw.Connection, tables: list[TableRow]) -> dict[str, int]:
+    """Return the counters of AUTOINCREMENT by table name."""
+    if not any(table.name == "sqlite_sequence" for table in tables):
+        return {}
+    return dict(_rows(connection, queries.SEQUENCES))
+
+
+def _fetch_index_columns(connection: apsw.Connection, index: str) -> tuple[IndexColumnRow, ...]:
+    return tuple(IndexColumnRow(*row) for row in _rows(connection, queries.INDEX_COLUMNS, index))
+
+
+def _metadata(connection: apsw.Connection, table: str, column: str) -> ColumnMetadata:
+    _, collation, _, _, autoincrement = connection.column_metadata("main", table, column)
+    return ColumnMetadata(collation, autoincrement)
+
+
+def _rows(connection: apsw.Connection, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query, parameters).fetchall()
