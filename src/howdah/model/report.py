@@ -52,6 +52,8 @@ class TableProof:
     digest_target: str = ""
     #: Columns compared by less than exact equality → the equality that was kept.
     equalities: Mapping[str, str] = field(default_factory=dict)
+    #: Columns → values that are equal by that equality and not exactly.
+    values_by_equality: Mapping[str, int] = field(default_factory=dict)
     differences: int = 0
 
 
