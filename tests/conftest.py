@@ -13,12 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
 
 from howdah.postgres.binaries import ServerBinaries, list_server_binaries
 from howdah.postgres.embedded import EmbeddedServer, start_embedded
+
+# Two cores shared with a server: how long an example takes says nothing.
+hypothesis.settings.register_profile("howdah", deadline=None)
+hypothesis.settings.load_profile("howdah")
 
 _numbers = itertools.count(1)
 

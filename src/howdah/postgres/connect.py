@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from howdah.postgres.conninfo import Target, build_target, parse_target, redact, secrets_in
 from howdah.postgres.errors import as_howdah_error, translate_connect_error, translate_error
@@ -86,13 +86,11 @@ def connect(
     Raises UsageError or EnvironmentFailedError (T-11x) that says why there is no connection.
     """
     parameters = conninfo_to_dict(conninfo)
+    missing = {name: value for name, value in _PARAMETERS.items() if name not in parameters}
     try:
         connection: Connection = psycopg.connect(
-            conninfo,
+            make_conninfo(conninfo, **missing, application_name=application_name, client_encoding="UTF8"),
             autocommit=True,
-            application_name=application_name,
-            client_encoding="UTF8",
-            **{name: value for name, value in _PARAMETERS.items() if name not in parameters},
         )
         try:
             apply_session_settings(connection, bulk=bulk)

@@ -86,9 +86,7 @@ _REFUSALS: tuple[tuple[str, _Known], ...] = (
     (r"database .* does not exist", _NO_DATABASE),
     (
         r"role .* does not exist|is not permitted to log in",
-        _Known(
-            UsageError, "T-115", "The role does not exist on that server, or may not log in.", "Correct it."
-        ),
+        _Known(UsageError, "T-115", "The role does not exist on that server, or may not log in."),
     ),
     (
         r"no pg_hba\.conf entry|pg_hba\.conf rejects",
