@@ -1,0 +1,1 @@
+"""Measures Howdah against the floor and against other tools; see `bench.run`."""
