@@ -87,6 +87,9 @@ def _read_reals(literals: pa.Array, rows: pa.Array, infinite: pa.Array) -> tuple
     )
     digits = pc.subtract(pc.binary_length(chosen), signs_and_points)
     doubtful = pc.and_(pc.greater(digits, _SURE_DIGITS), pc.invert(infinite))
+    if pc.any(doubtful).as_py():
+        # Arrow spells a double with the shortest decimal too, mostly as PostgreSQL does.
+        doubtful = pc.and_(doubtful, pc.not_equal(real.cast(pa.utf8()), chosen))
     if not pc.any(doubtful).as_py():
         return real, pc.and_(rows, False)
     foreign = pa.array(

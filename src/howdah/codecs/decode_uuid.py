@@ -14,48 +14,49 @@ from howdah.codecs.values import SourceColumn
 _GROUPS = (8, 4, 4, 4, 12)
 
 
-def _blobs(array: pa.Array, codec: str) -> pa.Array:
-    plain = read_storage(array, codec, pa.types.is_fixed_size_binary)
-    return plain.cast(pa.binary())
+def _read_blobs(array: pa.Array, codec: str) -> pa.Array:
+    return read_storage(array, codec, pa.types.is_fixed_size_binary)
 
 
-def _hex_digits(array: pa.Array, params: Params, codec: str) -> tuple[np.ndarray, pa.Array]:
-    """Return the digits of every uuid as a matrix of 32 characters, and where there is one."""
-    blobs = _blobs(array, codec)
-    present = pc.is_valid(blobs)
-    digits = b"".join(pc.fill_null(blobs, bytes(16)).to_pylist()).hex()
+def _hex_digits(blobs: pa.Array, params: Params) -> np.ndarray:
+    """Return the digits of every uuid as a matrix of 32 characters; under a null they mean nothing."""
+    content = blobs.buffers()[1]
+    if content is None:
+        return np.zeros((len(blobs), 32), dtype="S1")
+    start = 16 * blobs.offset
+    digits = memoryview(content)[start : start + 16 * len(blobs)].hex()
     if params.get("case") == "upper":
         digits = digits.upper()
-    return np.frombuffer(digits.encode(), dtype="S1").reshape(len(blobs), 32), present
+    return np.frombuffer(digits.encode(), dtype="S1").reshape(len(blobs), 32)
 
 
-def _texts(characters: np.ndarray, present: pa.Array) -> pa.Array:
+def _texts(characters: np.ndarray, blobs: pa.Array) -> pa.Array:
     length, width = characters.shape
-    texts = np.ascontiguousarray(characters).view(f"S{width}").reshape(length)
-    return pc.if_else(
-        present, pa.array(texts, pa.binary(width)).cast(pa.binary()), pa.scalar(None, pa.binary())
-    )
+    content = pa.py_buffer(np.ascontiguousarray(characters))
+    texts = pa.Array.from_buffers(pa.binary(width), length, [None, content]).cast(pa.binary())
+    return pc.if_else(pc.is_valid(blobs), texts, pa.scalar(None, pa.binary()))
 
 
 def decode_uuid_text(array: pa.Array, params: Params) -> SourceColumn:
     """uuid → TEXT of 36 characters."""
-    digits, present = _hex_digits(array, params, "uuid-text")
+    blobs = _read_blobs(array, "uuid-text")
+    digits = _hex_digits(blobs, params)
     hyphens = np.full((len(digits), 1), b"-", dtype="S1")
     pieces: list[np.ndarray] = []
     start = 0
     for count in _GROUPS:
         pieces += [digits[:, start : start + count], hyphens]
         start += count
-    return source_column(len(digits), text=_texts(np.hstack(pieces[:-1]), present))
+    return source_column(len(blobs), text=_texts(np.hstack(pieces[:-1]), blobs))
 
 
 def decode_uuid_hex32(array: pa.Array, params: Params) -> SourceColumn:
     """uuid → TEXT of 32 digits."""
-    digits, present = _hex_digits(array, params, "uuid-hex32")
-    return source_column(len(digits), text=_texts(digits, present))
+    blobs = _read_blobs(array, "uuid-hex32")
+    return source_column(len(blobs), text=_texts(_hex_digits(blobs, params), blobs))
 
 
 def decode_uuid_blob(array: pa.Array, params: Params) -> SourceColumn:
     """uuid → BLOB of 16 bytes."""
-    blobs = _blobs(array, "uuid-blob")
+    blobs = _read_blobs(array, "uuid-blob")
     return source_column(len(blobs), blob=blobs)
