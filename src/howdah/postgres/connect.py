@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from howdah.postgres.conninfo import Target, build_target, parse_target, redact, secrets_in
+from howdah.postgres.conninfo import Target, parse_target, redact, redact_url, secrets_in
 from howdah.postgres.errors import as_howdah_error, translate_connect_error, translate_error
 
 __all__ = [
@@ -85,12 +85,9 @@ def connect(
 
     Raises UsageError or EnvironmentFailedError (T-11x) that says why there is no connection.
     """
-    parameters = conninfo_to_dict(conninfo)
-    missing = {name: value for name, value in _PARAMETERS.items() if name not in parameters}
     try:
         connection: Connection = psycopg.connect(
-            make_conninfo(conninfo, **missing, application_name=application_name, client_encoding="UTF8"),
-            autocommit=True,
+            session_conninfo(conninfo, application_name=application_name), autocommit=True
         )
         try:
             apply_session_settings(connection, bulk=bulk)
@@ -98,13 +95,19 @@ def connect(
             connection.close()
             raise
     except psycopg.Error as error:
-        where = build_target(
-            {name: str(value) for name, value in parameters.items() if value is not None}, origin=""
-        )
         # From None: the driver's exception may carry the connection string.
-        raise translate_connect_error(error, where=where.redacted, secrets=secrets_in(conninfo)) from None
+        raise translate_connect_error(
+            error, where=redact_url(conninfo), secrets=secrets_in(conninfo)
+        ) from None
     connection.autocommit = autocommit
     return connection
+
+
+def session_conninfo(conninfo: str, *, application_name: str) -> str:
+    """Add what every session of ours says of itself, and keepalives unless the target has its own."""
+    parameters = conninfo_to_dict(conninfo)
+    missing = {name: value for name, value in _PARAMETERS.items() if name not in parameters}
+    return make_conninfo(conninfo, **missing, application_name=application_name, client_encoding="UTF8")
 
 
 def apply_session_settings(connection: Connection, *, bulk: bool = False) -> None:

@@ -174,6 +174,11 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def redact_url(text: str) -> str:
+    """Return a connection string as people may see it. Raises as `parse_target`."""
+    return parse_target(text).redacted
+
+
 def format_conninfo(parameters: Mapping[str, str]) -> str:
     """Return a keyword string quoted by libpq's rules; parameters without a value are left out."""
     return " ".join(f"{name}={_quote_value(value)}" for name, value in parameters.items() if value != "")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from howdah.errors import BugError, EnvironmentFailedError, HowdahError, UsageError
+from howdah.errors import BugError, EnvironmentFailedError, HowdahError, IntegrityError, UsageError
 from howdah.postgres.conninfo import redact
 
 
@@ -63,6 +63,12 @@ _LOST = _Known(
     "T-203",
     "The connection to the server was lost.",
     "Look at the server's log, then run the same command again: what was not finished has been undone.",
+)
+_DAMAGED = _Known(
+    IntegrityError,
+    "T-213",
+    "The server's own storage is damaged.",
+    "Look at its log; check its disk; amcheck and a restored backup tell how far it goes.",
 )
 _READ_ONLY = _Known(
     EnvironmentFailedError,
@@ -125,6 +131,20 @@ _REFUSALS: tuple[tuple[str, _Known], ...] = (
     ),
 )
 
+#: What the server says in the middle of a stream, where no SQLSTATE comes through.
+_INTERRUPTIONS: tuple[tuple[str, _Known], ...] = (
+    (
+        r"terminating connection|server closed the connection|connection to server (was )?lost"
+        r"|no connection to the server|could not (receive|send) data|SSL (SYSCALL|connection)",
+        _LOST,
+    ),
+    (
+        r"invalid page|could not read block|(missing|unexpected) chunk number|data is corrupt"
+        r"|could not access status of transaction|invalid memory alloc request",
+        _DAMAGED,
+    ),
+)
+
 #: By SQLSTATE or its beginning (errcodes-appendix), the longest match counts.
 _STATES: dict[str, _Known] = {
     "08": _LOST,
@@ -166,6 +186,8 @@ _STATES: dict[str, _Known] = {
         EnvironmentFailedError, "T-211", "The server met an error of its operating system.", "See its log."
     ),
     "F0": _Known(EnvironmentFailedError, "T-212", "The server's configuration is faulty.", "See its log."),
+    "XX001": _DAMAGED,
+    "XX002": _DAMAGED,
     "XX": _Known(EnvironmentFailedError, "T-209", "The server failed internally.", "See its log."),
 }
 
@@ -175,10 +197,7 @@ def translate_connect_error(
 ) -> HowdahError:
     """Explain why no connection to `where` (shown to people) came about."""
     text = redact(_one_paragraph(str(error)), secrets)
-    state = error.sqlstate
-    known = _by_state(state) if state else None
-    if known is None:
-        known = next((known for pattern, known in _REFUSALS if re.search(pattern, text, re.IGNORECASE)), None)
+    known = _by_state(error.sqlstate) if error.sqlstate else _by_text(text, _REFUSALS)
     if known is None:
         known = _Known(EnvironmentFailedError, "T-110", "No connection to the PostgreSQL server came about.")
     detail = f"{where}: {text}" if where else text
@@ -204,6 +223,18 @@ def translate_error(error: psycopg.Error, *, doing: str, secrets: Iterable[str] 
     return known.kind(known.code, known.message, detail=detail, hint=known.hint)
 
 
+def translate_text(text: str, *, state: str | None, doing: str, secrets: Iterable[str] = ()) -> HowdahError:
+    """Explain a failure that another driver tells as text, with a SQLSTATE or without."""
+    text = redact(_one_paragraph(text), secrets)
+    detail = f"{text.rstrip('.')}, while {doing}."
+    known = _by_state(state) if state else _by_text(text, (*_INTERRUPTIONS, *_REFUSALS))
+    if known is None and state:
+        return BugError("T-299", "The server refused a statement that Howdah composed.", detail=detail)
+    if known is None:
+        known = _Known(EnvironmentFailedError, "T-298", "The server failed in the middle of its answer.")
+    return known.kind(known.code, known.message, detail=detail, hint=known.hint)
+
+
 def as_howdah_error(error: BaseException, *, doing: str = "working on the target") -> HowdahError | None:
     """Explain any exception of the database driver; None for one that is not the driver's."""
     return translate_error(error, doing=doing) if isinstance(error, psycopg.Error) else None
@@ -214,6 +245,10 @@ def _by_state(state: str) -> _Known | None:
         if state[:length] in _STATES:
             return _STATES[state[:length]]
     return None
+
+
+def _by_text(text: str, table: Iterable[tuple[str, _Known]]) -> _Known | None:
+    return next((known for pattern, known in table if re.search(pattern, text, re.IGNORECASE)), None)
 
 
 def _one_paragraph(text: str) -> str:
