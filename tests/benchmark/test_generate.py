@@ -47,8 +47,8 @@ def test_keys_hold_and_every_kind_of_value_occurs(tmp_path: Path) -> None:
             "SELECT count(*) FROM products WHERE NOT json_valid(attributes)"
         ).fetchone() == (0,)
         classes = connection.execute(
-            "SELECT DISTINCT typeof(at) FROM events UNION SELECT DISTINCT typeof(score) FROM events"
-            " UNION SELECT DISTINCT typeof(payload) FROM events UNION SELECT DISTINCT typeof(thumbnail) FROM products"
+            "SELECT typeof(at) FROM events UNION SELECT typeof(score) FROM events"
+            " UNION SELECT typeof(payload) FROM events UNION SELECT typeof(thumbnail) FROM products"
         ).fetchall()
         assert {name for (name,) in classes} == {"integer", "real", "null", "text", "blob"}
     finally:

@@ -150,7 +150,7 @@ class LiveProgress:
             done, seconds = self._all, time.monotonic() - self._began
         if not name:
             return
-        line = Text.assemble(("✓ ", "green"), f"{name:<12}", f" {format_seconds(seconds):>10}")
+        line = Text.assemble(("✓ ", "green"), f"{name:<24}", f" {format_seconds(seconds):>10}")
         if done.rows:
             line.append(f"   {format_amount(done.rows, 'row')}")
         if done.bytes:
@@ -169,7 +169,7 @@ class LiveProgress:
             shown = sorted(moving[:_TABLES_SHOWN])
             lines = [(name, tally, self._draw_line(name, tally, now)) for name, tally in shown]
         if not self._all.rows and not lines:
-            return Text.assemble(("⋯ ", "cyan"), f"{self._phase:<12}", f" {head_elapsed:>10}")
+            return Text.assemble(("⋯ ", "cyan"), f"{self._phase:<24}", f" {head_elapsed:>10}")
         grid = Table.grid(padding=(0, 2), expand=True)
         grid.add_column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=10)
         grid.add_column(ratio=2)
