@@ -95,6 +95,7 @@ def make_table(name: str, rows: int, *, quarantined: int = 0, differences: int =
             digest_source="" if rows % 2 else "9f86d081884c7d659a2feaa0c55ad015",
             digest_target="" if rows % 2 else "9f86d081884c7d659a2feaa0c55ad015",
             equalities={"settings_for_everything_that_nobody_thought_of_before": "as JSON by value"},
+            values_by_equality={"settings_for_everything_that_nobody_thought_of_before": 17},
             differences=differences,
         ),
         columns=_COLUMNS,
