@@ -133,3 +133,9 @@ def render_key(cells: Sequence[Cell]) -> str:
     if len(literals) == 1:
         return literals[0]
     return f"({', '.join(literals)})" if literals else ""
+
+
+def cut_row(values: Sequence[str]) -> str:
+    """Return rendered values in parentheses, all of it cut at 200 characters."""
+    text = f"({', '.join(values)})"
+    return text if len(text) <= 200 else f"{text[:199]}…"

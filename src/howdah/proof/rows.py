@@ -39,29 +39,36 @@ class Rows:
         """Return rows `start` up to but without `stop`, sharing memory."""
         if start == 0 and stop == self.length:
             return self
-        return self._each(stop - start, lambda array: array.slice(start, stop - start))
+        length = stop - start
+        columns = {
+            name: map_parts(column, length, lambda array: array.slice(start, length))
+            for name, column in self.columns.items()
+        }
+        return Rows(length=length, columns=columns)
 
     def take(self, indexes: np.ndarray) -> Rows:
         """Return the rows at `indexes`, in that order."""
-        return self._each(len(indexes), lambda array: array.take(pa.array(indexes, pa.int64())))
+        columns = {name: take_column(column, indexes) for name, column in self.columns.items()}
+        return Rows(length=len(indexes), columns=columns)
 
     def select(self, names: Sequence[str]) -> Rows:
         """Return the same rows with those columns only. Raises KeyError for one that is not there."""
         return Rows(length=self.length, columns={name: self.columns[name] for name in names})
 
-    def _each(self, length: int, change: Callable[[Any], Any]) -> Rows:
-        return Rows(
-            length=length,
-            columns={name: _map_parts(column, length, change) for name, column in self.columns.items()},
-        )
 
-
-def _map_parts(column: SourceColumn, length: int, change: Callable[[Any], Any]) -> SourceColumn:
+def map_parts(column: SourceColumn, length: int, change: Callable[[Any], Any]) -> SourceColumn:
+    """Return a column of that length whose parts are those of `column` after `change`."""
     parts = {name: getattr(column, name) for name in PARTS}
     return SourceColumn(
         length=length,
         **{name: None if array is None else change(array) for name, array in parts.items()},
     )
+
+
+def take_column(column: SourceColumn, indexes: np.ndarray) -> SourceColumn:
+    """Return the values at `indexes`, in that order."""
+    chosen = pa.array(indexes, pa.int64())
+    return map_parts(column, len(indexes), lambda array: array.take(chosen))
 
 
 def normalise(column: SourceColumn) -> SourceColumn:
@@ -82,12 +89,13 @@ def concat_rows(batches: Sequence[Rows]) -> Rows:
     return Rows(
         length=sum(batch.length for batch in batches),
         columns={
-            name: _concat_columns([batch.columns[name] for batch in batches]) for name in batches[0].columns
+            name: concat_columns([batch.columns[name] for batch in batches]) for name in batches[0].columns
         },
     )
 
 
-def _concat_columns(columns: Sequence[SourceColumn]) -> SourceColumn:
+def concat_columns(columns: Sequence[SourceColumn]) -> SourceColumn:
+    """Return the values of all columns, one after the other; parts must have their exact types."""
     parts: dict[str, Any] = {}
     for name, kind in PARTS.items():
         arrays = [getattr(column, name) for column in columns]

@@ -1,0 +1,130 @@
+"""
+The independent pieces of a proof, and who runs them: this process, or several.
+
+A piece is plain data with a `run` that opens its own readers, so any process may
+take it. Splitting (`split_table`) is pure.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from howdah.errors import EnvironmentFailedError
+from howdah.proof.buckets import sum_source, sum_target
+from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.ranges import compare_range
+from howdah.proof.sides import KeyRange
+from howdah.proof.sums import BucketSums
+
+#: Bytes of the source in one range: enough to be worth a connection, few enough to share out evenly.
+RANGE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class PieceResult:
+    #: Source name.
+    table: str
+    outcome: Outcome
+    side: Literal["both", "source", "target"] = "both"
+    sums: BucketSums | None = None
+
+
+class Piece(Protocol):
+    """Something to be done on its own."""
+
+    @property
+    def weight(self) -> int:
+        """Estimated bytes, to begin with the heaviest."""
+
+    def run(self) -> PieceResult:
+        """Do it; open and close what it needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangePiece:
+    """Rows of an interval of an integer key, both sides."""
+
+    proof: ProofJob
+    job: TableJob
+    keys: KeyRange
+    weight: int
+
+    def run(self) -> PieceResult:
+        return PieceResult(table=self.job.table.name, outcome=compare_range(self.proof, self.job, self.keys))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumPiece:
+    """One whole side of a table, summed by buckets."""
+
+    proof: ProofJob
+    job: TableJob
+    side: Literal["source", "target"]
+    bucket_count: int
+    weight: int
+
+    def run(self) -> PieceResult:
+        sum_side = sum_source if self.side == "source" else sum_target
+        side = sum_side(self.proof, self.job, self.bucket_count)
+        return PieceResult(table=self.job.table.name, outcome=side.outcome, side=self.side, sums=side.sums)
+
+
+def split_range(low: int, high: int, parts: int) -> list[KeyRange]:
+    """
+    Return so many intervals, at the most, that cover every integer without overlap.
+
+    The inner borders divide `low` to `high` evenly; the outer ones are open, because
+    the target may hold keys that the source has not.
+    """
+    width = high - low + 1
+    borders = sorted({low + width * part // parts for part in range(1, parts)} - {low})
+    lows: list[int | None] = [None, *borders]
+    highs: list[int | None] = [*(border - 1 for border in borders), None]
+    return [KeyRange(low=first, high=last) for first, last in zip(lows, highs, strict=True)]
+
+
+@contextmanager
+def running(pieces: Sequence[Piece], jobs: int) -> Iterator[Iterator[PieceResult]]:
+    """
+    Give an iterator over the results, as they come; with more than one job from spawned processes.
+
+    The first error ends it. On the way out nothing is left running. Raises what a piece
+    raises, and EnvironmentFailedError (V-301) where a process was killed.
+    """
+    ordered = sorted(pieces, key=lambda piece: -piece.weight)
+    if jobs == 1 or len(ordered) < 2:
+        yield (piece.run() for piece in ordered)
+        return
+    # Spawned, not forked: a forked copy of open connections and threads is a trap.
+    executor = ProcessPoolExecutor(
+        max_workers=min(jobs, len(ordered)), mp_context=multiprocessing.get_context("spawn")
+    )
+    try:
+        yield _results({executor.submit(_run, piece) for piece in ordered})
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _run(piece: Piece) -> PieceResult:
+    return piece.run()
+
+
+def _results(waiting: set[Future[PieceResult]]) -> Iterator[PieceResult]:
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                raise EnvironmentFailedError(
+                    "V-301",
+                    "A worker process ended while it compared rows.",
+                    detail="It was killed from outside, or the machine ran out of memory.",
+                    hint="Run the same command again. Use fewer --jobs where memory is short.",
+                ) from None

@@ -1,0 +1,217 @@
+"""
+Prove that the target holds what the plan makes of the source, or say where it does not.
+
+Reads every row of every planned table from both sides and the whole schema. Changes
+nothing. The target is read in one exported snapshot, so that all readers, in
+whatever process, see one state of it; the source is a snapshot file.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from howdah.model.plan import Plan, TablePlan
+from howdah.model.report import Difference, ProofStatus, TableProof
+from howdah.model.source import Snapshot, SourceCatalog
+from howdah.model.target import TargetFacts
+from howdah.names import qualified, quote
+from howdah.postgres.catalog import read_target_facts
+from howdah.postgres.connect import Connection, connect
+from howdah.process.progress import NullProgress, Progress
+from howdah.proof.buckets import list_buckets
+from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.pieces import RANGE_BYTES, Piece, PieceResult, RangePiece, SumPiece, running, split_range
+from howdah.proof.result import Proof
+from howdah.proof.schema import KnownGaps, check_schema, find_table
+from howdah.proof.sequences import check_sequences
+from howdah.proof.sides import KeyRange, read_key_bounds, read_largest_key
+from howdah.proof.sums import BucketSums, choose_bucket_count
+from howdah.proof.tables import build_table_job, build_table_proof, by_ranges, check_counts
+
+#: Differences of one table that are listed; all are counted.
+LISTED_MAX = 100
+
+
+@dataclass
+class _TableState:
+    """What the pieces of one table have found so far."""
+
+    job: TableJob
+    outcome: Outcome = field(default_factory=Outcome)
+    sums: dict[str, BucketSums] = field(default_factory=dict)
+
+
+def verify(
+    plan: Plan,
+    catalog: SourceCatalog,
+    snapshot: Snapshot | str,
+    conninfo: str,
+    *,
+    quarantined: Mapping[str, Collection[str]] | None = None,
+    expected_not_valid: Collection[str] = (),
+    expected_missing: Collection[str] = (),
+    jobs: int = 1,
+    progress: Progress | None = None,
+    key: bytes | None = None,
+    listed_max: int = LISTED_MAX,
+) -> Proof:
+    """
+    Compare everything and return what was found; a difference is a result, not an error.
+
+    `quarantined` gives by source table the `SourceKey.text` of the rows set aside: they must be in
+    the source and not in the target. `expected_not_valid` and `expected_missing` are ids of steps whose
+    constraint is NOT VALID, or whose object was refused by the server, by a finding of the run.
+    `key` is the key of the row hashes (up to 64 bytes), random by default.
+
+    Raises EnvironmentFailedError where a side cannot be read to its end, IntegrityError where the
+    source or an index of the target is damaged.
+    """
+    began = time.monotonic()
+    path = snapshot if isinstance(snapshot, str) else snapshot.path
+    quarantined = quarantined or {}
+    known = KnownGaps(not_valid=frozenset(expected_not_valid), missing=frozenset(expected_missing))
+    with _exported_snapshot(conninfo) as (connection, snapshot_id):
+        facts = read_target_facts(connection, plan.options.schema)
+        schema = check_schema(plan, facts, _read_type_names(connection, plan), known)
+        proof = ProofJob(
+            source_path=path,
+            conninfo=conninfo,
+            snapshot_id=snapshot_id,
+            hash_key=key if key is not None else secrets.token_bytes(32),
+            listed_max=listed_max,
+        )
+        states = _build_states(plan, catalog, facts, schema, quarantined)
+        _compare_rows(proof, states, jobs, progress or NullProgress())
+        for state in states.values():
+            for found in check_counts(state.job, state.outcome):
+                state.outcome.count(found, listed_max)
+        largest = {table.name: _read_largest_key(connection, path, facts, table) for table in plan.tables}
+        schema += check_sequences(plan, catalog, facts, largest)
+    return Proof(
+        tables=_build_table_proofs(plan, states, schema),
+        differences=(*schema, *(found for state in states.values() for found in state.outcome.differences)),
+        difference_count=len(schema) + sum(state.outcome.difference_count for state in states.values()),
+        seconds=time.monotonic() - began,
+        snapshot_sha256="" if isinstance(snapshot, str) else snapshot.sha256,
+    )
+
+
+@contextmanager
+def _exported_snapshot(conninfo: str) -> Iterator[tuple[Connection, str]]:
+    """Open a read-only transaction and export its snapshot for as long as it stays open."""
+    with connect(conninfo, application_name="howdah verify", autocommit=True) as connection:
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        row = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+        assert row is not None
+        yield connection, row[0]
+
+
+def _read_type_names(connection: Connection, plan: Plan) -> dict[str, str]:
+    """Ask the server how it prints each type of the plan, modifiers included."""
+    written = sorted({column.type for table in plan.tables for column in table.columns})
+    if not written:
+        return {}
+    # A type's modifiers are not part of regtype; those of a result column are.
+    described = connection.execute("SELECT " + ", ".join(f"NULL::{name}" for name in written)).pgresult
+    assert described is not None
+    kinds = [(described.ftype(column), described.fmod(column)) for column in range(len(written))]
+    printed = connection.execute(
+        "SELECT pg_catalog.format_type(oid, modifier)"
+        " FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.oid[]), pg_catalog.unnest(%s::pg_catalog.int4[]))"
+        " WITH ORDINALITY AS described (oid, modifier, position) ORDER BY position",
+        ([oid for oid, _ in kinds], [modifier for _, modifier in kinds]),
+    ).fetchall()
+    return dict(zip(written, (name for (name,) in printed), strict=True))
+
+
+def _build_states(
+    plan: Plan,
+    catalog: SourceCatalog,
+    facts: TargetFacts,
+    schema: Sequence[Difference],
+    quarantined: Mapping[str, Collection[str]],
+) -> dict[str, _TableState]:
+    states: dict[str, _TableState] = {}
+    for table in plan.tables:
+        target = find_table(facts, table)
+        job = (
+            build_table_job(table, target, schema, quarantined.get(table.name, ()), encoding=catalog.encoding)
+            if target is not None
+            else None
+        )
+        if job is not None:
+            states[table.name] = _TableState(job)
+    return states
+
+
+def _compare_rows(proof: ProofJob, states: Mapping[str, _TableState], jobs: int, progress: Progress) -> None:
+    pieces = [piece for state in states.values() for piece in _split_table(proof, state.job)]
+    with running(pieces, jobs) as results:
+        for result in results:
+            _take_result(states[result.table], result, proof.listed_max, progress)
+    for state in states.values():
+        if state.sums:
+            listed = list_buckets(proof, state.job, state.sums["source"], state.sums["target"])
+            state.outcome.add(listed, proof.listed_max)
+
+
+def _take_result(state: _TableState, result: PieceResult, listed_max: int, progress: Progress) -> None:
+    state.outcome.add(result.outcome, listed_max)
+    if result.sums is not None:
+        state.sums[result.side] = result.sums
+    rows, table = result.outcome.rows_source, state.job.table
+    progress.advance(table.name, rows, table.bytes * rows // max(1, table.rows))
+
+
+def _split_table(proof: ProofJob, job: TableJob) -> list[Piece]:
+    table = job.table
+    if not by_ranges(job):
+        buckets = choose_bucket_count(table.rows)
+        return [
+            SumPiece(proof=proof, job=job, side="source", bucket_count=buckets, weight=table.bytes),
+            SumPiece(proof=proof, job=job, side="target", bucket_count=buckets, weight=table.bytes),
+        ]
+    parts = max(1, table.bytes // RANGE_BYTES)
+    bounds = read_key_bounds(proof.source_path, table) if parts > 1 else None
+    ranges = split_range(bounds[0], bounds[1], parts) if bounds is not None else [KeyRange()]
+    return [RangePiece(proof=proof, job=job, keys=keys, weight=table.bytes // len(ranges)) for keys in ranges]
+
+
+def _read_largest_key(connection: Connection, path: str, facts: TargetFacts, table: TablePlan) -> int | None:
+    """Return the largest value on either side of the table's identity column, None without one."""
+    target = find_table(facts, table)
+    identity = next((column for column in table.columns if column.identity), None)
+    if target is None or identity is None:
+        return None
+    found = [read_largest_key(path, table, identity)]
+    if any(column.name == identity.target_name for column in target.columns):
+        row = connection.execute(
+            f"SELECT pg_catalog.max({quote(identity.target_name)})"
+            f" FROM {qualified(table.target_schema, table.target_name)}"
+        ).fetchone()
+        found.append(row[0] if row is not None else None)
+    return max((key for key in found if key is not None), default=None)
+
+
+def _build_table_proofs(
+    plan: Plan, states: Mapping[str, _TableState], schema: Sequence[Difference]
+) -> dict[str, TableProof]:
+    proofs: dict[str, TableProof] = {}
+    for table in plan.tables:
+        state = states.get(table.name)
+        in_schema = sum(found.table == table.name for found in schema)
+        if state is None:
+            proofs[table.name] = TableProof(status=ProofStatus.DIFFERENT, differences=in_schema)
+            continue
+        proofs[table.name] = build_table_proof(
+            state.job,
+            state.outcome,
+            schema_differences=in_schema,
+            source=state.sums.get("source"),
+            target=state.sums.get("target"),
+        )
+    return proofs
