@@ -27,7 +27,8 @@ class ColumnCensus:
     real_infinities: int = 0
     #: REAL values equal to an integer.
     real_integral: int = 0
-    #: Most digits after the point in the shortest decimal of any finite REAL; None without REALs.
+    #: Most digits after the point in the shortest decimal of any finite REAL (from 12 on not
+    #: counted any further); None without finite REALs.
     real_scale_max: int | None = None
     #: Most digits before the point of any finite REAL or INTEGER.
     numeric_digits_max: int = 0
@@ -90,6 +91,8 @@ class TableCensus:
     bytes_total: int = 0
     #: Rows that hold at least one big value.
     big_rows: int = 0
+    #: Some rowids in ascending order, about equally many rows apart, where a range may begin.
+    rowid_marks: tuple[int, ...] = ()
 
     def column(self, name: str) -> ColumnCensus:
         """Return the column of exactly that name. Raises KeyError."""
