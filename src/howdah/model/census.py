@@ -44,19 +44,21 @@ class ColumnCensus:
     #: Values longer than the limit for ordinary batches (`model.limits.BIG_VALUE_BYTES`).
     big_values: int = 0
     #: Shapes that hold for EVERY text value (empty set when there is no text). Names:
-    #: "integer" (canonical int64 literal), "decimal" (canonical decimal literal), "iso-date"
-    #: (YYYY-MM-DD, a real date in year 0001-9999), "iso-time" (HH:MM:SS[.f]), "iso-datetime" (see
-    #: `datetime_format`), "json" (valid by RFC 8259), "uuid" (36 characters), "uuid-lower",
-    #: "uuid-hex32" (32 lower-case hex digits), "boolean-word".
+    #: "integer" (canonical int64 literal), "decimal" (digits with or without a point, no needless
+    #: zeros in front, no negative zero), "iso-date" (YYYY-MM-DD, a real date in year 0001-9999),
+    #: "iso-time" (HH:MM:SS[.f]), "iso-datetime" (see `datetime_format`), "json" (valid by RFC 8259,
+    #: at most 1000 levels deep), "jsonb-safe" (JSON that PostgreSQL's jsonb takes: no \u0000, no half
+    #: surrogate pair, numbers within numeric), "uuid" (36 characters), "uuid-lower", "uuid-upper",
+    #: "uuid-hex32" (32 lower-case hex digits), "boolean-word" (true, no, on…).
     text_shapes: frozenset[str] = frozenset()
     #: How many texts are valid JSON objects or arrays; counted for columns declared JSON or whose
     #: every text is JSON, otherwise 0.
     json_documents: int = 0
     #: The one format of every ISO timestamp: "<sep><fraction><zone>" with sep " " or "T"; fraction
-    #: "0", "3", "6" (always that many digits) or "0/6" (none, or six: Python's isoformat); zone "",
+    #: "0" to "6" (always that many digits) or "0/6" (none, or six: Python's isoformat); zone "",
     #: "Z", "+00:00". E.g. "T3Z". "" when the texts do not share one format.
     datetime_format: str = ""
-    #: Likewise fraction of ISO times: "0", "3", "6", "0/6" or "".
+    #: Likewise fraction of ISO times: "0" to "6", "0/6" or "".
     time_format: str = ""
     #: Shapes that hold for EVERY integer: "boolean" (0/1), "epoch-s", "epoch-ms", "epoch-us"
     #: (each value falls between 1990 and 2100 in that unit), "year" (1000-2999).
