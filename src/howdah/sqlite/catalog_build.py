@@ -40,6 +40,10 @@ _FOREIGN_SHADOWS = {
 }
 
 
+#: (kind, name) → the row of sqlite_schema.
+Statements = dict[tuple[str, str], SchemaRow]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Unread:
     """An index whose text is needed and was not understood."""
@@ -51,10 +55,10 @@ def build_tables(
     facts: Sequence[TableFacts], schema: Sequence[SchemaRow], sequences: dict[str, int]
 ) -> tuple[Table, ...]:
     """Build all tables, in the order of creation."""
-    statements = {(row.kind, row.name): row.sql for row in schema}
+    statements = {(row.kind, row.name): row for row in schema}
     order = {row.name: number for number, row in enumerate(schema) if row.kind == "table"}
     tables = [
-        _build_virtual(table, statements.get(("table", table.table.name), ""))
+        _build_virtual(table, _statement(statements, "table", table.table.name).sql)
         if table.table.kind == "virtual"
         else _build_ordinary(table, statements, sequences)
         for table in facts
@@ -63,12 +67,14 @@ def build_tables(
     return _find_shadow_owners(tables)
 
 
-def _build_ordinary(
-    facts: TableFacts, statements: dict[tuple[str, str], str], sequences: dict[str, int]
-) -> Table:
+def _statement(statements: Statements, kind: str, name: str) -> SchemaRow:
+    return statements.get((kind, name), SchemaRow(kind, name, "", ""))
+
+
+def _build_ordinary(facts: TableFacts, statements: Statements, sequences: dict[str, int]) -> Table:
     name = facts.table.name
-    sql = statements.get(("table", name), "")
-    definition, unread = _read_definition(sql, facts)
+    statement = _statement(statements, "table", name)
+    definition, unread = _read_definition(statement, facts)
     columns = tuple(_build_column(row, facts, definition) for row in facts.columns)
     indexes = [_build_index(row, keys, facts, definition, statements) for row, keys in facts.indexes]
     # WITHOUT ROWID is implied by the PRAGMA, the alias by the absence of an index: SQLite makes one for
@@ -82,7 +88,7 @@ def _build_ordinary(
         name=name,
         columns=columns,
         kind=_kind(facts),
-        sql=sql,
+        sql=statement.sql,
         primary_key=tuple(row.name for row in keyed),
         primary_key_name=key.name if key is not None else None,
         primary_key_on_conflict=key.on_conflict if key is not None else "",
@@ -107,10 +113,11 @@ def _kind(facts: TableFacts) -> Literal["table", "shadow", "system"]:
     return "shadow" if facts.table.kind == "shadow" else "table"
 
 
-def _read_definition(sql: str, facts: TableFacts) -> tuple[TableDefinition | None, str]:
+def _read_definition(statement: SchemaRow, facts: TableFacts) -> tuple[TableDefinition | None, str]:
     """Return what the statement says, and the part of it that cannot be relied on."""
-    if not sql:
-        return None, ""
+    sql = statement.sql
+    if not sql or not statement.valid:
+        return None, sql
     definition = read_table(sql)
     if definition.unread_sql:
         # What was read before the unknown place still holds: columns by name, checks, constraint names.
@@ -163,10 +170,10 @@ def _build_index(
     keys: Sequence[IndexColumnRow],
     facts: TableFacts,
     definition: TableDefinition | None,
-    statements: dict[tuple[str, str], str],
+    statements: Statements,
 ) -> Index | _Unread:
     if row.origin == "c":
-        return _build_created_index(row, keys, facts, statements.get(("index", row.name), ""))
+        return _build_created_index(row, keys, facts, _statement(statements, "index", row.name))
     columns = tuple(_build_index_column(key) for key in keys)
     constraint = _find_constraint(row.origin, columns, definition)
     return Index(
@@ -181,8 +188,9 @@ def _build_index(
 
 
 def _build_created_index(
-    row: IndexRow, keys: Sequence[IndexColumnRow], facts: TableFacts, sql: str
+    row: IndexRow, keys: Sequence[IndexColumnRow], facts: TableFacts, statement: SchemaRow
 ) -> Index | _Unread:
+    sql = statement.sql
     expressions: list[str | None] = [None] * len(keys)
     predicate = None
     if row.partial or any(key.name is None for key in keys):
@@ -191,7 +199,11 @@ def _build_created_index(
             written = read_index(sql)
         except UnreadSqlError:
             return _Unread(sql=sql)
-        if len(written.parts) != len(keys) or bool(row.partial) != (written.predicate_sql is not None):
+        if (
+            not statement.valid
+            or len(written.parts) != len(keys)
+            or bool(row.partial) != (written.predicate_sql is not None)
+        ):
             return _Unread(sql=sql)
         expressions = [part.expression_sql for part in written.parts]
         predicate = written.predicate_sql

@@ -57,7 +57,7 @@ def fetch_schema(connection: apsw.Connection) -> list[SchemaRow]:
         except UnicodeDecodeError:
             codec = _CODECS[str(connection.pragma("encoding"))]
             return [
-                SchemaRow(kind, name, table, sql.decode(codec, errors="replace"))
+                _decode_row(kind, name, table, sql, codec)
                 for kind, name, table, sql in _rows(connection, queries.SCHEMA_BYTES)
             ]
     except UnicodeDecodeError as error:
@@ -69,6 +69,13 @@ def fetch_schema(connection: apsw.Connection) -> list[SchemaRow]:
         ) from error
 
 
+def _decode_row(kind: str, name: str, table: str, sql: bytes, codec: str) -> SchemaRow:
+    try:
+        return SchemaRow(kind, name, table, sql.decode(codec))
+    except UnicodeDecodeError:
+        return SchemaRow(kind, name, table, sql.decode(codec, errors="replace"), valid=False)
+
+
 def fetch_tables(connection: apsw.Connection) -> list[TableRow]:
     """Return all tables of the main database, virtual and shadow tables and SQLite's own included."""
     return [TableRow(*row) for row in _rows(connection, queries.TABLES)]
@@ -78,7 +85,7 @@ def fetch_table_facts(connection: apsw.Connection, table: TableRow) -> TableFact
     """Return what SQLite tells about one table."""
     name = table.name
     try:
-        columns = tuple(ColumnRow(*row) for row in _rows(connection, queries.COLUMNS, name))
+        columns = _fetch_columns(connection, name)
     except apsw.SQLError as error:
         return TableFacts(table=table, metadata={}, error=str(error))
     indexes = [IndexRow(*row) for row in _rows(connection, queries.INDEXES, name)]
@@ -107,6 +114,13 @@ def fetch_sequences(connection: apsw.Connection, tables: list[TableRow]) -> dict
     if not any(table.name == "sqlite_sequence" for table in tables):
         return {}
     return dict(_rows(connection, queries.SEQUENCES))
+
+
+def _fetch_columns(connection: apsw.Connection, table: str) -> tuple[ColumnRow, ...]:
+    try:
+        return tuple(ColumnRow(*row) for row in _rows(connection, queries.COLUMNS, table))
+    except UnicodeDecodeError:
+        return tuple(ColumnRow(*row) for row in _rows(connection, queries.COLUMNS_WITHOUT_DEFAULTS, table))
 
 
 def _fetch_index_columns(connection: apsw.Connection, index: str) -> tuple[IndexColumnRow, ...]:

@@ -23,7 +23,14 @@ SCHEMA_BYTES = """
 SELECT type, name, tbl_name, CAST(coalesce(sql, '') AS BLOB) FROM sqlite_schema ORDER BY rowid
 """
 
-COLUMNS = "SELECT cid, name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?, 'main')"
+COLUMNS = """
+SELECT cid, name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?, 'main')
+"""
+
+#: The same where a default is not valid Unicode: without it.
+COLUMNS_WITHOUT_DEFAULTS = """
+SELECT cid, name, type, "notnull", NULL, pk, hidden FROM pragma_table_xinfo(?, 'main')
+"""
 
 INDEXES = "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?, 'main') ORDER BY seq DESC"
 
@@ -49,6 +56,8 @@ class SchemaRow(NamedTuple):
     name: str
     table: str
     sql: str
+    #: False where bytes that are no Unicode stand replaced in `sql`, which then cannot be relied on.
+    valid: bool = True
 
 
 class TableRow(NamedTuple):

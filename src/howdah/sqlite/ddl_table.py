@@ -176,8 +176,10 @@ class _TableReader:
         else:
             if cursor.sees_operator("+") or cursor.sees_operator("-"):
                 cursor.next()
-            if cursor.next().kind is TokenKind.OPERATOR:
+            token = cursor.peek()
+            if token is not None and token.kind is TokenKind.OPERATOR:
                 raise cursor.unread()
+            cursor.next()
         return cursor.text_between(first, cursor.position)
 
     def _read_column_primary_key(self, column: str, name: str | None) -> None:
