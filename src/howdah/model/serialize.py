@@ -17,7 +17,11 @@ T = TypeVar("T")
 
 
 def from_json(kind: type[T], value: Any) -> T:
-    """Build an object of the dataclass `kind` from what `to_json` made. Raises KeyError, TypeError or ValueError."""
+    """
+    Build an object of the dataclass `kind` from what `to_json` made.
+
+    Raises KeyError, TypeError or ValueError where the data does not fit.
+    """
     result: T = _convert(kind, value)
     return result
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from howdah.model.quarantine import Cell, QuarantinedRow
 from howdah.model.source import StorageClass
-from howdah.ops.clean import CleanReport
-from howdah.ops.doctor import DoctorReport
-from howdah.ops.pg import ServerReport
-from howdah.ops.quarantine import QuarantineReport
-from howdah.ops.rollback import RollbackReport
-from howdah.ops.status import RunStatus, StatusReport
+from howdah.model.verb_reports import (
+    CleanReport,
+    DoctorReport,
+    QuarantineReport,
+    RollbackReport,
+    RunStatus,
+    ServerReport,
+    StatusReport,
+)
 from howdah.report.layout import lay_out_facts, lay_out_table
 from howdah.units import format_count
 

@@ -59,13 +59,16 @@ class Run:
 
 def digest_plan(plan: Plan) -> str:
     """Return the SHA-256 (hex) of the plan's canonical JSON, by which proofs name it."""
-    # How many processes take part changes the copy steps but not what arrives; the rest of the plan decides that.
+    # Findings are advice and the estimate is a guess: neither decides what arrives.
     canonical = replace(plan, findings=(), estimate=None)
     text = json.dumps(to_json(canonical), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-_RUN_COLUMNS = "id, status, source, target_schema, schema_created, snapshot, plan, plan_digest, started_at, finished_at, report"
+_RUN_COLUMNS = (
+    "id, status, source, target_schema, schema_created, snapshot, plan, plan_digest,"
+    " started_at, finished_at, report"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

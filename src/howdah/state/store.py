@@ -62,7 +62,8 @@ def state_exists(connection: Connection, state: StateSchema) -> bool:
     if version != STATE_VERSION:
         raise RefusedError(
             "T-302",
-            f'The state in schema "{state.name}" has version {version}; this Howdah understands {STATE_VERSION}.',
+            f'The state in schema "{state.name}" has version {version},'
+            f" and this Howdah understands {STATE_VERSION}.",
             hint="Use the version of Howdah that made it.",
         )
     return True
@@ -122,4 +123,5 @@ def _describe_holder(connection: Connection, lock: str) -> str:
     if row is None:
         return ""
     process, application, address, since = row
-    return f"Server process {process} ({application or 'unnamed'}) from {address or 'this machine'}, since {since}."
+    origin = address or "this machine"
+    return f"Server process {process} ({application or 'unnamed'}) from {origin}, since {since}."

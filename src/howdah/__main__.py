@@ -1,0 +1,5 @@
+"""`python -m howdah` is `howdah`."""
+
+from howdah.cli import main
+
+main()

@@ -1,0 +1,106 @@
+"""
+Turn a batch of source rows into wire format, and name the rows that cannot go.
+
+Pure: codecs decide value by value, this joins their answers row by row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from howdah.codecs.registry import get_codec
+from howdah.codecs.values import SourceColumn, Wire
+from howdah.model.plan import TablePlan
+from howdah.model.quarantine import Cell, QuarantinedRow, SourceKey
+from howdah.model.source import StorageClass, Table
+from howdah.postgres.copy import build_copy_rows
+from howdah.sqlite.batches import SourceBatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedBatch:
+    """A batch on its way: the wires of all rows, and which rows go."""
+
+    batch: SourceBatch
+    wires: Sequence[Wire]
+    #: bool per row: it can be sent.
+    keep: np.ndarray
+    quarantined: tuple[QuarantinedRow, ...] = ()
+    #: Rule → number of values that it changed.
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def row_count(self) -> int:
+        """Rows that can be sent."""
+        return int(self.keep.sum())
+
+    def copy_rows(self, rows: np.ndarray | None = None) -> memoryview:
+        """Return binary COPY rows of the rows that can be sent, or of those given by number."""
+        if rows is None:
+            keep = None if self.keep.all() else self.keep
+        else:
+            keep = np.zeros(self.batch.length, dtype=bool)
+            keep[rows] = True
+        return memoryview(build_copy_rows(self.wires, self.batch.length, keep))
+
+
+def encode_batch(batch: SourceBatch, plan: TablePlan, table: Table) -> EncodedBatch:
+    """Encode every copied column of a batch by its codec."""
+    wires: list[Wire] = []
+    keep = np.ones(batch.length, dtype=bool)
+    changed: Counter[str] = Counter()
+    quarantined: list[QuarantinedRow] = []
+    for column in plan.copied_columns:
+        encoded = get_codec(column.codec).encode(batch.columns[column.name], column.params, column.type)
+        wires.append(encoded.wire)
+        changed.update(encoded.changed)
+        for reason, mask in encoded.rejected.items():
+            # A row is set aside once, for the first column that cannot go.
+            for row in np.flatnonzero(mask & keep):
+                detail = f"The codec {column.codec} cannot carry this value as {column.type}."
+                quarantined.append(
+                    quarantined_row(batch, int(row), table, reason=reason, column=column.name, detail=detail)
+                )
+            keep &= ~mask
+    return EncodedBatch(
+        batch=batch, wires=wires, keep=keep, quarantined=tuple(quarantined), changed=dict(changed)
+    )
+
+
+def quarantined_row(
+    batch: SourceBatch, row: int, table: Table, *, reason: str, column: str, detail: str
+) -> QuarantinedRow:
+    """Make the quarantine record of one row of a batch."""
+    cells = {name: cell_at(values, row) for name, values in batch.columns.items()}
+    return QuarantinedRow(
+        table=table.name,
+        key=source_key(batch, row, table),
+        reason=reason,
+        column=column,
+        detail=detail,
+        cells=cells,
+    )
+
+
+def source_key(batch: SourceBatch, row: int, table: Table) -> SourceKey:
+    """Return how the source names a row of the batch."""
+    if batch.rowids is not None:
+        return SourceKey(rowid=int(batch.rowids[row]))
+    return SourceKey(cells=tuple(cell_at(batch.columns[name], row) for name in table.primary_key))
+
+
+def cell_at(column: SourceColumn, row: int) -> Cell:
+    """Return one value of a column, whatever its storage class."""
+    if column.integer is not None and column.integer[row].is_valid:
+        return Cell.of(column.integer[row].as_py())
+    if column.real is not None and column.real[row].is_valid:
+        return Cell.of(column.real[row].as_py())
+    if column.text is not None and column.text[row].is_valid:
+        return Cell.of_text(column.text[row].as_py())
+    if column.blob is not None and column.blob[row].is_valid:
+        return Cell.of(column.blob[row].as_py())
+    return Cell(storage_class=StorageClass.NULL)

@@ -1,0 +1,164 @@
+"""
+Build one object after (or before) the data: constraint, index, sequence, view.
+
+What the data contradicts is settled here by the rules of the plan: duplicates and
+NULLs that a key will not have go to quarantine, a foreign key or check that old
+rows violate is kept as NOT VALID, an optional object that the server will not
+take becomes a finding with its SQL. Nothing is dropped in silence, and one
+refused object never stops the others.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import psycopg
+from psycopg import sql
+
+from howdah.loading.job import LoadJob
+from howdah.loading.set_aside import set_aside_target_rows
+from howdah.model.findings import Finding, Severity
+from howdah.model.plan import Step, StepKind
+from howdah.names import qualified, quote
+from howdah.state.ledger import StepOutcome
+from howdah.state.store import Connection
+
+_KEYS = (StepKind.PRIMARY_KEY, StepKind.UNIQUE)
+
+
+def run_object_step(connection: Connection, job: LoadJob, step: Step) -> StepOutcome:
+    """
+    Carry out the SQL of `step` in the caller's transaction.
+
+    Raises psycopg.Error where the server refuses an object that is not optional.
+    """
+    started = time.monotonic()
+    outcome = StepOutcome(step_id=step.id)
+    try:
+        _execute(connection, step.sql)
+    except psycopg.IntegrityError as error:
+        if step.kind in _KEYS and step.key_sql:
+            outcome = _make_room_for_key(connection, job, step, error)
+        elif step.fallback_sql:
+            outcome = _fall_back(connection, job, step, error)
+        else:
+            raise
+    except psycopg.Error as error:
+        if not step.optional or connection.broken:
+            raise
+        outcome = _leave_out(step, error)
+    return StepOutcome(
+        step_id=step.id,
+        seconds=time.monotonic() - started,
+        rows_quarantined=outcome.rows_quarantined,
+        findings=outcome.findings,
+        fell_back=outcome.fell_back,
+        left_out=outcome.left_out,
+    )
+
+
+def _execute(connection: Connection, statement: str) -> None:
+    # A savepoint, so that a refused statement leaves the rest of the transaction alone.
+    with connection.transaction():
+        connection.execute(cast("Any", statement))
+
+
+def _make_room_for_key(connection: Connection, job: LoadJob, step: Step, error: psycopg.Error) -> StepOutcome:
+    plan = job.plan.table(step.table)
+    table = sql.SQL(cast("Any", qualified(plan.target_schema, plan.target_name)))
+    key = [sql.SQL(cast("Any", expression)) for expression in step.key_sql]
+    where = sql.SQL(cast("Any", step.where_sql or "true"))
+    numbered = sql.SQL(
+        "SELECT s.ctid FROM (SELECT ctid, row_number() OVER (PARTITION BY {key} ORDER BY ctid) AS copy"
+        " FROM ONLY {table} WHERE {where} AND num_nulls({key}) = 0) s WHERE copy > 1"
+    ).format(key=sql.SQL(", ").join(key), table=table, where=where)
+    reason = "duplicate-key"
+    if step.kind is StepKind.PRIMARY_KEY:
+        nulls = sql.SQL("SELECT ctid FROM ONLY {table} WHERE num_nulls({key}) > 0").format(
+            table=table, key=sql.SQL(", ").join(key)
+        )
+        numbered = sql.SQL("{} UNION ALL {}").format(numbered, nulls)
+    detail = f"SQLSTATE {error.sqlstate}: {error.diag.message_primary}"
+    count = set_aside_target_rows(connection, job, plan, numbered, reason=reason, detail=detail)
+    _execute(connection, step.sql)
+    finding = Finding(
+        code="F-901",
+        severity=Severity.ERROR,
+        object=f"{step.kind.value} {quote(step.object)} of table {quote(step.table)}",
+        message=f"{count} rows whose key PostgreSQL takes for equal to another's went to quarantine.",
+        detail=detail,
+        hint='Look at them with "howdah quarantine list".',
+    )
+    return StepOutcome(step_id=step.id, rows_quarantined=count, findings=(finding,))
+
+
+def _fall_back(connection: Connection, job: LoadJob, step: Step, error: psycopg.Error) -> StepOutcome:
+    _execute(connection, step.fallback_sql)
+    count, samples = _count_violations(connection, job, step)
+    noun = "foreign key" if step.kind is StepKind.FOREIGN_KEY else "check"
+    finding = Finding(
+        code="F-902" if step.kind is StepKind.FOREIGN_KEY else "F-903",
+        severity=Severity.WARNING,
+        object=f"{noun} {quote(step.object)} of table {quote(step.table)}",
+        message=f"Rows that the source holds violate this {noun}: it guards new rows only (NOT VALID).",
+        detail=f"{count}{samples} {error.diag.message_primary}".strip(),
+        hint=f"Correct the rows, then run: {_validate_statement(job, step)}",
+    )
+    return StepOutcome(step_id=step.id, findings=(finding,), fell_back=True)
+
+
+def _validate_statement(job: LoadJob, step: Step) -> str:
+    plan = job.plan.table(step.table)
+    table = qualified(plan.target_schema, plan.target_name)
+    return f"ALTER TABLE {table} VALIDATE CONSTRAINT {quote(step.object)};"
+
+
+def _count_violations(connection: Connection, job: LoadJob, step: Step) -> tuple[str, str]:
+    """Say how many rows point nowhere, with some of the values; ("", "") for a check."""
+    if step.kind is not StepKind.FOREIGN_KEY or not step.columns:
+        return "", ""
+    row = connection.execute(
+        sql.SQL(
+            "SELECT count(*), (array_agg(DISTINCT concat_ws(', ', {columns})))[1:5] FROM ({orphans}) o"
+        ).format(
+            columns=sql.SQL(", ").join(sql.Identifier("o", name) for name in step.columns),
+            orphans=orphans_query(job, step, select=step.columns),
+        )
+    ).fetchone()
+    assert row is not None
+    count, samples = row
+    return f"{count} rows without their parent, e.g. {', '.join(samples or ())}.", ""
+
+
+def orphans_query(job: LoadJob, step: Step, *, select: tuple[str, ...]) -> sql.Composed:
+    """Compose the query of child rows (columns `select`) whose parent is not there."""
+    child = job.plan.table(step.table)
+    parent = job.plan.table(step.parent_table)
+    return sql.SQL(
+        "SELECT {select} FROM ONLY {child} c WHERE num_nulls({referencing}) = 0"
+        " AND NOT EXISTS (SELECT FROM {parent} p WHERE {match})"
+    ).format(
+        select=sql.SQL(", ").join(sql.Identifier("c", name) for name in select),
+        child=sql.Identifier(child.target_schema, child.target_name),
+        parent=sql.Identifier(parent.target_schema, parent.target_name),
+        referencing=sql.SQL(", ").join(sql.Identifier("c", name) for name in step.columns),
+        match=sql.SQL(" AND ").join(
+            sql.SQL("{} = {}").format(
+                sql.Identifier("p", parent.column(theirs).target_name), sql.Identifier("c", ours)
+            )
+            for ours, theirs in zip(step.columns, step.parent_columns, strict=True)
+        ),
+    )
+
+
+def _leave_out(step: Step, error: psycopg.Error) -> StepOutcome:
+    finding = Finding(
+        code="F-904",
+        severity=Severity.ERROR,
+        object=f"{step.kind.value} {quote(step.object)}",
+        message="The server did not take this object; it is missing in the target.",
+        detail=f"{error.diag.message_primary}. SQL: {step.sql}",
+        hint="Correct the SQL and run it by hand.",
+    )
+    return StepOutcome(step_id=step.id, findings=(finding,), left_out=True)

@@ -1,0 +1,100 @@
+"""
+Take rows that are already in the target out of it and into quarantine.
+
+The quarantine keeps what the *source* holds, so each row is found again in the
+snapshot by its key. A table whose rows have no key that both sides share cannot
+be handled; the caller's statement then fails and says why.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from psycopg import sql
+
+from howdah.errors import RefusedError
+from howdah.loading.encode_batch import quarantined_row
+from howdah.loading.job import LoadJob
+from howdah.model.plan import TablePlan
+from howdah.sqlite.connect import open_snapshot
+from howdah.sqlite.python_rows import fetch_rows_by_key
+from howdah.state.store import Connection
+
+#: How a key value that PostgreSQL returned is named in SQLite, by codec.
+_TO_SQLITE: dict[str, Callable[[Any], Any]] = {
+    "integer": int,
+    "boolean": int,
+    "real": float,
+    "text": str,
+    "any-text": str,
+    "bytes": bytes,
+    "numeric": lambda value: int(value) if value == value.to_integral_value() else float(value),
+    "uuid-text": str,
+    "uuid-blob": lambda value: uuid.UUID(str(value)).bytes,
+    "uuid-hex32": lambda value: uuid.UUID(str(value)).hex,
+}
+
+
+def set_aside_target_rows(
+    connection: Connection,
+    job: LoadJob,
+    plan: TablePlan,
+    ctids: sql.Composed,
+    *,
+    reason: str,
+    detail: str,
+) -> int:
+    """
+    Move the rows whose ctid the query `ctids` yields to quarantine; return how many.
+
+    Raises RefusedError for a table whose rows cannot be found again in the source.
+    """
+    codecs = [plan.column(name).codec for name in plan.key]
+    if not plan.key or any(codec not in _TO_SQLITE for codec in codecs):
+        raise RefusedError(
+            "M-202",
+            f'Rows of table "{plan.name}" contradict a constraint, and the table has no key to name them by.',
+            detail=detail,
+            hint="Exclude the table, or remove the duplicates in a copy of the source.",
+        )
+    found = connection.execute(
+        sql.SQL("DELETE FROM ONLY {table} WHERE ctid IN ({ctids}) RETURNING {key}").format(
+            table=sql.Identifier(plan.target_schema, plan.target_name),
+            ctids=ctids,
+            key=sql.SQL(", ").join(sql.Identifier(plan.column(name).target_name) for name in plan.key),
+        )
+    ).fetchall()
+    keys = [
+        tuple(_TO_SQLITE[codec](value) for codec, value in zip(codecs, row, strict=True)) for row in found
+    ]
+    quarantine_source_rows(connection, job, plan, keys, reason=reason, detail=detail)
+    return len(keys)
+
+
+def quarantine_source_rows(
+    connection: Connection,
+    job: LoadJob,
+    plan: TablePlan,
+    keys: Sequence[tuple[Any, ...]],
+    *,
+    reason: str,
+    detail: str,
+) -> None:
+    """Record the source rows of those keys (in SQLite's terms) as set aside."""
+    if not keys:
+        return
+    table = job.source_table(plan)
+    snapshot = open_snapshot(job.snapshot_path)
+    try:
+        batch = fetch_rows_by_key(snapshot, table, plan.key, keys)
+    finally:
+        snapshot.close()
+    job.quarantine.add(
+        connection,
+        [
+            quarantined_row(batch, row, table, reason=reason, column="", detail=detail)
+            for row in range(batch.length)
+        ],
+    )

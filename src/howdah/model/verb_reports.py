@@ -1,0 +1,163 @@
+"""
+The report objects of the short verbs; `model.report` has that of `migrate` and `verify`.
+
+Each carries verb, status (one word) and exit status, and is what text and JSON are
+rendered from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from howdah.model.census import Census
+from howdah.model.findings import Finding
+from howdah.model.plan import Estimate, Plan
+from howdah.model.quarantine import QuarantinedRow
+from howdah.model.report import PhaseReport
+from howdah.model.source import SourceCatalog
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectReport:
+    """Everything known of a source."""
+
+    verb: str = "inspect"
+    status: str = "done"
+    exit_status: int = 0
+    source: str
+    catalog: SourceCatalog
+    census: Census
+    #: What the default plan makes of it.
+    findings: tuple[Finding, ...]
+    estimate: Estimate | None
+    phases: tuple[PhaseReport, ...] = ()
+    #: Bytes of the source's consistent copy.
+    size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanReport:
+    """A plan, and where its file was written."""
+
+    verb: str = "plan"
+    status: str = "done"
+    exit_status: int = 0
+    source: str
+    plan: Plan
+    #: Path of the plan file, "" where none was asked for.
+    output: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """One run in the ledger of a target."""
+
+    id: str
+    #: running (resumable), loaded (not proven), done, undone.
+    status: str
+    source: str
+    target_schema: str
+    started_at: str
+    finished_at: str
+    tables: int
+    rows: int
+    rows_quarantined: int
+    steps_done: int
+    steps: int
+    #: What the newest proof said and when it was made, "" without one.
+    proof: str
+    proven_at: str
+    snapshot: str
+    snapshot_present: bool
+    #: What may be done next, as a command; "" for nothing.
+    next: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusReport:
+    """The runs of a target, newest first."""
+
+    verb: str = "status"
+    status: str = "done"
+    exit_status: int = 0
+    target: str
+    runs: tuple[RunStatus, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackReport:
+    """What an undo removed."""
+
+    verb: str = "rollback"
+    status: str = "undone"
+    exit_status: int = 0
+    target: str
+    run_id: str
+    #: Tables and views that were dropped.
+    dropped: tuple[str, ...]
+    #: Where the private copy of the source still is.
+    snapshot: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanReport:
+    """What was removed of ours."""
+
+    verb: str = "clean"
+    status: str = "done"
+    exit_status: int = 0
+    target: str
+    #: Runs whose ledger, quarantine and proofs were removed.
+    runs: tuple[str, ...]
+    #: Directories of this machine that were removed.
+    directories: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantineReport:
+    """Rows set aside by a run."""
+
+    verb: str
+    status: str
+    exit_status: int
+    target: str
+    run_id: str
+    rows: tuple[QuarantinedRow, ...]
+    total: int
+    #: Rows loaded by this retry.
+    loaded: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerReport:
+    """The embedded server."""
+
+    verb: str
+    #: running or stopped.
+    status: str
+    exit_status: int = 0
+    directory: str
+    version: str = ""
+    #: Without the password; `howdah pg url` prints the whole.
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorItem:
+    name: str
+    value: str
+    #: Where it came from: environment, file, default, a package, a directory.
+    origin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorReport:
+    """This machine as Howdah will use it."""
+
+    verb: str = "doctor"
+    status: str = "done"
+    exit_status: int = 0
+    sections: Mapping[str, tuple[DoctorItem, ...]]
+    #: What will not work, one sentence each.
+    problems: tuple[str, ...]

@@ -1,0 +1,49 @@
+"""clean: remove every trace of Howdah from a target, and the files of its runs."""
+
+from __future__ import annotations
+
+from howdah.errors import RefusedError
+from howdah.model.verb_reports import CleanReport
+from howdah.ops.target import TargetRequest, open_target
+from howdah.ops.workspace import run_workspace
+from howdah.settings import state_directory
+from howdah.state.ledger import Ledger
+from howdah.state.store import StateSchema, exclusive_run, remove_state, state_exists
+
+
+def clean(request: TargetRequest, *, keep_files: bool = False) -> CleanReport:
+    """
+    Drop the state schema and remove the run directories (snapshot, reports, quarantine).
+
+    The migrated tables stay; after it nothing can be resumed, undone or retried.
+    Raises RefusedError while a run is unfinished.
+    """
+    state = StateSchema(name=request.state_schema)
+    with open_target(request) as target:
+        connection = target.connection
+        if not state_exists(connection, state):
+            return CleanReport(status="nothing", target=target.display, runs=(), directories=())
+        with exclusive_run(connection, state):
+            runs = Ledger(state=state).runs(connection)
+            connection.rollback()
+            unfinished = [run for run in runs if run.status == "running"]
+            if unfinished:
+                raise RefusedError(
+                    "M-501",
+                    f"Run {unfinished[0].id} is not finished: its half-copied tables would look whole.",
+                    hint=f'Finish it with "howdah migrate {unfinished[0].source}" or undo it with'
+                    ' "howdah rollback".',
+                )
+            with connection.transaction():
+                remove_state(connection, state)
+        directories = []
+        for run in runs:
+            workspace = run_workspace(state_directory(), run.id)
+            if not keep_files and workspace.path.exists():
+                workspace.remove()
+                directories.append(str(workspace.path))
+        return CleanReport(
+            target=target.display,
+            runs=tuple(run.id for run in runs),
+            directories=tuple(directories),
+        )

@@ -1,0 +1,95 @@
+"""doctor: tools, libraries and settings, and where each came from; changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from howdah.errors import HowdahError
+from howdah.model.verb_reports import DoctorItem, DoctorReport
+from howdah.postgres.binaries import list_server_binaries
+from howdah.settings import describe_settings, state_directory
+from howdah.units import format_size
+
+_LIBRARIES = (
+    "howdah",
+    "apsw",
+    "adbc-driver-sqlite",
+    "adbc-driver-postgresql",
+    "psycopg",
+    "pyarrow",
+    "numpy",
+    "sqlglot",
+    "typer",
+)
+
+
+def examine(pg_bindir: Path | None = None) -> DoctorReport:
+    """Look at this machine as Howdah will use it. Secrets are redacted."""
+    problems: list[str] = []
+    sections = {
+        "machine": _machine(),
+        "libraries": _libraries(),
+        "PostgreSQL programs": _programs(pg_bindir, problems),
+        "settings": tuple(
+            DoctorItem(name=name, value=value, origin=origin)
+            for name, value, origin in describe_settings(os.environ)
+        ),
+    }
+    return DoctorReport(
+        status="problems" if problems else "done",
+        sections=sections,
+        problems=tuple(problems),
+    )
+
+
+def _machine() -> tuple[DoctorItem, ...]:
+    directory = state_directory()
+    place = directory
+    while not place.exists():
+        place = place.parent
+    return (
+        DoctorItem(name="system", value=f"{platform.system()} {platform.release()} {platform.machine()}"),
+        DoctorItem(name="python", value=platform.python_version(), origin=sys.executable),
+        DoctorItem(name="processors", value=str(os.cpu_count() or "unknown")),
+        DoctorItem(
+            name="state directory",
+            value=str(directory),
+            origin="HOWDAH_HOME" if os.environ.get("HOWDAH_HOME") else "default",
+        ),
+        DoctorItem(name="free disk there", value=format_size(shutil.disk_usage(place).free)),
+    )
+
+
+def _libraries() -> tuple[DoctorItem, ...]:
+    items = [DoctorItem(name=name, value=_version(name), origin="package") for name in _LIBRARIES]
+
+    import apsw
+
+    items.append(DoctorItem(name="SQLite", value=apsw.sqlite_lib_version(), origin="apsw"))
+    return tuple(items)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _programs(pg_bindir: Path | None, problems: list[str]) -> tuple[DoctorItem, ...]:
+    try:
+        found = list_server_binaries(pg_bindir)
+    except HowdahError as error:
+        problems.append(error.message)
+        return ()
+    if not found:
+        problems.append("No PostgreSQL server programs were found: only an existing server can be a target.")
+    return tuple(
+        DoctorItem(name=f"PostgreSQL {item.version}", value=str(item.bindir), origin=item.provider)
+        for item in found
+    )

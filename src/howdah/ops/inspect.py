@@ -1,0 +1,34 @@
+"""inspect: what is in the file and what will be hard; read-only."""
+
+from __future__ import annotations
+
+from howdah.model.plan import PlanOptions
+from howdah.model.verb_reports import InspectReport
+from howdah.ops.source_facts import read_source
+from howdah.ops.workspace import temporary_workspace
+from howdah.planning.build import build_plan
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.settings import state_directory
+
+
+def inspect(source: str, *, progress: Progress | None = None) -> InspectReport:
+    """
+    Read catalog and census of a SQLite file from a private copy, which is removed again.
+
+    Raises the errors of `sqlite.connect` for a file that cannot be read, and
+    IntegrityError for one that is damaged.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    with temporary_workspace(state_directory()) as workspace:
+        facts = read_source(source, workspace, phases)
+        plan = build_plan(facts.catalog, facts.census, PlanOptions(), None)
+    return InspectReport(
+        source=source,
+        catalog=facts.catalog,
+        census=facts.census,
+        findings=(*facts.findings, *plan.findings),
+        estimate=plan.estimate,
+        phases=tuple(phases.reports),
+        size=facts.snapshot.size,
+    )

@@ -1,0 +1,262 @@
+"""
+migrate: snapshot → plan → copy → constraints → sequences → verify → report.
+
+The last act, the run's status and report in the ledger, is what makes the result
+valid. Until then the same command resumes the run, or finds the target untouched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from howdah import __version__
+from howdah.errors import RefusedError
+from howdah.loading.job import LoadJob
+from howdah.loading.runner import run_in_one_transaction, run_in_steps
+from howdah.model.plan import PlanOptions
+from howdah.model.report import RunReport
+from howdah.ops.plan import read_plan_edits
+from howdah.ops.proving import prove
+from howdah.ops.run_report import (
+    build_run_report,
+    build_table_reports,
+    count_objects,
+    outcome_findings,
+)
+from howdah.ops.source_facts import SourceFacts, read_kept_snapshot, read_source
+from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.ops.workspace import new_run_id, run_workspace
+from howdah.planning.build import build_plan
+from howdah.planning.target_checks import check_plan, check_target
+from howdah.postgres.catalog import read_target_facts
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.report.files import write_report_directory
+from howdah.settings import state_directory
+from howdah.state.ledger import Ledger, Run, StepOutcome, digest_plan
+from howdah.state.quarantine import Quarantine, write_quarantine_file
+from howdah.state.store import StateSchema, exclusive_run, install_state, state_exists
+
+#: Databases up to this size go over in one transaction on one connection, unless jobs are asked for.
+ONE_TRANSACTION_BYTES = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrateRequest:
+    source: str
+    target: TargetRequest = field(default_factory=TargetRequest)
+    options: PlanOptions = field(default_factory=PlanOptions)
+    #: An edited plan to follow.
+    plan_file: Path | None = None
+    #: Processes that copy and build; None chooses by the size of the source.
+    jobs: int | None = None
+    verify: bool = True
+    #: Where report and log go besides the run's own directory.
+    report_dir: Path | None = None
+
+
+def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunReport:
+    """
+    Carry the source into the target and prove it; return the report.
+
+    Raises HowdahError where nothing could be done, or where the run was stopped
+    half-way and the same request resumes it.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    state = StateSchema(name=request.target.state_schema)
+    with open_target(request.target, source=request.source) as target:
+        connection = target.connection
+        with exclusive_run(connection, state):
+            earlier = _find_earlier_run(target, state, request)
+            connection.rollback()
+            if earlier is not None and earlier.report is not None:
+                return replace(earlier.report, repeated=True)
+            if earlier is not None:
+                run, facts = _resume(earlier, request, phases)
+            else:
+                run, facts = _prepare(target, state, request, phases)
+            outcomes = _load(target, state, run, facts, request, phases)
+            return _finish(target, state, run, facts, outcomes, request, phases)
+
+
+def _find_earlier_run(target: OpenTarget, state: StateSchema, request: MigrateRequest) -> Run | None:
+    """Return the run that this request repeats or resumes. Raises RefusedError for another's."""
+    if not state_exists(target.connection, state):
+        return None
+    source = os.path.abspath(request.source)
+    for run in Ledger(state=state).runs(target.connection):
+        if run.status == "undone" or run.target_schema != request.options.schema:
+            continue
+        if run.source == source:
+            return run
+        raise RefusedError(
+            "M-101",
+            f'Schema "{run.target_schema}" of the target holds a migration of another source.',
+            detail=f"It came from {run.source} (run {run.id}, {run.status}).",
+            hint='Use another --schema, or undo that run with "howdah rollback".',
+        )
+    return None
+
+
+def _prepare(
+    target: OpenTarget, state: StateSchema, request: MigrateRequest, phases: PhaseLog
+) -> tuple[Run, SourceFacts]:
+    facts_of_target = read_target_facts(target.connection, request.options.schema)
+    target.connection.rollback()
+    # Before the source is read, so that a long census is not for nothing.
+    check_target(facts_of_target, request.options, ignored_schemas=(state.name,))
+    run_id = new_run_id()
+    workspace = run_workspace(state_directory(), run_id)
+    workspace.create()
+    try:
+        facts = read_source(request.source, workspace, phases)
+        jobs = choose_jobs(request.jobs, facts.snapshot.size)
+        with phases.phase("plan"):
+            plan = build_plan(
+                facts.catalog,
+                facts.census,
+                replace(request.options, jobs=jobs),
+                facts_of_target,
+                read_plan_edits(request.plan_file),
+            )
+            check_plan(plan)
+    except BaseException:
+        # Nothing has been written to the target yet: leave nothing here either.
+        workspace.remove()
+        raise
+    plan = replace(plan, findings=(*facts.findings, *plan.findings))
+    run = Run(
+        id=run_id,
+        status="running",
+        source=os.path.abspath(request.source),
+        target_schema=plan.options.schema,
+        schema_created=not facts_of_target.schema_exists,
+        snapshot=facts.snapshot,
+        plan=plan,
+        plan_digest=digest_plan(plan),
+        started_at=datetime.now(UTC),
+    )
+    return run, facts
+
+
+def _resume(run: Run, request: MigrateRequest, phases: PhaseLog) -> tuple[Run, SourceFacts]:
+    phases.progress.note(f"Resuming run {run.id}, begun {run.started_at:%Y-%m-%d %H:%M} UTC.")
+    return run, read_kept_snapshot(run, phases)
+
+
+def choose_jobs(asked: int | None, size: int) -> int:
+    """Return how many processes copy a snapshot of `size` bytes."""
+    if asked is not None:
+        return asked
+    return 1 if size <= ONE_TRANSACTION_BYTES else min(os.cpu_count() or 1, 4)
+
+
+def _load(
+    target: OpenTarget,
+    state: StateSchema,
+    run: Run,
+    facts: SourceFacts,
+    request: MigrateRequest,
+    phases: PhaseLog,
+) -> dict[str, StepOutcome]:
+    connection = target.connection
+    ledger = Ledger(state=state)
+    job = LoadJob(
+        conninfo=target.conninfo,
+        state=state,
+        run_id=run.id,
+        plan=run.plan,
+        catalog=facts.catalog,
+        census=facts.census,
+        snapshot_path=run.snapshot.path,
+    )
+    begun = state_exists(connection, state) and any(known.id == run.id for known in ledger.runs(connection))
+    connection.rollback()
+    jobs = run.plan.options.jobs
+    if jobs == 1 and not begun and run.snapshot.size <= ONE_TRANSACTION_BYTES:
+        with connection.transaction():
+            install_state(connection, state)
+            ledger.begin_run(connection, run, __version__)
+            outcomes = run_in_one_transaction(connection, job, phases)
+            ledger.set_status(connection, run.id, "loaded")
+        return outcomes
+    if not begun:
+        with connection.transaction():
+            install_state(connection, state)
+            ledger.begin_run(connection, run, __version__)
+    outcomes = run_in_steps(connection, job, phases, jobs=jobs)
+    with connection.transaction():
+        ledger.set_status(connection, run.id, "loaded")
+    return outcomes
+
+
+def _finish(
+    target: OpenTarget,
+    state: StateSchema,
+    run: Run,
+    facts: SourceFacts,
+    outcomes: dict[str, StepOutcome],
+    request: MigrateRequest,
+    phases: PhaseLog,
+) -> RunReport:
+    ledger = Ledger(state=state)
+    quarantine = Quarantine(state=state, run_id=run.id)
+    keys = quarantine.keys(target.connection)
+    target.connection.rollback()
+    proof = None
+    if request.verify:
+        proof = prove(
+            target,
+            run.plan,
+            facts.catalog,
+            run.snapshot,
+            outcomes=outcomes,
+            quarantined=keys,
+            phases=phases,
+            jobs=run.plan.options.jobs,
+        )
+    workspace = run_workspace(state_directory(), run.id)
+    report_dir = request.report_dir or workspace.path
+    report = build_run_report(
+        verb="migrate",
+        run_id=run.id,
+        source=request.source,
+        target=target.display,
+        rehearsal=target.rehearsal,
+        snapshot=run.snapshot,
+        tables=build_table_reports(
+            run.plan,
+            facts.catalog,
+            outcomes,
+            Counter({table: len(texts) for table, texts in keys.items()}),
+            proof.tables if proof else {},
+        ),
+        findings=outcome_findings(run.plan, outcomes),
+        phases=phases.reports,
+        differences=proof.differences if proof else (),
+        difference_count=proof.difference_count if proof else 0,
+        verification="proof" if proof else "",
+        objects=count_objects(run.plan, outcomes),
+        started_at=f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        finished_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        howdah_version=__version__,
+        server_version=target.server_version,
+        report_dir=str(report_dir),
+    )
+    connection = target.connection
+    if keys:
+        write_quarantine_file(quarantine.rows(connection), workspace.quarantine)
+        connection.rollback()
+    write_report_directory(report, report_dir)
+    with connection.transaction():
+        # The state of everything before must be durable before the run is called finished.
+        connection.execute("SET LOCAL synchronous_commit = on")
+        if proof:
+            ledger.record_proof(connection, run, str(proof.status), proof.tables)
+        ledger.finish_run(connection, run.id, "done" if proof else "loaded", report)
+    return report
+

@@ -1,0 +1,55 @@
+"""plan: every decision, before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from howdah.errors import UsageError
+from howdah.model.plan import Plan, PlanOptions
+from howdah.ops.source_facts import read_source
+from howdah.ops.target import TargetRequest, read_facts_of_target
+from howdah.ops.workspace import temporary_workspace
+from howdah.planning.build import build_plan
+from howdah.planning.plan_file import PlanEdits, parse_plan_file
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.settings import state_directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest:
+    source: str
+    #: None plans for any server, without a look at it.
+    target: TargetRequest | None = None
+    options: PlanOptions = field(default_factory=PlanOptions)
+    plan_file: Path | None = None
+
+
+def plan(request: PlanRequest, progress: Progress | None = None) -> Plan:
+    """
+    Build the plan that `migrate` would carry out with the same options.
+
+    Raises UsageError for an edited plan that does not fit the source, and the
+    errors of reading source and target.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    edits = read_plan_edits(request.plan_file)
+    target = None if request.target is None else read_facts_of_target(request.target, request.options.schema)
+    with temporary_workspace(state_directory()) as workspace:
+        facts = read_source(request.source, workspace, phases)
+    built = build_plan(facts.catalog, facts.census, request.options, target, edits)
+    return replace(built, findings=(*facts.findings, *built.findings))
+
+
+def read_plan_edits(path: Path | None) -> PlanEdits | None:
+    """Read an edited plan, None for none. Raises UsageError where it cannot be read or understood."""
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "P-101", f"The plan file {path} cannot be read.", detail=str(error), hint="Check the path."
+        ) from error
+    return parse_plan_file(text)

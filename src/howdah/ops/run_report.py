@@ -1,0 +1,167 @@
+"""Assemble the report of a run from what its parts returned (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from howdah.errors import ExitStatus, combine_statuses
+from howdah.model.findings import Finding
+from howdah.model.plan import Plan, StepKind, TablePlan
+from howdah.model.report import (
+    ColumnReport,
+    Difference,
+    PhaseReport,
+    RunReport,
+    SnapshotReport,
+    TableProof,
+    TableReport,
+)
+from howdah.model.source import Snapshot, SourceCatalog
+from howdah.state.ledger import StepOutcome
+
+_STATUS_WORDS = {
+    ExitStatus.OK: "done",
+    ExitStatus.DIFFERENT: "different",
+    ExitStatus.QUARANTINED: "quarantined",
+    ExitStatus.UNPROVEN: "unproven",
+    ExitStatus.INTEGRITY: "damaged",
+}
+
+
+def choose_status(*, verified: bool, differences: int, quarantined: int) -> ExitStatus:
+    """Return how a run ends that went to its end."""
+    return combine_statuses(
+        ExitStatus.OK,
+        *([ExitStatus.DIFFERENT] * bool(differences)),
+        *([ExitStatus.QUARANTINED] * bool(quarantined)),
+        *([ExitStatus.UNPROVEN] * (not verified)),
+    )
+
+
+def status_word(status: ExitStatus) -> str:
+    """Return the one word that stands for an exit status in reports."""
+    return _STATUS_WORDS[status]
+
+
+def build_table_reports(
+    plan: Plan,
+    catalog: SourceCatalog,
+    outcomes: Mapping[str, StepOutcome],
+    quarantined: Mapping[str, int],
+    proofs: Mapping[str, TableProof],
+) -> tuple[TableReport, ...]:
+    """Join, table by table, what was planned, done, set aside and proven."""
+    changed: dict[str, Counter[str]] = {}
+    copied: Counter[str] = Counter()
+    for step in plan.steps:
+        if step.kind is StepKind.COPY and step.id in outcomes:
+            outcome = outcomes[step.id]
+            changed.setdefault(step.table, Counter()).update(outcome.changed)
+            copied[step.table] += outcome.bytes
+    return tuple(
+        TableReport(
+            name=table.name,
+            target_name=table.target_name,
+            rows_source=table.rows,
+            rows_target=_rows_target(table, quarantined, proofs),
+            rows_quarantined=quarantined.get(table.name, 0),
+            values_changed=dict(changed.get(table.name, {})),
+            proof=proofs.get(table.name),
+            columns=_column_reports(table, catalog),
+            bytes=copied[table.name],
+        )
+        for table in plan.tables
+    )
+
+
+def _rows_target(table: TablePlan, quarantined: Mapping[str, int], proofs: Mapping[str, TableProof]) -> int:
+    if table.name in proofs:
+        return proofs[table.name].rows_target
+    return table.rows - quarantined.get(table.name, 0)
+
+
+def _column_reports(table: TablePlan, catalog: SourceCatalog) -> tuple[ColumnReport, ...]:
+    source = catalog.table(table.name)
+    return tuple(
+        ColumnReport(
+            name=column.name,
+            declared_type=source.column(column.name).declared_type,
+            target_type=column.type,
+            codec=column.codec,
+            reason=column.reason,
+        )
+        for column in table.columns
+    )
+
+
+def count_objects(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> dict[str, int]:
+    """Count the objects that were built, by kind, those left out not included."""
+    counted = Counter(
+        step.kind.value
+        for step in plan.steps
+        if step.kind not in (StepKind.COPY, StepKind.ANALYZE, StepKind.SCHEMA)
+        and step.id in outcomes
+        and not outcomes[step.id].left_out
+    )
+    return dict(counted)
+
+
+def outcome_findings(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> tuple[Finding, ...]:
+    """Return the findings of the plan, then those that carrying it out added."""
+    added = [finding for outcome in outcomes.values() for finding in outcome.findings]
+    return (*plan.findings, *added)
+
+
+def build_run_report(
+    *,
+    verb: str,
+    run_id: str,
+    source: str,
+    target: str,
+    rehearsal: bool,
+    snapshot: Snapshot,
+    tables: Sequence[TableReport],
+    findings: Sequence[Finding],
+    phases: Sequence[PhaseReport],
+    differences: Sequence[Difference],
+    difference_count: int,
+    verification: str,
+    objects: Mapping[str, int],
+    started_at: str,
+    finished_at: str,
+    howdah_version: str,
+    server_version: str,
+    report_dir: str,
+    repaired: int = 0,
+) -> RunReport:
+    """Put the report together; the exit status follows from what is in it."""
+    status = choose_status(
+        verified=bool(verification),
+        differences=difference_count,
+        quarantined=sum(table.rows_quarantined for table in tables),
+    )
+    return RunReport(
+        verb=verb,
+        status=status_word(status),
+        exit_status=int(status),
+        source=source,
+        target=target,
+        snapshot=SnapshotReport(
+            path=snapshot.path, sha256=snapshot.sha256, size=snapshot.size, taken_at=snapshot.taken_at
+        ),
+        tables=tuple(tables),
+        findings=tuple(findings),
+        phases=tuple(phases),
+        differences=tuple(differences),
+        verification=verification,
+        run_id=run_id,
+        rehearsal=rehearsal,
+        started_at=started_at,
+        finished_at=finished_at,
+        howdah_version=howdah_version,
+        server_version=server_version,
+        report_dir=report_dir,
+        objects=dict(objects),
+        repaired=repaired,
+    )

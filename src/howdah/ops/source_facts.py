@@ -1,0 +1,106 @@
+"""
+Read everything there is to know of a source, from a private snapshot.
+
+While the census reads every row, the copy is hashed and checked for damage beside
+it: nothing is decided before all three are done.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from howdah.errors import IntegrityError
+from howdah.model.census import Census
+from howdah.model.findings import Finding
+from howdah.model.source import Snapshot, SourceCatalog
+from howdah.ops.workspace import Workspace
+from howdah.process.phases import PhaseLog
+from howdah.sqlite.catalog import read_catalog
+from howdah.sqlite.census import take_census
+from howdah.sqlite.connect import open_snapshot
+from howdah.sqlite.integrity import require_integrity
+from howdah.sqlite.snapshot import hash_file, take_snapshot, verify_snapshot
+from howdah.state.ledger import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFacts:
+    snapshot: Snapshot
+    catalog: SourceCatalog
+    census: Census
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What opening the source showed: an empty file, a WAL that is missing…"""
+        return self.snapshot.findings
+
+
+def read_source(source: str, workspace: Workspace, phases: PhaseLog) -> SourceFacts:
+    """
+    Copy the source into the workspace and read its catalog and census from the copy.
+
+    Raises the errors of `sqlite.snapshot` for a file that is not a readable SQLite
+    database, and IntegrityError for one that is damaged.
+    """
+    with phases.phase("take snapshot") as count:
+        taken = take_snapshot(source, str(workspace.snapshot), digest=False)
+        count.bytes = taken.size
+    catalog = _read_catalog(source, taken)
+    with phases.phase("census", byte_count=taken.size) as count, ThreadPoolExecutor(2) as beside:
+        digest = beside.submit(hash_file, taken.path)
+        check = beside.submit(require_integrity, taken.path, source)
+        # Damage first: a census of a damaged file would stop with a message that says less.
+        census = _take_census(taken, catalog, phases)
+        check.result()
+        _require_readable(source, census)
+        count.rows = sum(table.rows for table in census.tables)
+        count.bytes = taken.size
+        snapshot = replace(taken, sha256=digest.result())
+    return SourceFacts(snapshot=snapshot, catalog=catalog, census=census)
+
+
+def read_kept_snapshot(run: Run, phases: PhaseLog) -> SourceFacts:
+    """
+    Read the facts again from the snapshot of an earlier run.
+
+    Raises IntegrityError where that copy is gone or is not what it was.
+    """
+    with phases.phase("check snapshot", byte_count=run.snapshot.size):
+        verify_snapshot(run.snapshot.path, run.snapshot.sha256)
+    catalog = _read_catalog(run.source, run.snapshot)
+    with phases.phase("census", byte_count=run.snapshot.size):
+        census = _take_census(run.snapshot, catalog, phases)
+    return SourceFacts(snapshot=run.snapshot, catalog=catalog, census=census)
+
+
+def read_kept_catalog(run: Run) -> SourceCatalog:
+    """Read the catalog from the snapshot of an earlier run. Raises IntegrityError where that has changed."""
+    verify_snapshot(run.snapshot.path, run.snapshot.sha256)
+    return _read_catalog(run.source, run.snapshot)
+
+
+def _read_catalog(source: str, snapshot: Snapshot) -> SourceCatalog:
+    connection = open_snapshot(snapshot.path)
+    try:
+        catalog = read_catalog(connection, source)
+    finally:
+        connection.close()
+    # The copy is always in rollback-journal mode.
+    return replace(catalog, journal_mode=snapshot.journal_mode or catalog.journal_mode)
+
+
+def _take_census(snapshot: Snapshot, catalog: SourceCatalog, phases: PhaseLog) -> Census:
+    tables = [table for table in catalog.tables if table.kind == "table"]
+    return take_census(snapshot.path, tables, progress=phases.progress)
+
+
+def _require_readable(source: str, census: Census) -> None:
+    if census.unreadable:
+        table, message = census.unreadable[0]
+        raise IntegrityError(
+            "S-040",
+            f'Table "{table}" of {source} cannot be read to its end.',
+            detail=f"SQLite says: {message}. {len(census.unreadable)} tables are affected.",
+            hint="Restore a backup, or save what can be read with the sqlite3 shell's .recover command.",
+        )

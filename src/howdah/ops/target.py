@@ -1,0 +1,132 @@
+"""
+Open the target that a command works on: named, from the environment, or the embedded server.
+
+Where it came from is announced first; one that an environment variable names and that
+is not on this machine wants consent. On the embedded server every source has a
+database of its own; a verb without a source takes the one used last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from howdah.errors import RefusedError
+from howdah.model.target import TargetFacts
+from howdah.ops.pg import embedded_directory
+from howdah.postgres.catalog import read_target_facts
+from howdah.postgres.connect import Connection, Target, connect
+from howdah.postgres.conninfo import parse_target
+from howdah.postgres.databases import ensure_database
+from howdah.postgres.embedded import start_embedded
+from howdah.settings import resolve_target, state_directory
+from howdah.sqlite.location import source_path
+
+
+def _announce_nothing(line: str) -> None:
+    """Say nothing: a library does not print."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRequest:
+    """The target as a person names it, and what they agree to."""
+
+    #: URI or keyword string; None looks at the environment, then takes the embedded server.
+    target: str | None = None
+    #: Agrees to a target from the environment that is not on this machine.
+    consent: bool = False
+    state_schema: str = "howdah"
+    #: Server programs for the embedded server.
+    pg_bindir: Path | None = None
+    #: Told, in one line, which target it is and where it came from.
+    announce: Callable[[str], None] = _announce_nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenTarget:
+    """A connection to the target, and how to make more."""
+
+    connection: Connection
+    #: Secret-bearing; for further connections and workers.
+    conninfo: str
+    #: For people: no secrets.
+    display: str
+    rehearsal: bool
+    #: E.g. "16.15".
+    server_version: str
+
+
+@contextmanager
+def open_target(request: TargetRequest, *, source: str | None = None) -> Iterator[OpenTarget]:
+    """
+    Connect to the target; `source` chooses the database on the embedded server.
+
+    Raises RefusedError where consent is missing, UsageError for a target that cannot
+    be read, EnvironmentFailedError where there is no connection.
+    """
+    target = _find_target(request, source)
+    with connect(target.conninfo, application_name="howdah", bulk=True) as connection:
+        yield OpenTarget(
+            connection=connection,
+            conninfo=target.conninfo,
+            display=target.redacted,
+            rehearsal=target.rehearsal,
+            server_version=str(connection.info.parameter_status("server_version") or "").split(" ")[0],
+        )
+
+
+def read_facts_of_target(request: TargetRequest, schema: str) -> TargetFacts:
+    """Connect, read what is in the schema, and disconnect."""
+    with open_target(request) as target:
+        facts = read_target_facts(target.connection, schema)
+        target.connection.rollback()
+        return facts
+
+
+def _find_target(request: TargetRequest, source: str | None) -> Target:
+    choice = resolve_target(request.target)
+    for line in choice.passed_over:
+        request.announce(f"note: {line}.")
+    if choice.target is None:
+        target = _rehearsal_target(request, source)
+        request.announce(f"target: {target.redacted} (embedded server: REHEARSAL)")
+        return target
+    request.announce(f"target: {choice.target.redacted} (from {choice.origin})")
+    if choice.needs_consent and not request.consent:
+        raise RefusedError(
+            "T-201",
+            f"The target {choice.target.redacted} comes from {choice.origin} and is not on this machine.",
+            hint="Name it as an argument, or say --yes.",
+        )
+    return choice.target
+
+
+def _rehearsal_target(request: TargetRequest, source: str | None) -> Target:
+    server = start_embedded(embedded_directory(request.pg_bindir), bindir=request.pg_bindir)
+    remembered = state_directory() / "rehearsal-database"
+    if source is not None:
+        name = rehearsal_database(source)
+        ensure_database(server.conninfo(), name)
+        remembered.write_text(name, encoding="utf-8")
+    elif remembered.exists():
+        name = remembered.read_text(encoding="utf-8").strip()
+        ensure_database(server.conninfo(), name)
+    else:
+        raise RefusedError(
+            "T-202",
+            "There is no target: none was named and the embedded server holds no migration.",
+            hint='Name the target, or run "howdah migrate SOURCE" first.',
+        )
+    return parse_target(server.conninfo(name), origin="embedded", rehearsal=True)
+
+
+def rehearsal_database(source: str) -> str:
+    """Return the name of the embedded server's database for a source: readable, and its own by path."""
+    path = os.path.realpath(source_path(source))
+    stem = re.sub(r"[^a-z0-9]+", "_", Path(path).stem.lower()).strip("_")[:40] or "database"
+    return f"{stem}_{hashlib.sha256(path.encode()).hexdigest()[:6]}"

@@ -1,0 +1,207 @@
+"""
+verify: the full proof of an earlier run, any time later, and repair of what differs.
+
+The source is copied anew. When that copy is the snapshot the run was made from,
+byte for byte, the result is a proof; when the source has changed since, or the
+target has no ledger, both sides are still compared in full, and the result is
+called a comparison.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from howdah import __version__
+from howdah.errors import RefusedError
+from howdah.loading.job import LoadJob
+from howdah.loading.repair import repair_differences
+from howdah.model.plan import Plan, PlanOptions
+from howdah.model.report import RunReport
+from howdah.ops.proving import prove
+from howdah.ops.run_report import build_run_report, build_table_reports, count_objects, outcome_findings
+from howdah.ops.source_facts import SourceFacts, read_source
+from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.ops.workspace import temporary_workspace
+from howdah.planning.build import build_plan
+from howdah.postgres.catalog import read_target_facts
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.proof.result import Proof
+from howdah.proof.verify import LISTED_MAX
+from howdah.report.files import write_report_directory
+from howdah.settings import state_directory
+from howdah.state.ledger import Ledger, Run, StepOutcome
+from howdah.state.quarantine import Quarantine
+from howdah.state.store import StateSchema, exclusive_run, state_exists
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyRequest:
+    source: str
+    target: TargetRequest = field(default_factory=TargetRequest)
+    repair: bool = False
+    jobs: int | None = None
+    report_dir: Path | None = None
+    #: Schema and tables to compare where the target has no ledger.
+    options: PlanOptions = field(default_factory=PlanOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """What is compared with what."""
+
+    run: Run | None
+    plan: Plan
+    facts: SourceFacts
+    outcomes: Mapping[str, StepOutcome]
+    quarantined: Mapping[str, frozenset[str]]
+
+    @property
+    def is_proof(self) -> bool:
+        return self.run is not None and self.facts.snapshot.sha256 == self.run.snapshot.sha256
+
+
+def verify_run(request: VerifyRequest, progress: Progress | None = None) -> RunReport:
+    """
+    Compare every row of both sides and every object of the plan; return the report.
+
+    With `repair`, rows that differ or are missing are copied again, sequences that
+    are behind are set, objects that are missing are built, and everything is
+    compared once more. Raises RefusedError where the target holds nothing to
+    compare with.
+    """
+    started = datetime.now(UTC)
+    phases = PhaseLog(progress=progress or NullProgress())
+    state = StateSchema(name=request.target.state_schema)
+    with (
+        open_target(request.target, source=request.source) as target,
+        temporary_workspace(state_directory()) as workspace,
+    ):
+        facts = read_source(request.source, workspace, phases)
+        subject = _choose_subject(target, state, request, facts)
+        jobs = request.jobs or subject.plan.options.jobs
+        proof = _prove(target, subject, jobs, phases)
+        repaired = 0
+        if request.repair and proof.difference_count:
+            with exclusive_run(target.connection, state), phases.phase("repair"):
+                repaired = _repair(target, state, subject, proof)
+            proof = _prove(target, subject, jobs, phases)
+        return _report(target, state, request, subject, proof, phases, started, repaired)
+
+
+def _choose_subject(
+    target: OpenTarget, state: StateSchema, request: VerifyRequest, facts: SourceFacts
+) -> _Subject:
+    connection = target.connection
+    try:
+        if state_exists(connection, state):
+            ledger = Ledger(state=state)
+            for run in ledger.runs(connection):
+                if run.status in ("loaded", "done"):
+                    return _Subject(
+                        run=run,
+                        plan=run.plan,
+                        facts=facts,
+                        outcomes=ledger.outcomes(connection, run.id),
+                        quarantined=Quarantine(state=state, run_id=run.id).keys(connection),
+                    )
+                if run.status == "running":
+                    raise RefusedError(
+                        "V-101",
+                        f"Run {run.id} is not finished: there is nothing to verify yet.",
+                        hint=f'Run "howdah migrate {run.source}" again: it resumes.',
+                    )
+        facts_of_target = read_target_facts(connection, request.options.schema)
+    finally:
+        connection.rollback()
+    plan = build_plan(facts.catalog, facts.census, request.options, facts_of_target)
+    if not facts_of_target.tables and plan.tables:
+        raise RefusedError(
+            "V-102",
+            f'The target has no tables in schema "{request.options.schema}" to compare with.',
+            hint='Name the target and schema of the migration, or run "howdah migrate" first.',
+        )
+    return _Subject(run=None, plan=plan, facts=facts, outcomes={}, quarantined={})
+
+
+def _prove(
+    target: OpenTarget, subject: _Subject, jobs: int, phases: PhaseLog, listed_max: int = LISTED_MAX
+) -> Proof:
+    return prove(
+        target,
+        subject.plan,
+        subject.facts.catalog,
+        subject.facts.snapshot,
+        outcomes=subject.outcomes,
+        quarantined=subject.quarantined,
+        phases=phases,
+        jobs=jobs,
+        listed_max=listed_max,
+    )
+
+
+def _repair(target: OpenTarget, state: StateSchema, subject: _Subject, proof: Proof) -> int:
+    job = LoadJob(
+        conninfo=target.conninfo,
+        state=state,
+        run_id=subject.run.id if subject.run else "",
+        plan=subject.plan,
+        catalog=subject.facts.catalog,
+        census=subject.facts.census,
+        snapshot_path=subject.facts.snapshot.path,
+    )
+    with target.connection.transaction():
+        return repair_differences(target.connection, job, proof)
+
+
+def _report(
+    target: OpenTarget,
+    state: StateSchema,
+    request: VerifyRequest,
+    subject: _Subject,
+    proof: Proof,
+    phases: PhaseLog,
+    started: datetime,
+    repaired: int,
+) -> RunReport:
+    run = subject.run
+    report = build_run_report(
+        verb="verify",
+        run_id=run.id if run else "",
+        source=request.source,
+        target=target.display,
+        rehearsal=target.rehearsal,
+        snapshot=subject.facts.snapshot,
+        tables=build_table_reports(
+            subject.plan,
+            subject.facts.catalog,
+            subject.outcomes,
+            Counter({table: len(keys) for table, keys in subject.quarantined.items()}),
+            proof.tables,
+        ),
+        findings=outcome_findings(subject.plan, subject.outcomes),
+        phases=phases.reports,
+        differences=proof.differences,
+        difference_count=proof.difference_count,
+        verification="proof" if subject.is_proof else "comparison",
+        objects=count_objects(subject.plan, subject.outcomes),
+        started_at=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        finished_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        howdah_version=__version__,
+        server_version=target.server_version,
+        report_dir=str(request.report_dir or ""),
+        repaired=repaired,
+    )
+    if request.report_dir is not None:
+        write_report_directory(report, request.report_dir)
+    if run is not None and subject.is_proof:
+        connection = target.connection
+        with connection.transaction():
+            Ledger(state=state).record_proof(connection, run, str(proof.status), proof.tables)
+            if run.status == "loaded" and not proof.difference_count:
+                Ledger(state=state).finish_run(connection, run.id, "done", replace(report, verb="migrate"))
+    return report

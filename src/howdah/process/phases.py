@@ -1,0 +1,47 @@
+"""When each phase of a command began and how long it took, for the report and the display."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from howdah.model.report import PhaseReport
+from howdah.process.progress import NullProgress, Progress
+
+
+@dataclass(kw_only=True)
+class PhaseCount:
+    """What a phase has done; filled in by whoever does it."""
+
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(kw_only=True)
+class PhaseLog:
+    """Times phases against one monotonic start, and announces them to the display."""
+
+    progress: Progress = field(default_factory=NullProgress)
+    reports: list[PhaseReport] = field(default_factory=list)
+    _start: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def phase(
+        self, name: str, *, rows: int = 0, byte_count: int = 0, tables: Mapping[str, int] | None = None
+    ) -> Iterator[PhaseCount]:
+        """Time a phase that is expected to go over so many rows and bytes."""
+        self.progress.phase(name, rows, byte_count, tables=tables)
+        began = time.monotonic()
+        count = PhaseCount()
+        yield count
+        self.reports.append(
+            PhaseReport(
+                name=name,
+                started=began - self._start,
+                seconds=time.monotonic() - began,
+                rows=count.rows,
+                bytes=count.bytes,
+            )
+        )

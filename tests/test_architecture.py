@@ -1,0 +1,89 @@
+"""The rooms and which way their imports point, as docs/explanation/architecture.md draws them."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "howdah"
+
+#: Room → rooms it may import. Modules beside the rooms (errors, names…) count as rooms.
+ALLOWED = {
+    "errors": set(),
+    "units": set(),
+    "model": set(),
+    "names": {"errors"},
+    "settings": {"errors"},
+    "process": {"errors", "model", "units"},
+    "codecs": {"errors", "model", "names"},
+    "sqlite": {"errors", "model", "names", "codecs", "units"},
+    "postgres": {"errors", "model", "names", "codecs", "settings", "units"},
+    "planning": {"errors", "model", "names", "codecs", "units"},
+    "state": {"errors", "model", "names", "postgres"},
+    "proof": {"errors", "model", "names", "codecs", "sqlite", "postgres", "process"},
+    "loading": {"errors", "model", "names", "codecs", "sqlite", "postgres", "process", "state", "proof"},
+    "report": {"errors", "model", "units", "names"},
+}
+TOP = {"ops", "cli", "__init__", "__main__"}
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+        found.update(names)
+    return found
+
+
+def _room(path: Path) -> str:
+    parts = path.relative_to(SOURCE).parts
+    return parts[0] if len(parts) > 1 else path.stem
+
+
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_one_way(path: Path) -> None:
+    room = _room(path)
+    if room in TOP:
+        return
+    imported = {name.split(".")[1] for name in _imports(path) if name.startswith("howdah.")}
+    assert imported - {room} <= ALLOWED[room]
+
+
+def test_the_model_and_the_errors_need_the_standard_library_alone() -> None:
+    for path in MODULES:
+        if _room(path) in ("model", "errors"):
+            foreign = {
+                name.split(".")[0]
+                for name in _imports(path)
+                if name.split(".")[0] not in sys.stdlib_module_names | {"howdah"}
+            }
+            assert foreign == set(), path
+
+
+@pytest.mark.parametrize(
+    ("driver", "room"),
+    [("apsw", "sqlite"), ("adbc_driver_sqlite", "sqlite"), ("adbc_driver_postgresql", "postgres")],
+)
+def test_only_one_room_opens_each_kind_of_database(driver: str, room: str) -> None:
+    users = {
+        _room(path) for path in MODULES if any(name.split(".")[0] == driver for name in _imports(path))
+    }
+    # doctor reports the library's version and opens nothing.
+    assert users - {"ops"} == {room}
+
+
+def test_the_standard_sqlite_module_is_not_used() -> None:
+    """Two SQLite libraries in one process drop each other's locks on a live file."""
+    assert [path for path in MODULES if "sqlite3" in _imports(path)] == []
