@@ -146,8 +146,9 @@ _KINDS = (
     FindingKind(
         code="F-207",
         severity=WARNING,
-        title="Texts in a column of bytes",
-        explanation="They become their UTF-8 bytes; which values were text and which were blobs is not kept.",
+        title="Text and blobs in one column",
+        explanation="One class takes the form of the other, its bytes unchanged; which values were text and "
+        "which were blobs is not kept. The report counts them.",
     ),
     FindingKind(
         code="F-208",

@@ -7,7 +7,7 @@ from the codec that it lets a person check.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 #: Codec and shape of integers that count since 1970 → microseconds of one unit.
 EPOCH_UNITS = {"epoch-s": 1_000_000, "epoch-ms": 1_000, "epoch-us": 1}
@@ -51,3 +51,13 @@ def read_iso(text: str, text_format: str) -> datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if zone else moment
+
+
+def is_iso_date(text: str) -> bool:
+    """Return whether the text is a real date written YYYY-MM-DD."""
+    if len(text) != 10:
+        return False
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -356,7 +356,12 @@ def _decide_json(facts: ColumnFacts, options: PlanOptions) -> TypeDecision | Non
         wanted = "text"
         findings = (make_finding("F-214", facts.object_name, "declared JSON and indexed: becomes text"),)
     return TypeDecision(
-        type=wanted, codec=wanted, reason="declared JSON, and every text is JSON", findings=findings
+        type=wanted,
+        codec=wanted,
+        # The census has parsed every text of the same snapshot.
+        params={"validity": "census"} if wanted == "json" and census.values else {},
+        reason="declared JSON, and every text is JSON",
+        findings=findings,
     )
 
 
@@ -429,6 +434,17 @@ def _decide_with_blobs(facts: ColumnFacts) -> TypeDecision:
             codec="bytes",
             params={"text": "utf8"},
             reason="text and blobs in one column",
+            findings=(finding,),
+        )
+    if "utf8" in census.blob_shapes and census.blobs < others:
+        finding = make_finding(
+            "F-207", facts.object_name, f"holds {described}; blobs become text", detail=_samples(census)
+        )
+        return TypeDecision(
+            type="text",
+            codec="any-text",
+            params={"affinity": facts.column.affinity.value, "blob": "utf8"},
+            reason="text and readable blobs in one column",
             findings=(finding,),
         )
     if census.blobs >= others:
@@ -535,5 +551,5 @@ def _moment_hint(census: ColumnCensus) -> str | None:
     if "year" in census.integer_shapes:
         return "The integers look like years; the column stays a number until you decide."
     if "julian-day" in census.real_shapes:
-        return "The numbers look like Julian days; convert them in the source if that is what they are."
+        return 'If the numbers are Julian days, set type "timestamp" and codec "julian-day".'
     return None

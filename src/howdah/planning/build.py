@@ -1,0 +1,256 @@
+"""
+Build the plan of a migration from facts alone.
+
+Pure: reads no file and asks no database, so that what `plan` shows is what `migrate`
+does. Reads like the table of contents of the planning room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from howdah.errors import UsageError
+from howdah.model.census import Census
+from howdah.model.findings import Finding
+from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
+from howdah.model.source import SourceCatalog, Table
+from howdah.model.target import TargetFacts
+from howdah.names import Namespace, assign_names
+from howdah.planning.columns import plan_columns
+from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
+from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options
+from howdah.planning.estimate import estimate_run
+from howdah.planning.findings import make_finding, name_table
+from howdah.planning.foreign_keys import build_foreign_key_steps, resolve_foreign_keys
+from howdah.planning.indexes import build_indexes
+from howdah.planning.keys import choose_primary_key, choose_row_key
+from howdah.planning.order import order_by_needs
+from howdah.planning.selection import Selection, select_tables
+from howdah.planning.steps import (
+    build_analyze_step,
+    build_check_steps,
+    build_copy_steps,
+    build_schema_step,
+    build_sequence_step,
+    build_table_step,
+)
+from howdah.planning.target_checks import check_collation
+from howdah.planning.type_groups import ColumnKey, decide_types
+from howdah.planning.types import TypeDecision
+from howdah.planning.views import build_view_steps
+
+_COLUMNS_MAX = 1600
+
+
+def build_plan(
+    catalog: SourceCatalog,
+    census: Census,
+    options: PlanOptions,
+    target: TargetFacts | None,
+    edits: PlanEdits | None = None,
+) -> Plan:
+    """
+    Decide everything; the same facts give the same plan.
+
+    `target` may be None for a plan that fits any server; `edits` are what a person
+    changed in a plan file, whose options count where `options` has the default.
+    Raises UsageError (P-…) for patterns that match nothing and edits that do not fit.
+    """
+    options = merge_options(options, edits)
+    if edits is not None:
+        check_names(edits, catalog)
+    selection = select_tables(
+        catalog, options.include, options.exclude, edits.left_out if edits else frozenset()
+    )
+    foreign_keys, key_findings = resolve_foreign_keys(catalog, selection.tables)
+    tables = _order_tables(selection, foreign_keys)
+    decisions = decide_types(tables, census, foreign_keys, options)
+    if edits is not None:
+        decisions = apply_edits(decisions, edits, tables, census)
+    names, targets, name_findings = _name_relations(catalog, tables, edits)
+    designs, column_findings = _design_tables(tables, census, decisions, targets, options)
+    steps, step_findings = _build_steps(catalog, designs, foreign_keys, names, options, target)
+    return Plan(
+        source_path=catalog.path,
+        options=options,
+        tables=tuple(design.plan for design in designs),
+        steps=tuple(steps),
+        findings=(
+            *selection.findings,
+            *_source_findings(catalog, census, tables),
+            *name_findings,
+            *column_findings,
+            *key_findings,
+            *step_findings,
+            *(check_collation(target, options) if target is not None else ()),
+        ),
+        estimate=estimate_run(catalog, designs, steps),
+        skipped=selection.skipped,
+    )
+
+
+def _order_tables(selection: Selection, foreign_keys: Iterable[ResolvedForeignKey]) -> tuple[Table, ...]:
+    needs: dict[str, list[str]] = {}
+    for key in foreign_keys:
+        needs.setdefault(key.table, []).append(key.parent)
+    tables = {table.name: table for table in selection.tables}
+    return tuple(tables[name] for name in order_by_needs(tables, needs))
+
+
+def _name_relations(
+    catalog: SourceCatalog, tables: tuple[Table, ...], edits: PlanEdits | None
+) -> tuple[Names, dict[str, str], list[Finding]]:
+    """Name tables and views first: constraints and indexes give way to them."""
+    wished = {
+        name: edit.target_name
+        for name, edit in (edits.tables.items() if edits else ())
+        if edit.target_name is not None
+    }
+    chosen = [table.name for table in tables]
+    wanted = [wished.get(name, name) for name in chosen]
+    doubled = {name for name in wanted if wanted.count(name) > 1}
+    if doubled:
+        raise UsageError(
+            "P-106",
+            f'two tables would be called "{min(doubled)}"',
+            hint="Give each table its own target_name in the plan file.",
+        )
+    views = [view.name for view in catalog.views]
+    assigned = assign_names([*wanted, *views])
+    targets = {name: assigned[want] for name, want in zip(chosen, wanted, strict=True)}
+    targets_of_views = {view: assigned[view] for view in views}
+    findings = [
+        make_finding("F-121", name_table(name), f'becomes table "{target}" in PostgreSQL')
+        for name, target in targets.items()
+        if target != name and wished.get(name) != target
+    ]
+    findings += [
+        make_finding("F-121", f'view "{name}"', f'becomes view "{target}" in PostgreSQL')
+        for name, target in targets_of_views.items()
+        if target != name
+    ]
+    names = Names(relations=Namespace(assigned.values()), constraints={}, views=targets_of_views)
+    return names, targets, findings
+
+
+def _design_tables(
+    tables: tuple[Table, ...],
+    census: Census,
+    decisions: dict[ColumnKey, TypeDecision],
+    targets: dict[str, str],
+    options: PlanOptions,
+) -> tuple[list[TableDesign], list[Finding]]:
+    designs: list[TableDesign] = []
+    findings: list[Finding] = []
+    for table in tables:
+        counted = census_of(census, table)
+        primary_key, with_nulls = choose_primary_key(table, counted)
+        columns, column_findings = plan_columns(
+            table,
+            counted,
+            {column.name: decisions[table.name, column.name] for column in table.columns},
+            options,
+            keyed=frozenset(primary_key),
+        )
+        findings += column_findings
+        by_name = {column.name: column for column in columns}
+        row_key = choose_row_key(table, counted, primary_key, by_name)
+        if not row_key and counted.rows:
+            findings.append(make_finding("F-319", name_table(table.name), "no column identifies a row"))
+        plan = TablePlan(
+            name=table.name,
+            target_name=targets[table.name],
+            target_schema=options.schema,
+            columns=columns,
+            key=row_key,
+            integer_key=_is_integer_key(table, row_key, by_name),
+            rowid_name=None if table.without_rowid else table.rowid_name,
+            rows=counted.rows,
+            bytes=counted.bytes_total,
+            big_rows=counted.big_rows,
+            row_bytes_max=sum(
+                max(column.text_bytes_max, column.blob_bytes_max, 8) for column in counted.columns
+            ),
+        )
+        designs.append(
+            TableDesign(
+                source=table, census=counted, plan=plan, primary_key=primary_key, key_with_nulls=with_nulls
+            )
+        )
+    return designs, findings
+
+
+def _is_integer_key(table: Table, key: tuple[str, ...], columns: dict[str, ColumnPlan]) -> bool:
+    return len(key) == 1 and key[0] == table.rowid_alias and columns[key[0]].codec == "integer"
+
+
+def _build_steps(
+    catalog: SourceCatalog,
+    designs: list[TableDesign],
+    foreign_keys: Iterable[ResolvedForeignKey],
+    names: Names,
+    options: PlanOptions,
+    target: TargetFacts | None,
+) -> tuple[list[Step], list[Finding]]:
+    by_name = {design.name: design for design in designs}
+    for design in designs:
+        # Indexes with names keep them; derived names of sequences and constraints give way.
+        names.reserve_indexes(design.source)
+    tables = [build_table_step(design, names) for design in designs]
+    copies = [step for design in designs for step in build_copy_steps(design, options)]
+    keys, checks, sequences, findings = [], [], [], []
+    unique_keys = {}
+    for design in designs:
+        built = build_indexes(design, names)
+        keys += built.steps
+        unique_keys[design.name] = built.unique_keys
+        check_steps, check_findings = build_check_steps(design, names)
+        checks += check_steps
+        sequence, sequence_findings = build_sequence_step(design)
+        sequences += [sequence] if sequence is not None else []
+        findings += [*built.findings, *check_findings, *sequence_findings]
+    references, reference_findings = build_foreign_key_steps(foreign_keys, by_name, unique_keys, names)
+    views, view_findings = build_view_steps(catalog, by_name, names, options)
+    needs_schema = options.schema != "public" if target is None else not target.schema_exists
+    steps = [
+        *([build_schema_step(options.schema)] if needs_schema else []),
+        *tables,
+        *copies,
+        *keys,
+        *checks,
+        *references,
+        *sequences,
+        *views,
+        *(build_analyze_step(design) for design in designs),
+    ]
+    return steps, [*findings, *reference_findings, *view_findings]
+
+
+def _source_findings(catalog: SourceCatalog, census: Census, tables: tuple[Table, ...]) -> list[Finding]:
+    """Findings about objects of the source that no other part of the plan speaks of."""
+    findings = []
+    for name, message in census.unreadable:
+        findings.append(make_finding("F-106", name_table(name), message))
+    for table in tables:
+        if table.unread_sql:
+            findings.append(
+                make_finding("F-107", name_table(table.name), "not understood", detail=table.unread_sql)
+            )
+        if len(table.columns) > _COLUMNS_MAX:
+            findings.append(
+                make_finding(
+                    "F-320",
+                    name_table(table.name),
+                    f"it has {len(table.columns)} columns, PostgreSQL allows {_COLUMNS_MAX}",
+                )
+            )
+    for trigger in catalog.triggers:
+        findings.append(
+            make_finding(
+                "F-103",
+                f'trigger "{trigger.name}" of "{trigger.table}"',
+                "it is not carried",
+                detail=trigger.sql,
+            )
+        )
+    return findings

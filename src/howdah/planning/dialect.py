@@ -1,0 +1,115 @@
+"""
+SQLite's SQL to PostgreSQL's: conditions, index keys, generated columns, defaults.
+
+Pure. Every function returns SQL that gives the same answer, or raises
+`Untranslatable` with the part that has no certain equal; callers make a finding of
+that, with the original SQL, and go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from howdah.model.plan import ColumnPlan
+from howdah.model.source import Affinity
+from howdah.planning.comparison import fold_for_equality
+from howdah.planning.defaults import render_default
+from howdah.planning.expressions import Expressions, Node, Rules
+from howdah.planning.sql_values import (
+    NUMBERS,
+    Kind,
+    Scope,
+    TableScope,
+    Untranslatable,
+    Value,
+    as_condition,
+    as_number,
+    kind_of,
+)
+
+# sqlglot warns on its own logger where it falls back to text; here that is refused anyway.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+
+_CONDITION = Rules()
+_GENERATED = Rules(generated_columns=False)
+_DEFAULT = Rules(immutable=False)
+
+
+def translate_condition(sql: str, scope: Scope) -> str:
+    """Translate a CHECK or the WHERE of an index. Raises Untranslatable."""
+    return as_condition(_translate(sql, scope, _CONDITION)).sql
+
+
+def translate_index_key(sql: str, scope: Scope, collation: str = "BINARY") -> str:
+    """Translate an expression in an index, in the form for equality. Raises Untranslatable."""
+    value = _translate(sql, scope, _CONDITION)
+    if collation.upper() != "BINARY":
+        value = replace(value, collation=collation.upper())
+    value = fold_for_equality(value)
+    if value.is_literal:
+        raise Untranslatable("a constant in an index")
+    return value.sql
+
+
+def translate_generated(sql: str, scope: Scope, column: ColumnPlan) -> str:
+    """
+    Translate the expression of a generated column into the planned type.
+
+    Raises Untranslatable, also where the type could not hold exactly what SQLite computes.
+    """
+    value = _translate(sql, scope, _GENERATED)
+    kind = kind_of(column.codec, column.params)
+    match kind:
+        case Kind.BOOLEAN:
+            return as_condition(value).sql
+        case Kind.INTEGER if value.kind in (Kind.INTEGER, Kind.BOOLEAN):
+            return as_number(value).sql
+        case Kind.REAL if value.kind in NUMBERS:
+            return f"{value.operand}::double precision"
+        case Kind.NUMERIC if value.kind is Kind.INTEGER:
+            return value.sql
+        case Kind.NUMERIC if value.kind in NUMBERS and value.column is None:
+            # A direct cast rounds to 15 digits; the text has all that SQLite's number has.
+            return f"({value.operand})::text::numeric"
+        case Kind.TEXT | Kind.BYTES if value.kind is kind:
+            return value.sql
+        case _:
+            raise Untranslatable(f"a result of {value.kind} in a column of {column.type}")
+
+
+def translate_default(sql: str, column: ColumnPlan, affinity: Affinity) -> str | None:
+    """Translate a DEFAULT for the planned column; None where it is NULL. Raises Untranslatable."""
+    value = _translate(sql, TableScope({}), _DEFAULT)
+    return render_default(value, column, affinity)
+
+
+def _translate(sql: str, scope: Scope, rules: Rules) -> Value:
+    return Expressions(scope=scope, rules=rules).translate(parse_expression(sql))
+
+
+def parse_expression(sql: str) -> Node:
+    """Read one SQLite expression. Raises Untranslatable where it is not one, or not understood."""
+    # Behind SELECT, because a bare replace(…) is taken for a statement.
+    statement = parse_statement(f"SELECT {sql}")
+    others = [name for name, part in statement.args.items() if part and name != "expressions"]
+    if not isinstance(statement, exp.Select) or others or len(statement.expressions) != 1:
+        raise Untranslatable("an expression that could not be read")
+    if isinstance(statement.expressions[0], exp.Alias):
+        raise Untranslatable("an expression that could not be read")
+    return statement.expressions[0]
+
+
+def parse_statement(sql: str) -> Node:
+    """Read one SQLite statement. Raises Untranslatable where it is not understood."""
+    try:
+        statements = sqlglot.parse(sql, read="sqlite")
+    except (SqlglotError, ValueError, RecursionError) as error:
+        raise Untranslatable("SQL that could not be read") from error
+    if len(statements) != 1 or statements[0] is None or isinstance(statements[0], exp.Command):
+        raise Untranslatable("SQL that could not be read")
+    return statements[0]

@@ -1,0 +1,440 @@
+"""
+Translate a SELECT, clause by clause, with every column followed to where it comes from.
+
+Pure. Stars are written out, names are qualified, text sorts by its bytes and NULLs
+come first, as in SQLite. What PostgreSQL would answer otherwise (grouping by a
+column without case, recursive queries, window functions…) raises `Untranslatable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from howdah.model.source import Affinity
+from howdah.names import quote
+from howdah.planning.comparison import order_key
+from howdah.planning.design import TableDesign
+from howdah.planning.dialect import parse_statement
+from howdah.planning.expressions import Expressions, Node, Rules, only
+from howdah.planning.sql_values import (
+    NUMBERS,
+    Kind,
+    Scope,
+    ScopeColumn,
+    Untranslatable,
+    Value,
+    as_condition,
+    column_value,
+    scope_column,
+)
+
+_RULES = Rules(immutable=False, aggregates=True)
+
+_SET_OPERATIONS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """Something that a FROM clause may name."""
+
+    #: Qualified and quoted, or a query in parentheses.
+    sql: str
+    #: In SQLite's order; `ScopeColumn.sql` is the quoted name alone.
+    columns: tuple[ScopeColumn, ...]
+
+    @classmethod
+    def of_values(cls, sql: str, names: Sequence[str], values: Sequence[Value]) -> Relation:
+        """Make a relation of what a query puts out."""
+        columns = []
+        for name, value in zip(names, values, strict=True):
+            known = value.column
+            columns.append(
+                ScopeColumn(
+                    name=name,
+                    sql=quote(name),
+                    kind=value.kind,
+                    type=known.type if known else "bigint" if value.wide else "",
+                    codec=known.codec if known else "",
+                    format=known.format if known else "",
+                    # An expression has no affinity (datatype3.html section 3.3).
+                    affinity=known.affinity if known else Affinity.BLOB,
+                    collation=value.collation or "BINARY",
+                )
+            )
+        return cls(sql=sql, columns=tuple(columns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translated:
+    """A query for PostgreSQL."""
+
+    sql: str
+    names: tuple[str, ...]
+    columns: tuple[Value, ...]
+
+
+def relation_of_table(design: TableDesign) -> Relation:
+    """Make a relation of a table that is carried."""
+    columns = tuple(scope_column(column, design.plan.column(column.name)) for column in design.source.columns)
+    return Relation(sql=design.target, columns=columns)
+
+
+def names_read_by(sql: str) -> set[str]:
+    """Return the lower-case names of tables and views in a statement; none where it cannot be read."""
+    try:
+        return {table.name.lower() for table in parse_statement(sql).find_all(exp.Table)}
+    except Untranslatable:
+        return set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    alias: str
+    columns: tuple[ScopeColumn, ...]
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """The names that the clauses of one SELECT may use."""
+
+    sources: tuple[_Source, ...]
+    #: Columns that JOIN … USING merged: lower-case names.
+    merged: frozenset[str]
+    outer: Scope | None
+
+    def resolve(self, table: str, name: str) -> ScopeColumn | None:
+        """See `Scope`."""
+        found = [
+            column
+            for source in self.sources
+            if not table or source.alias.lower() == table.lower()
+            for column in source.columns
+            if column.name.lower() == name.lower()
+        ]
+        if len(found) > 1 and name.lower() not in self.merged:
+            raise Untranslatable(f'the name "{name}", which several tables have')
+        if found:
+            return found[0]
+        return self.outer.resolve(table, name) if self.outer is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selects:
+    """Translator of queries over known relations, by lower-case name."""
+
+    relations: Mapping[str, Relation]
+    outer: Scope | None = None
+
+    def translate_view(self, sql: str) -> Translated:
+        """Translate the query of a CREATE VIEW statement. Raises Untranslatable."""
+        statement = parse_statement(sql)
+        if not isinstance(statement, exp.Create) or statement.expression is None:
+            raise Untranslatable("a statement that could not be read")
+        return self.query(statement.expression)
+
+    def query(self, node: Node) -> Translated:
+        """Translate a SELECT or a set of them. Raises Untranslatable."""
+        if isinstance(node, exp.Subquery):
+            only(node, "this", "alias")
+            return self.query(node.this)
+        if isinstance(node, exp.Select):
+            return self._select(node)
+        if type(node) in _SET_OPERATIONS:
+            return self._set_operation(node)
+        raise Untranslatable(f"{type(node).__name__.upper()} as a query")
+
+    def _with_tables(self, node: Node) -> tuple[Selects, str]:
+        clause = node.args.get("with_") or node.args.get("with")
+        if clause is None:
+            return self, ""
+        only(clause, "expressions")
+        inner, parts = self, []
+        for table in clause.expressions:
+            only(table, "this", "alias")
+            query = inner.query(table.this)
+            alias = table.args["alias"]
+            names = [column.name for column in alias.args.get("columns") or ()] or query.names
+            if len(names) != len(query.columns):
+                raise Untranslatable("WITH whose columns do not match")
+            listed = ", ".join(quote(name) for name in names)
+            parts.append(f"{quote(alias.name)} ({listed}) AS ({query.sql})")
+            relation = Relation.of_values(quote(alias.name), names, query.columns)
+            inner = replace(inner, relations={**inner.relations, alias.name.lower(): relation})
+        return inner, f"WITH {', '.join(parts)} "
+
+    def _select(self, node: Node) -> Translated:
+        only(
+            node, "with_", "with", "expressions", "from_", "from", "joins", "where", "group", "having",
+            "order", "limit", "offset", "distinct", "kind",
+        )  # fmt: skip
+        selects, prefix = self._with_tables(node)
+        scope, from_sql = selects._from(node)
+        expressions = selects._expressions(scope)
+        outputs = _outputs(node, expressions, scope)
+        distinct = node.args.get("distinct")
+        sql = "SELECT " + ("DISTINCT " if distinct is not None else "")
+        if distinct is not None:
+            only(distinct)
+            _require_plain([value for _, value in outputs], "DISTINCT")
+        sql += ", ".join(f"{value.sql} AS {quote(name)}" for name, value in outputs)
+        sql += from_sql
+        where = node.args.get("where")
+        if where is not None:
+            sql += f" WHERE {as_condition(expressions.translate(where.this)).sql}"
+        aliases = _aliases(node)
+        sql += _group(node, expressions, scope, aliases)
+        having = node.args.get("having")
+        if having is not None:
+            sql += f" HAVING {as_condition(expressions.translate(having.this)).sql}"
+        names, columns = tuple(name for name, _ in outputs), tuple(value for _, value in outputs)
+        translated = Translated(sql=prefix + sql, names=names, columns=columns)
+        if distinct is not None:
+            return _order_outside(node, translated)
+        return replace(
+            translated, sql=translated.sql + _order(node, expressions, scope, aliases, outputs) + _limit(node)
+        )
+
+    def _set_operation(self, node: Node) -> Translated:
+        only(
+            node, "this", "expression", "distinct", "with_", "with", "order", "limit", "offset", "by_name",
+        )  # fmt: skip
+        selects, prefix = self._with_tables(node)
+        left, right = selects.query(node.this), selects.query(node.expression)
+        if len(left.columns) != len(right.columns):
+            raise Untranslatable("queries with different numbers of columns")
+        columns = tuple(_joint(one, other) for one, other in zip(left.columns, right.columns, strict=True))
+        name = _SET_OPERATIONS[type(node)]
+        if isinstance(node, exp.Union) and not node.args.get("distinct"):
+            name = "UNION ALL"
+        else:
+            _require_plain([*left.columns, *right.columns], name)
+        sql = f"{prefix}({left.sql}) {name} ({right.sql})"
+        return _order_outside(node, Translated(sql=sql, names=left.names, columns=columns))
+
+    def _expressions(self, scope: Scope) -> Expressions:
+        def subselect(node: Node) -> tuple[str, tuple[Value, ...]]:
+            translated = Selects(relations=self.relations, outer=scope).query(node)
+            return translated.sql, translated.columns
+
+        return Expressions(scope=scope, rules=_RULES, select=subselect)
+
+    def _from(self, node: Node) -> tuple[_Sources, str]:
+        clause = node.args.get("from_") or node.args.get("from")
+        if clause is None:
+            return _Sources((), frozenset(), self.outer), ""
+        source, sql = self._source(clause.this)
+        scope, text = _Sources((source,), frozenset(), self.outer), f" FROM {sql}"
+        for join in node.args.get("joins") or ():
+            only(join, "this", "on", "using", "side", "kind")
+            source, sql = self._source(join.this)
+            if any(source.alias.lower() == other.alias.lower() for other in scope.sources):
+                raise Untranslatable(f'the name "{source.alias}" twice in FROM')
+            scope, clause_sql = self._join(scope, source, sql, join)
+            text += clause_sql
+        return scope, text
+
+    def _source(self, node: Node) -> tuple[_Source, str]:
+        if isinstance(node, exp.Subquery) and isinstance(node.this, (exp.Select, *_SET_OPERATIONS)):
+            only(node, "this", "alias")
+            # In SQLite a query in FROM does not see the tables beside it.
+            inner = Selects(relations=self.relations, outer=self.outer).query(node.this)
+            alias = node.alias or "subquery"
+            listed = ", ".join(quote(name) for name in inner.names)
+            relation = Relation.of_values("", inner.names, inner.columns)
+            return _aliased(relation, alias), f"({inner.sql}) AS {quote(alias)} ({listed})"
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+            raise Untranslatable("a table function, or tables in parentheses")
+        only(node, "this", "alias", "db", "indexed")
+        if node.db and node.db.lower() != "main":
+            raise Untranslatable(f'a table of the attached database "{node.db}"')
+        found = self.relations.get(node.name.lower())
+        if found is None:
+            raise Untranslatable(f'"{node.name}", which is not carried')
+        alias = node.alias or node.name
+        return _aliased(found, alias), f"{found.sql} AS {quote(alias)}"
+
+    def _join(self, scope: _Sources, source: _Source, sql: str, join: Node) -> tuple[_Sources, str]:
+        side = str(join.args.get("side") or "").upper()
+        both = replace(scope, sources=(*scope.sources, source))
+        using = [column.name for column in join.args.get("using") or ()]
+        kind = f"{side} JOIN" if side else "JOIN"
+        if using:
+            merged = scope.merged | {name.lower() for name in using}
+            for name in using:
+                ours, theirs = (
+                    scope.resolve("", name),
+                    _Sources((source,), frozenset(), None).resolve("", name),
+                )
+                if (
+                    ours is None
+                    or theirs is None
+                    or ours.kind is not theirs.kind
+                    or side in ("RIGHT", "FULL")
+                ):
+                    raise Untranslatable("JOIN … USING over columns of other types")
+                if ours.collation.upper() != "BINARY" or ours.sql.split(".")[-1] != theirs.sql.split(".")[-1]:
+                    raise Untranslatable("JOIN … USING over columns with a collation or another name")
+            listed = ", ".join(quote(name) for name in using)
+            return replace(both, merged=merged), f" {kind} {sql} USING ({listed})"
+        on = join.args.get("on")
+        if on is None:
+            if side:
+                raise Untranslatable(f"{side} JOIN without ON")
+            return both, f" CROSS JOIN {sql}"
+        condition = as_condition(self._expressions(both).translate(on))
+        return both, f" {kind} {sql} ON {condition.sql}"
+
+
+def _aliased(relation: Relation, alias: str) -> _Source:
+    columns = tuple(
+        replace(column, sql=f"{quote(alias)}.{column.sql}", generated=False) for column in relation.columns
+    )
+    return _Source(alias=alias, columns=columns)
+
+
+def _outputs(node: Node, expressions: Expressions, scope: _Sources) -> list[tuple[str, Value]]:
+    outputs: list[tuple[str, Value]] = []
+    for number, item in enumerate(node.expressions, start=1):
+        if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+            only(item, "this", "table")
+            outputs += _star(item.table if isinstance(item, exp.Column) else "", scope)
+        elif isinstance(item, exp.Alias):
+            outputs.append((item.alias, expressions.translate(item.this)))
+        else:
+            name = item.name if isinstance(item, exp.Column) else f"column{number}"
+            outputs.append((name, expressions.translate(item)))
+    return outputs
+
+
+def _star(table: str, scope: _Sources) -> list[tuple[str, Value]]:
+    if scope.merged:
+        raise Untranslatable("* over JOIN … USING")
+    chosen = [source for source in scope.sources if not table or source.alias.lower() == table.lower()]
+    if not chosen:
+        raise Untranslatable(f'"{table}.*"')
+    return [(column.name, column_value(column)) for source in chosen for column in source.columns]
+
+
+def _aliases(node: Node) -> dict[str, Node]:
+    return {item.alias.lower(): item.this for item in node.expressions if isinstance(item, exp.Alias)}
+
+
+def _group(node: Node, expressions: Expressions, scope: _Sources, aliases: Mapping[str, Node]) -> str:
+    group = node.args.get("group")
+    if group is None:
+        return ""
+    only(group, "expressions")
+    keys = []
+    for item in group.expressions:
+        if isinstance(item, exp.Literal):
+            keys.append(item.this)
+            continue
+        value = expressions.translate(_unalias(item, scope, aliases, alias_first=False))
+        _require_plain([value], "GROUP BY")
+        keys.append(value.sql)
+    return f" GROUP BY {', '.join(keys)}"
+
+
+def _unalias(item: Node, scope: _Sources, aliases: Mapping[str, Node], *, alias_first: bool) -> Node:
+    """Return the expression that a name in ORDER BY or GROUP BY stands for."""
+    if not isinstance(item, exp.Column) or item.table or item.name.lower() not in aliases:
+        return item
+    if not alias_first and scope.resolve("", item.name) is not None:
+        return item
+    return aliases[item.name.lower()]
+
+
+def _order(
+    node: Node,
+    expressions: Expressions,
+    scope: _Sources,
+    aliases: Mapping[str, Node],
+    outputs: list[tuple[str, Value]],
+) -> str:
+    order = node.args.get("order")
+    if order is None:
+        return ""
+    keys = []
+    for item in order.expressions:
+        by = item.this
+        if isinstance(by, exp.Literal) and not by.is_string and 1 <= int(by.this) <= len(outputs):
+            value = outputs[int(by.this) - 1][1]
+        else:
+            value = expressions.translate(_unalias(by, scope, aliases, alias_first=True))
+        keys.append(order_key(value) + _direction(item))
+    return f" ORDER BY {', '.join(keys)}"
+
+
+def _order_outside(node: Node, translated: Translated) -> Translated:
+    """Sort what DISTINCT or a set operation puts out: PostgreSQL takes only plain columns there."""
+    order = node.args.get("order")
+    if order is None:
+        return replace(translated, sql=translated.sql + _limit(node))
+    keys = []
+    for item in order.expressions:
+        position = _output_position(item.this, translated.names)
+        value = translated.columns[position]
+        named = replace(value, sql=quote(translated.names[position]), atomic=True, literal=None)
+        keys.append(order_key(named) + _direction(item))
+    if len(set(translated.names)) != len(translated.names):
+        raise Untranslatable("ORDER BY over columns of one name")
+    sql = f"SELECT * FROM ({translated.sql}) AS sorted ORDER BY {', '.join(keys)}{_limit(node)}"
+    return replace(translated, sql=sql)
+
+
+def _output_position(by: Node, names: tuple[str, ...]) -> int:
+    if isinstance(by, exp.Literal) and not by.is_string and 1 <= int(by.this) <= len(names):
+        return int(by.this) - 1
+    if isinstance(by, exp.Column) and not isinstance(by.this, exp.Star):
+        lowered = [name.lower() for name in names]
+        if lowered.count(by.name.lower()) == 1:
+            return lowered.index(by.name.lower())
+    raise Untranslatable("ORDER BY an expression over DISTINCT or a set of queries")
+
+
+def _direction(item: Node) -> str:
+    only(item, "this", "desc", "nulls_first")
+    direction = " DESC" if item.args.get("desc") else ""
+    return f"{direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
+
+
+def _limit(node: Node) -> str:
+    sql = ""
+    for name, word in (("limit", "LIMIT"), ("offset", "OFFSET")):
+        clause = node.args.get(name)
+        if clause is not None:
+            number = clause.expression
+            if not isinstance(number, exp.Literal) or number.is_string or not number.this.isdigit():
+                raise Untranslatable(f"{word} with an expression")
+            sql += f" {word} {number.this}"
+    return sql
+
+
+def _require_plain(values: list[Value], what: str) -> None:
+    for value in values:
+        if value.collation or value.kind is Kind.JSON:
+            raise Untranslatable(f"{what} over a column with a collation, or JSON")
+
+
+def _joint(one: Value, other: Value) -> Value:
+    """Return what the same column of two queries is together."""
+    if one.kind is other.kind:
+        same = (
+            one.column is not None
+            and other.column is not None
+            and (
+                (one.column.type, one.column.codec, one.column.format, one.column.affinity)
+                == (other.column.type, other.column.codec, other.column.format, other.column.affinity)
+            )
+        )
+        if not same and one.kind in (Kind.MOMENT, Kind.OPAQUE):
+            raise Untranslatable("a set of queries over columns of different forms")
+        return replace(one, literal=None, column=one.column if same else None)
+    if Kind.NULL in (one.kind, other.kind):
+        return replace(one if other.kind is Kind.NULL else other, literal=None, column=None)
+    if one.kind in NUMBERS and other.kind in NUMBERS:
+        return replace(one, kind=Kind.NUMERIC, literal=None, column=None)
+    raise Untranslatable(f"a set of queries that mixes {one.kind} with {other.kind}")

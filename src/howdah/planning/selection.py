@@ -1,0 +1,92 @@
+"""
+Choose which tables are carried, and say why the others are not.
+
+Pure. SQLite's own tables are left out without a word but in the record; virtual
+tables and their private storage with a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from howdah.errors import UsageError
+from howdah.model.findings import Finding
+from howdah.model.source import SourceCatalog, Table
+from howdah.planning.findings import make_finding, name_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    tables: tuple[Table, ...]
+    #: Name and reason.
+    skipped: tuple[tuple[str, str], ...]
+    findings: tuple[Finding, ...]
+
+
+#: Reason of tables that the plan file leaves out; rendered back into it.
+LEFT_OUT_BY_FILE = "left out in the plan file"
+
+
+def select_tables(
+    catalog: SourceCatalog, include: Iterable[str], exclude: Iterable[str], left_out: frozenset[str]
+) -> Selection:
+    """
+    Return the tables to carry; `left_out` are names that the plan file excludes.
+
+    Raises UsageError P-201 for a pattern that matches no table.
+    """
+    include, exclude = tuple(include), tuple(exclude)
+    ordinary = [table for table in catalog.tables if table.kind == "table"]
+    for option, patterns in (("--include", include), ("--exclude", exclude)):
+        for pattern in patterns:
+            if not any(fnmatchcase(table.name, pattern) for table in ordinary):
+                raise UsageError(
+                    "P-201",
+                    f'{option} "{pattern}" matches no table',
+                    detail="Tables: " + ", ".join(table.name for table in ordinary) if ordinary else "",
+                    hint="Patterns are as in a shell (*, ?, [abc]) and tell upper from lower case.",
+                )
+    chosen, skipped = [], []
+    findings: list[Finding] = []
+    shadows: dict[str, list[str]] = {}
+    for table in catalog.tables:
+        reason = _reason_to_skip(table, include, exclude, left_out)
+        if reason is None:
+            chosen.append(table)
+            continue
+        skipped.append((table.name, reason))
+        if table.kind == "virtual":
+            findings.append(_virtual_finding(table))
+        elif table.kind == "shadow":
+            shadows.setdefault(table.shadow_of or "", []).append(table.name)
+    for owner, names in shadows.items():
+        findings.append(
+            make_finding("F-102", name_table(owner), f"its {len(names)} tables: " + ", ".join(sorted(names)))
+        )
+    return Selection(tables=tuple(chosen), skipped=tuple(skipped), findings=tuple(findings))
+
+
+def _reason_to_skip(
+    table: Table, include: tuple[str, ...], exclude: tuple[str, ...], left_out: frozenset[str]
+) -> str | None:
+    match table.kind:
+        case "system":
+            return "SQLite's own"
+        case "virtual":
+            return f"virtual table ({table.module})"
+        case "shadow":
+            return f'storage of virtual table "{table.shadow_of}"'
+    for pattern in exclude:
+        if fnmatchcase(table.name, pattern):
+            return f'--exclude "{pattern}"'
+    if include and not any(fnmatchcase(table.name, pattern) for pattern in include):
+        return "not in --include"
+    return LEFT_OUT_BY_FILE if table.name in left_out else None
+
+
+def _virtual_finding(table: Table) -> Finding:
+    return make_finding(
+        "F-101", name_table(table.name), f'it belongs to module "{table.module}"', detail=table.sql
+    )

@@ -1,0 +1,281 @@
+"""
+What the dialect translation knows of a piece of SQL: its text for PostgreSQL and its kind.
+
+Pure. SQLite decides types per value, PostgreSQL per expression; a translation is
+certain only where the kinds on both sides are. Everything that is not certain raises
+`Untranslatable`, which never leaves the planning room: callers make a finding of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from howdah.model.plan import ColumnPlan
+from howdah.model.source import Affinity, Column
+from howdah.names import quote, quote_literal
+
+
+class Untranslatable(Exception):  # noqa: N818 - says what holds, and never reaches a person
+    """Some SQL has no certain equal in PostgreSQL; the message says which part."""
+
+
+class Kind(StrEnum):
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    REAL = "real"
+    #: Integer or real, value by value.
+    NUMERIC = "numeric"
+    TEXT = "text"
+    BYTES = "bytes"
+    #: ISO text in SQLite, a timestamp, date or time in PostgreSQL.
+    MOMENT = "moment"
+    JSON = "json"
+    #: Stored in a form that SQLite's operators would treat otherwise (epochs, UUIDs, any-text).
+    OPAQUE = "opaque"
+    NULL = "null"
+
+
+NUMBERS = frozenset({Kind.INTEGER, Kind.REAL, Kind.NUMERIC})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeColumn:
+    """A column that an expression may name."""
+
+    name: str
+    #: How PostgreSQL refers to it, quoted.
+    sql: str
+    kind: Kind
+    #: PostgreSQL type as written in DDL.
+    type: str = ""
+    codec: str = ""
+    #: Parameter "format" of the ISO codecs.
+    format: str = ""
+    affinity: Affinity = Affinity.BLOB
+    collation: str = "BINARY"
+    generated: bool = False
+
+
+class Scope(Protocol):
+    """Where names are looked up."""
+
+    def resolve(self, table: str, name: str) -> ScopeColumn | None:
+        """Return the column, None where there is none; `table` is "" for an unqualified name."""
+
+
+@dataclass(frozen=True)
+class TableScope:
+    """The columns of one table, by lower-case name."""
+
+    columns: Mapping[str, ScopeColumn]
+    table: str = ""
+
+    def resolve(self, table: str, name: str) -> ScopeColumn | None:
+        """See `Scope`."""
+        if table and table.lower() != self.table.lower():
+            return None
+        return self.columns.get(name.lower())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A translated expression."""
+
+    sql: str
+    kind: Kind
+    #: False where it needs parentheses inside another expression.
+    atomic: bool = True
+    #: The value of a literal; None for anything that is not one.
+    literal: bool | int | float | str | bytes | None = None
+    #: The column it is, None for anything computed.
+    column: ScopeColumn | None = None
+    #: Collation given with COLLATE, or the column's; "" for none.
+    collation: str = ""
+    explicit_collation: bool = False
+    #: An integer known to be no smaller than this.
+    low: int | None = None
+    #: PostgreSQL computes it in 64 bits already.
+    wide: bool = False
+    #: It is the present moment: "datetime", "date" or "time".
+    now: str = ""
+
+    @property
+    def operand(self) -> str:
+        """Its SQL, with parentheses where it stands beside an operator."""
+        return self.sql if self.atomic else f"({self.sql})"
+
+    @property
+    def is_literal(self) -> bool:
+        return self.literal is not None
+
+
+NULL = Value(sql="NULL", kind=Kind.NULL)
+
+
+def integer_value(number: int) -> Value:
+    """Make a literal; one outside 64 bits is a REAL, as in SQLite."""
+    if not -(2**63) <= number < 2**63:
+        return real_value(float(number))
+    sql = f"'{number}'::bigint" if number == -(2**63) else str(number)
+    return Value(
+        sql=sql, kind=Kind.INTEGER, literal=number, low=number, atomic=number >= 0, wide=abs(number) >= 2**31
+    )
+
+
+def real_value(number: float) -> Value:
+    """Make a literal from a finite number."""
+    if number in (float("inf"), float("-inf")):
+        raise Untranslatable("an infinite number")
+    return Value(sql=repr(number), kind=Kind.REAL, literal=number, atomic=number >= 0)
+
+
+def text_value(text: str) -> Value:
+    """Make a string literal."""
+    if "\0" in text:
+        raise Untranslatable("a string with a NUL character")
+    return Value(sql=quote_literal(text), kind=Kind.TEXT, literal=text)
+
+
+def bytes_value(content: bytes) -> Value:
+    """Make a literal of bytea."""
+    return Value(sql=f"'\\x{content.hex()}'::bytea", kind=Kind.BYTES, literal=content)
+
+
+def boolean_value(truth: bool) -> Value:
+    """Make TRUE or FALSE."""
+    return Value(sql="TRUE" if truth else "FALSE", kind=Kind.BOOLEAN, literal=truth)
+
+
+def column_value(column: ScopeColumn) -> Value:
+    """Make a reference to a column."""
+    return Value(
+        sql=column.sql,
+        kind=column.kind,
+        column=column,
+        collation="" if column.collation.upper() == "BINARY" else column.collation.upper(),
+        wide=column.type in ("bigint", "int8"),
+    )
+
+
+def composed(sql: str, kind: Kind, **facts: object) -> Value:
+    """Make a value of an operator expression, which needs parentheses inside another one."""
+    return replace(Value(sql=sql, kind=kind, atomic=False), **facts)  # type: ignore[arg-type]
+
+
+def as_condition(value: Value) -> Value:
+    """Make a boolean of what SQLite takes for true (a number other than 0)."""
+    match value.kind:
+        case Kind.BOOLEAN:
+            return value
+        case Kind.NULL:
+            return Value(sql="NULL::boolean", kind=Kind.BOOLEAN)
+        case Kind.INTEGER | Kind.REAL | Kind.NUMERIC:
+            if value.is_literal:
+                return boolean_value(bool(value.literal))
+            return composed(f"{value.operand} <> 0", Kind.BOOLEAN)
+        case _:
+            raise Untranslatable(f"{value.kind} used as a condition")
+
+
+def as_number(value: Value) -> Value:
+    """Make 0 and 1 of booleans; numbers stay. Raises Untranslatable for the rest."""
+    if value.kind is Kind.BOOLEAN:
+        if value.is_literal:
+            return integer_value(int(bool(value.literal)))
+        return Value(sql=f"{value.operand}::int", kind=Kind.INTEGER, low=0)
+    if value.kind not in NUMBERS:
+        raise Untranslatable(f"{value.kind} used as a number")
+    return value
+
+
+def as_text(value: Value) -> Value:
+    """Make text as SQLite would print it. Raises Untranslatable where PostgreSQL prints otherwise."""
+    match value.kind:
+        case Kind.TEXT | Kind.NULL:
+            return value
+        case Kind.INTEGER if isinstance(value.literal, int):
+            return text_value(str(value.literal))
+        case Kind.INTEGER:
+            return Value(sql=f"{value.operand}::text", kind=Kind.TEXT)
+        case Kind.BOOLEAN:
+            return as_text(as_number(value))
+        case _:
+            raise Untranslatable(f"{value.kind} used as text")
+
+
+def unify(values: Iterable[Value]) -> tuple[list[Value], Kind]:
+    """
+    Bring the branches of CASE, COALESCE and the like to one kind.
+
+    Raises Untranslatable where SQLite would give values of several classes that
+    PostgreSQL cannot mix.
+    """
+    branches = list(values)
+    kinds = {value.kind for value in branches} - {Kind.NULL}
+    if len(kinds) <= 1:
+        kind = next(iter(kinds), Kind.NULL)
+        if kind in (Kind.MOMENT, Kind.OPAQUE):
+            _require_same_form(branches)
+        return branches, kind
+    if kinds == {Kind.BOOLEAN, Kind.INTEGER}:
+        numbers = [value for value in branches if value.kind is Kind.INTEGER]
+        if all(value.is_literal and value.literal in (0, 1) for value in numbers):
+            return [
+                boolean_value(bool(value.literal)) if value.kind is Kind.INTEGER else value
+                for value in branches
+            ], Kind.BOOLEAN
+        return [as_number(value) if value.kind is Kind.BOOLEAN else value for value in branches], Kind.INTEGER
+    if kinds <= NUMBERS:
+        return branches, Kind.NUMERIC
+    raise Untranslatable("values of several types in one expression: " + ", ".join(sorted(kinds)))
+
+
+def _require_same_form(values: list[Value]) -> None:
+    forms = {
+        (value.column.type, value.column.codec, value.column.format) if value.column else None
+        for value in values
+        if value.kind is not Kind.NULL
+    }
+    if len(forms) > 1 or None in forms:
+        raise Untranslatable("columns of several forms in one expression")
+
+
+def kind_of(codec: str, params: Mapping[str, str]) -> Kind:
+    """Return how expressions may use a column that this codec carries."""
+    match codec:
+        case "integer":
+            return Kind.INTEGER
+        case "boolean":
+            return Kind.BOOLEAN
+        case "real":
+            return Kind.REAL
+        case "numeric" if params.get("affinity") != "text":
+            return Kind.NUMERIC
+        case "text":
+            return Kind.TEXT
+        case "bytes" if params.get("text", "reject") == "reject":
+            return Kind.BYTES
+        case "iso-datetime" | "iso-date" | "iso-time":
+            return Kind.MOMENT
+        case "json" | "jsonb":
+            return Kind.JSON
+        case _:
+            return Kind.OPAQUE
+
+
+def scope_column(column: Column, plan: ColumnPlan, *, qualifier: str = "") -> ScopeColumn:
+    """Describe a column of the source by its plan; `qualifier` is a quoted alias with its dot."""
+    return ScopeColumn(
+        name=plan.name,
+        sql=qualifier + quote(plan.target_name),
+        kind=kind_of(plan.codec, plan.params),
+        type=plan.type,
+        codec=plan.codec,
+        format=plan.params.get("format", ""),
+        affinity=column.affinity,
+        collation=column.collation,
+        generated=not plan.copied,
+    )

@@ -1,0 +1,101 @@
+"""
+Refuse a target that cannot take the migration, before anything is read or written.
+
+Pure: decides over `TargetFacts`. Every refusal says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from howdah.errors import RefusedError
+from howdah.model.findings import Finding
+from howdah.model.plan import Plan, PlanOptions
+from howdah.model.target import TargetFacts
+from howdah.names import quote
+from howdah.planning.findings import REFUSED, make_finding
+
+#: The oldest server with numeric infinities and everything else that the plan writes.
+OLDEST_MAJOR = 14
+
+#: Collations that sort text by its bytes.
+_BYTE_ORDER = frozenset({"C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic"})
+
+_LISTED_OBJECTS_MAX = 20
+
+
+def check_target(facts: TargetFacts, options: PlanOptions, *, ignored_schemas: Collection[str] = ()) -> None:
+    """
+    Raise RefusedError (P-301 to P-306) for a target that cannot take the migration.
+
+    `ignored_schemas` hold only what is Howdah's own; objects in them do not count.
+    """
+    if facts.major < OLDEST_MAJOR:
+        raise RefusedError(
+            "P-301",
+            f"the server is PostgreSQL {facts.major}; Howdah needs {OLDEST_MAJOR} or later",
+            hint="Upgrade the server, or choose another one.",
+        )
+    if facts.in_recovery:
+        raise RefusedError(
+            "P-302",
+            "the server is in recovery and takes no writes",
+            hint="Connect to the primary server instead of the standby.",
+        )
+    if facts.encoding.upper().replace("-", "") != "UTF8":
+        raise RefusedError(
+            "P-303",
+            f'database "{facts.database}" has encoding {facts.encoding}, not UTF8',
+            detail="SQLite's text would not arrive as it is.",
+            hint="CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and migrate into that.",
+        )
+    _check_rights(facts, options)
+    if facts.schema_exists and facts.objects and options.schema not in ignored_schemas:
+        listed = ", ".join(facts.objects[:_LISTED_OBJECTS_MAX])
+        more = len(facts.objects) - _LISTED_OBJECTS_MAX
+        raise RefusedError(
+            "P-306",
+            f'schema "{options.schema}" of database "{facts.database}" is not empty',
+            detail=f"It holds {listed}" + (f" and {more} more." if more > 0 else "."),
+            hint="Choose an empty database, or another schema with --schema.",
+        )
+
+
+def _check_rights(facts: TargetFacts, options: PlanOptions) -> None:
+    if not facts.schema_exists and not facts.may_create_schema:
+        raise RefusedError(
+            "P-304",
+            f'role "{facts.role}" may not create schema "{options.schema}"',
+            hint=f"GRANT CREATE ON DATABASE {quote(facts.database)} TO {quote(facts.role)};",
+        )
+    if facts.schema_exists and not facts.may_create_in_schema:
+        raise RefusedError(
+            "P-305",
+            f'role "{facts.role}" may not create tables in schema "{options.schema}"',
+            hint=f"GRANT USAGE, CREATE ON SCHEMA {quote(options.schema)} TO {quote(facts.role)};",
+        )
+
+
+def check_plan(plan: Plan) -> None:
+    """Raise RefusedError P-307 where the plan has a finding with which a migration must not begin."""
+    refused = [finding for finding in plan.findings if finding.code in REFUSED]
+    if refused:
+        listed = "; ".join(f"{finding.object}: {finding.message}" for finding in refused)
+        raise RefusedError(
+            "P-307",
+            "the source holds what PostgreSQL cannot keep",
+            detail=listed,
+            hint=refused[0].hint,
+        )
+
+
+def check_collation(facts: TargetFacts, options: PlanOptions) -> tuple[Finding, ...]:
+    """Return a finding where text columns will sort otherwise than in SQLite."""
+    collation = options.collation or facts.collation
+    if collation in _BYTE_ORDER:
+        return ()
+    return (
+        make_finding(
+            "F-401", f'database "{facts.database}"', f"text sorts by collation {collation}, not by its bytes"
+        ),
+    )

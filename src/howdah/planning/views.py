@@ -1,0 +1,69 @@
+"""
+Views as steps, each after the views it reads.
+
+Pure. A view is created with exactly the column names that SQLite shows. One that
+cannot be translated with certainty becomes a finding with its SQL; one that the
+server does not take becomes a finding of the run: nothing else depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from howdah.model.findings import Finding
+from howdah.model.plan import Phase, PlanOptions, Step, StepKind
+from howdah.model.source import SourceCatalog, View
+from howdah.names import qualified, quote
+from howdah.planning.design import Names, TableDesign
+from howdah.planning.findings import make_finding
+from howdah.planning.order import order_by_needs
+from howdah.planning.select import Relation, Selects, names_read_by, relation_of_table
+from howdah.planning.sql_values import Untranslatable
+
+
+def build_view_steps(
+    catalog: SourceCatalog, designs: Mapping[str, TableDesign], names: Names, options: PlanOptions
+) -> tuple[list[Step], list[Finding]]:
+    """Return a step for each view that can be translated, and findings for the others."""
+    relations: dict[str, Relation] = {
+        name.lower(): relation_of_table(design) for name, design in designs.items()
+    }
+    views = {view.name.lower(): view for view in catalog.views}
+    needs = {name: names_read_by(view.sql) for name, view in views.items()}
+    steps, findings = [], []
+    for name in order_by_needs(views, needs):
+        view = views[name]
+        label = f'view "{view.name}"'
+        if view.error:
+            findings.append(make_finding("F-105", label, view.error, detail=view.sql))
+            continue
+        try:
+            step, relation = _build_step(view, relations, names, options)
+        except Untranslatable as reason:
+            findings.append(make_finding("F-104", label, f"it is not carried: {reason}", detail=view.sql))
+            continue
+        steps.append(step)
+        relations[name] = relation
+    return steps, findings
+
+
+def _build_step(
+    view: View, relations: Mapping[str, Relation], names: Names, options: PlanOptions
+) -> tuple[Step, Relation]:
+    target_name = names.views[view.name]
+    target = qualified(options.schema, target_name)
+    translated = Selects(relations=relations).translate_view(view.sql)
+    if len(translated.columns) != len(view.columns):
+        raise Untranslatable("columns that could not all be followed")
+    if len(set(view.columns)) != len(view.columns) or not all(view.columns):
+        raise Untranslatable("columns without names of their own")
+    columns = ", ".join(quote(column) for column in view.columns)
+    step = Step(
+        id=f"view:{view.name}",
+        phase=Phase.POST_DATA,
+        kind=StepKind.VIEW,
+        object=target_name,
+        sql=f"CREATE VIEW {target} ({columns}) AS {translated.sql}",
+        optional=True,
+    )
+    return step, Relation.of_values(target, view.columns, translated.columns)
