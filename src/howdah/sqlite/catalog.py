@@ -34,7 +34,7 @@ def read_catalog(connection: apsw.Connection, path: str, *, journal_mode: str | 
 
     A snapshot is never in WAL mode: pass its `Snapshot.journal_mode`, which is the
     live file's. Raises IntegrityError or EnvironmentFailedError where the file cannot be
-    read, RefusedError (S-040) for a name that is not Unicode.
+    read, RefusedError (S-017) for a name that is not Unicode.
     """
     begins = not connection.in_transaction
     try:

@@ -50,7 +50,7 @@ class ViewFacts:
 
 
 def fetch_schema(connection: apsw.Connection) -> list[SchemaRow]:
-    """Return the rows of sqlite_schema in the order of creation. Raises RefusedError (S-040)."""
+    """Return the rows of sqlite_schema in the order of creation. Raises RefusedError (S-017)."""
     try:
         try:
             return [SchemaRow(*row) for row in _rows(connection, queries.SCHEMA)]
@@ -62,7 +62,7 @@ def fetch_schema(connection: apsw.Connection) -> list[SchemaRow]:
             ]
     except UnicodeDecodeError as error:
         raise RefusedError(
-            "S-040",
+            "S-017",
             "the schema holds a name that is not valid Unicode",
             detail=f"Bytes {error.object[:60]!r}.",
             hint="Rename the object in SQLite first.",

@@ -31,7 +31,6 @@ from howdah.sqlite.recovery import Progress, copy_recovered, remove_if_there
 
 #: Pages copied between two calls of the progress function.
 _PAGES_PER_STEP = 4096
-_HASH_CHUNK = 1024 * 1024
 #: Left free on the disk of the snapshot, bytes.
 _DISK_RESERVE = 16 * 1024 * 1024
 
@@ -82,7 +81,7 @@ def hash_file(path: str) -> str:
     """Return the SHA-256 of a private file, hex. Raises OSError."""
     # A plain open() of a live database would drop this process's locks on it; this one is ours alone.
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256", _bufsize=_HASH_CHUNK).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verify_snapshot(path: str, sha256: str) -> None:
