@@ -13,6 +13,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from howdah.model.findings import Finding
+from howdah.model.quarantine import Cell
 
 
 class ProofStatus(StrEnum):
@@ -37,6 +38,10 @@ class Difference:
     source: str = ""
     target: str = ""
     detail: str = ""
+    #: The key's values, exact, in the order of the plan's key; () for objects and keyless rows.
+    key_cells: tuple[Cell, ...] = ()
+    #: Name of the index, constraint or view, "" for rows.
+    object: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -259,4 +259,3 @@ def _finish(
             ledger.record_proof(connection, run, str(proof.status), proof.tables)
         ledger.finish_run(connection, run.id, "done" if proof else "loaded", report)
     return report
-

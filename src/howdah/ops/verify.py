@@ -38,6 +38,9 @@ from howdah.state.ledger import Ledger, Run, StepOutcome
 from howdah.state.quarantine import Quarantine
 from howdah.state.store import StateSchema, exclusive_run, state_exists
 
+#: Rows of one table that a single repair copies again.
+REPAIRED_MAX = 100_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyRequest:
@@ -84,7 +87,9 @@ def verify_run(request: VerifyRequest, progress: Progress | None = None) -> RunR
         facts = read_source(request.source, workspace, phases)
         subject = _choose_subject(target, state, request, facts)
         jobs = request.jobs or subject.plan.options.jobs
-        proof = _prove(target, subject, jobs, phases)
+        # What is to be mended must be listed, not only counted.
+        listed_max = REPAIRED_MAX if request.repair else LISTED_MAX
+        proof = _prove(target, subject, jobs, phases, listed_max)
         repaired = 0
         if request.repair and proof.difference_count:
             with exclusive_run(target.connection, state), phases.phase("repair"):

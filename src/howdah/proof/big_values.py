@@ -27,6 +27,9 @@ from howdah.model.plan import ColumnPlan, TablePlan
 from howdah.names import quote, quote_sqlite
 from howdah.proof.rows import Rows, concat_columns, map_parts, normalise, take_column
 
+#: Codecs that pass bytes through: only they can carry a value too long for a batch.
+BIG_VALUE_CODECS = frozenset({"text", "json", "any-text", "bytes"})
+
 #: Bytes read from SQLite at a time.
 _SLICE_BYTES = 4 * 1024 * 1024
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from howdah.model.quarantine import Cell
 from howdah.model.report import Difference
 from howdah.proof.big_values import column_of_fingerprint, describe_fingerprint, fingerprint_name
 from howdah.proof.job import Outcome
@@ -19,7 +20,12 @@ from howdah.proof.rows import Rows, cell_at
 
 def key_of(rows: Rows, key: Sequence[str], row: int) -> str:
     """Return the rendered key of one row, "" for a table without a key."""
-    return render_key([cell_at(rows.columns[name], row) for name in key])
+    return render_key(cells_of(rows, key, row))
+
+
+def cells_of(rows: Rows, key: Sequence[str], row: int) -> tuple[Cell, ...]:
+    """Return the exact values of one row's key, () for a table without a key."""
+    return tuple(cell_at(rows.columns[name], row) for name in key)
 
 
 def list_value_differences(
@@ -48,6 +54,7 @@ def list_value_differences(
                 kind="value",
                 table=table,
                 key=key_of(source, key, row),
+                key_cells=cells_of(source, key, row),
                 column=name,
                 source=left,
                 target=right,
@@ -93,6 +100,7 @@ def list_missing_rows(
                 kind="missing-row",
                 table=table,
                 key=key_of(source, key, row),
+                key_cells=cells_of(source, key, row),
                 source=row_of(source, row),
                 target="missing",
                 detail=detail,
@@ -111,6 +119,7 @@ def list_extra_rows(
                 kind="extra-row",
                 table=table,
                 key=key_of(target, key, row),
+                key_cells=cells_of(target, key, row),
                 source="missing",
                 target=row_of(target, row),
                 detail=detail,

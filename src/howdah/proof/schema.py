@@ -129,11 +129,14 @@ def _check_constraint(
     found = [item for item in target.constraints if item.name == step.object and item.kind == kind]
     label = f"{step.kind.value.replace('-', ' ')} {step.object}"
     if not found:
-        yield Difference(kind="constraint", table=table.name, source=label, target="missing")
+        yield Difference(
+            kind="constraint", table=table.name, object=step.object, source=label, target="missing"
+        )
     elif not found[0].validated and step.id not in known.not_valid:
         yield Difference(
             kind="constraint",
             table=table.name,
+            object=step.object,
             source=label,
             target="NOT VALID",
             detail="rows that were there before it are not checked",
@@ -147,18 +150,23 @@ def _check_index(table: TablePlan, target: TargetTable, step: Step) -> Iterator[
     if not found:
         # A primary key without its index is reported as the constraint that it is.
         if step.kind is not StepKind.PRIMARY_KEY:
-            yield Difference(kind="index", table=table.name, source=label, target="missing")
+            yield Difference(
+                kind="index", table=table.name, object=step.object, source=label, target="missing"
+            )
         return
     if not found[0].valid:
         yield Difference(
             kind="index",
             table=table.name,
+            object=step.object,
             source=label,
             target="invalid",
             detail="the server does not use it; REINDEX builds it again",
         )
     if unique and not found[0].unique:
-        yield Difference(kind="index", table=table.name, source=label, target="not unique")
+        yield Difference(
+            kind="index", table=table.name, object=step.object, source=label, target="not unique"
+        )
 
 
 def _check_views(steps: Iterable[Step], facts: TargetFacts, known: KnownGaps) -> Iterator[Difference]:
@@ -166,4 +174,6 @@ def _check_views(steps: Iterable[Step], facts: TargetFacts, known: KnownGaps) ->
         if step.kind is not StepKind.VIEW or step.id in known.missing:
             continue
         if f'view "{step.object}"' not in facts.objects:
-            yield Difference(kind="view", table="", source=f"view {step.object}", target="missing")
+            yield Difference(
+                kind="view", table="", object=step.object, source=f"view {step.object}", target="missing"
+            )

@@ -25,6 +25,7 @@ from howdah.model.quarantine import SourceKey
 from howdah.names import qualified, quote, quote_sqlite
 from howdah.postgres.arrow_reader import ArrowReader
 from howdah.proof.big_values import (
+    BIG_VALUE_CODECS,
     SourceFingerprints,
     fingerprint_name,
     target_fingerprint_sql,
@@ -33,6 +34,7 @@ from howdah.proof.big_values import (
 from howdah.proof.compare import columns_differ
 from howdah.proof.job import Outcome, ProofJob, TableJob
 from howdah.proof.rows import Rows, cell_at, normalise
+from howdah.sqlite.batches import SourceBatch
 from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.python_rows import read_rows
 
@@ -131,12 +133,16 @@ def read_source(
     """
     table = job.table
     keys = keys or KeyRange()
-    with closing(open_snapshot(proof.source_path)) as connection:
-        batches = read_rows(
+    # Two connections: the reader of rows sets SQLite's limit on lengths for its own.
+    with (
+        closing(open_snapshot(proof.source_path)) as connection,
+        closing(open_snapshot(proof.source_path)) as for_long_values,
+    ):
+        long_values = SourceFingerprints(for_long_values, table, job.big_columns, keys.low, keys.high)
+        for batch in read_rows(
             connection, table.name, job.columns, rowid_name=table.rowid_name, low=keys.low, high=keys.high
-        )
-        long_values = SourceFingerprints(connection, table, job.big_columns, keys.low, keys.high)
-        for batch in batches:
+        ):
+            _require_known_long(job, batch)
             stored = Rows(length=batch.length, columns=batch.columns)
             quarantined = _in_quarantine(job, stored, batch.rowids)
             places = np.arange(counted.rows_source, counted.rows_source + batch.length)
@@ -144,8 +150,21 @@ def read_source(
             if quarantined is not None:
                 counted.rows_quarantined += int(np.count_nonzero(quarantined))
             projected = project_source(table, stored, counted.equal_by_rule)
-            row_ids = places if batch.rowids is None else np.asarray(batch.rowids)
-            yield long_values.add_to(projected, row_ids), quarantined
+            yield long_values.add_to(projected, places if batch.rowids is None else batch.rowids), quarantined
+
+
+def _require_known_long(job: TableJob, batch: SourceBatch) -> None:
+    """Raise where the reader left values out that nobody would compare."""
+    forgotten = (batch.big_columns - set(job.big_columns)) & {
+        name for name in job.columns if job.table.column(name).codec in BIG_VALUE_CODECS
+    }
+    if forgotten:
+        raise BugError(
+            "V-903",
+            f'table "{job.table.name}" holds long values that the plan does not know of',
+            detail=f"In {', '.join(sorted(forgotten))}; the plan counts {job.table.big_rows} rows with one.",
+            hint="Make the plan again from this snapshot.",
+        )
 
 
 def _in_quarantine(job: TableJob, rows: Rows, rowids: np.ndarray | None) -> np.ndarray | None:
@@ -173,6 +192,11 @@ def read_key_bounds(path: str, table: TablePlan) -> tuple[int, int] | None:
         for function in ("min", "max")
     )
     return None if low is None or high is None else (low, high)
+
+
+def count_source_rows(path: str, table: TablePlan) -> int:
+    """Return how many rows SQLite itself counts in the table."""
+    return int(_read_value(path, f"SELECT count(*) FROM {quote_sqlite(table.name)} NOT INDEXED"))
 
 
 def read_largest_key(path: str, table: TablePlan, column: ColumnPlan) -> int | None:

@@ -17,11 +17,9 @@ from howdah.model.plan import TablePlan
 from howdah.model.quarantine import SourceKey
 from howdah.model.report import Difference, ProofStatus, TableProof
 from howdah.model.target import TargetTable
+from howdah.proof.big_values import BIG_VALUE_CODECS
 from howdah.proof.job import Outcome, TableJob
 from howdah.proof.sums import BucketSums
-
-#: Codecs that pass bytes through: only they can carry a value too long for a batch.
-BIG_VALUE_CODECS = frozenset({"text", "json", "any-text", "bytes"})
 
 
 def build_table_job(

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from howdah.errors import IntegrityError
 from howdah.model.plan import Plan, TablePlan
 from howdah.model.report import Difference, ProofStatus, TableProof
 from howdah.model.source import Snapshot, SourceCatalog
@@ -28,7 +29,7 @@ from howdah.proof.pieces import RANGE_BYTES, Piece, PieceResult, RangePiece, Sum
 from howdah.proof.result import Proof
 from howdah.proof.schema import KnownGaps, check_schema, find_table
 from howdah.proof.sequences import check_sequences
-from howdah.proof.sides import KeyRange, read_key_bounds, read_largest_key
+from howdah.proof.sides import KeyRange, count_source_rows, read_key_bounds, read_largest_key
 from howdah.proof.sums import BucketSums, choose_bucket_count
 from howdah.proof.tables import build_table_job, build_table_proof, by_ranges, check_counts
 
@@ -87,8 +88,7 @@ def verify(
         states = _build_states(plan, catalog, facts, schema, quarantined)
         _compare_rows(proof, states, jobs, progress or NullProgress())
         for state in states.values():
-            for found in check_counts(state.job, state.outcome):
-                state.outcome.count(found, listed_max)
+            _check_counts(path, state, listed_max)
         largest = {table.name: _read_largest_key(connection, path, facts, table) for table in plan.tables}
         schema += check_sequences(plan, catalog, facts, largest)
     return Proof(
@@ -165,6 +165,19 @@ def _take_result(state: _TableState, result: PieceResult, listed_max: int, progr
         state.sums[result.side] = result.sums
     rows, table = result.outcome.rows_source, state.job.table
     progress.advance(table.name, rows, table.bytes * rows // max(1, table.rows))
+
+
+def _check_counts(path: str, state: _TableState, listed_max: int) -> None:
+    counted = count_source_rows(path, state.job.table)
+    if counted != state.outcome.rows_source:
+        raise IntegrityError(
+            "V-202",
+            f'table "{state.job.table.name}" of the source does not give all of its rows',
+            detail=f"SQLite counts {counted} rows, reading gave {state.outcome.rows_source}.",
+            hint="Check the source file with PRAGMA integrity_check.",
+        )
+    for found in check_counts(state.job, state.outcome):
+        state.outcome.count(found, listed_max)
 
 
 def _split_table(proof: ProofJob, job: TableJob) -> list[Piece]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _DATE = r"\d{4}-\d\d-\d\d"
-_TIME = r"\d\d:\d\d:\d\d(\.\d{1,6})?"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
 
 _PATTERNS = {
     "integer": r"^(0|-?[1-9]\d{0,18})$",
@@ -83,8 +83,6 @@ class TextShapes:
     def _is_datetime(self, texts: pa.StringArray) -> bool:
         if not _is_date(pc.utf8_slice_codeunits(texts, 0, 10)):
             return False
-        if not _is_clock(pc.utf8_slice_codeunits(texts, 11, 19)):
-            return False
         self._separators |= _distinct(pc.utf8_slice_codeunits(texts, 10, 11))
         rest = pc.utf8_slice_codeunits(texts, 19)
         zones = pc.replace_substring_regex(rest, r"^(\.\d+)?", "")
@@ -95,8 +93,6 @@ class TextShapes:
         return True
 
     def _is_time(self, texts: pa.StringArray) -> bool:
-        if not _is_clock(pc.utf8_slice_codeunits(texts, 0, 8)):
-            return False
         fractions = pc.utf8_slice_codeunits(texts, 8)
         self._time_digits |= _fraction_digits(fractions)
         self._zero_fraction |= bool(pc.any(pc.equal(fractions, ".000000")).as_py())
@@ -158,10 +154,6 @@ def _is_int64(texts: pa.StringArray) -> bool:
 def _is_date(texts: pa.StringArray) -> bool:
     # Arrow knows the calendar; the year 0 is beyond Python's and most programs' dates.
     return _casts(texts, pa.date32()) and not bool(pc.any(pc.starts_with(texts, "0000")).as_py())
-
-
-def _is_clock(texts: pa.StringArray) -> bool:
-    return _casts(texts, pa.time32("s"))
 
 
 def _jsonb_takes(texts: pa.StringArray) -> bool:
