@@ -8,6 +8,7 @@ import os
 import random
 import sqlite3
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import apsw
@@ -386,14 +387,12 @@ def test_side_files_that_were_there_or_are_used_by_others_stay(tmp_path: Path) -
 
 def test_side_files_of_ours_that_another_reader_took_up_stay(tmp_path: Path) -> None:
     path = make_wal(tmp_path / "app.db")
-    with reading_source(os.fspath(path)):
-        reader = sqlite_process(
-            path, "connection.execute('SELECT * FROM t').fetchall()\nready()\nstop.wait()"
-        )
-        reader.__enter__()
-    assert (tmp_path / "app.db-shm").exists()
-    assert (tmp_path / "app.db-wal").stat().st_size == 0
-    reader.__exit__(None, None, None)
+    script = "connection.execute('SELECT * FROM t').fetchall()\nready()\nstop.wait()"
+    with ExitStack() as others:
+        with reading_source(os.fspath(path)):
+            others.enter_context(sqlite_process(path, script))
+        assert (tmp_path / "app.db-shm").exists()
+        assert (tmp_path / "app.db-wal").stat().st_size == 0
 
 
 def test_a_wal_with_changes_of_a_dead_writer_is_read_and_stays(tmp_path: Path) -> None:
