@@ -155,8 +155,6 @@ def _design_tables(
         findings += column_findings
         by_name = {column.name: column for column in columns}
         row_key = choose_row_key(table, counted, primary_key, by_name)
-        if not row_key and counted.rows:
-            findings.append(make_finding("F-319", name_table(table.name), "no column identifies a row"))
         plan = TablePlan(
             name=table.name,
             target_name=targets[table.name],
@@ -177,6 +175,10 @@ def _design_tables(
                 source=table, census=counted, plan=plan, primary_key=primary_key, key_with_nulls=with_nulls
             )
         )
+    keyless = [design.name for design in designs if not design.plan.key and design.plan.rows]
+    if keyless:
+        listed = ", ".join(f'"{name}"' for name in keyless)
+        findings.append(make_finding("F-319", "tables", f"no column identifies a row of {listed}"))
     return designs, findings
 
 

@@ -2,7 +2,7 @@
 The table of findings: every code, its severity, what it means, what to do about it.
 
 Data and one constructor. A code is stable and never reused. The first digit tells the
-subject: 1 objects of the source, 2 types and values, 3 defaults, keys, constraints and
+subject: 0 the file, 1 objects of the source, 2 types and values, 3 defaults, keys, constraints and
 indexes, 4 the target, 9 what happened while the steps ran.
 `docs/reference/findings.md` is rendered from here.
 """
@@ -28,6 +28,35 @@ class FindingKind:
 
 
 _KINDS = (
+    FindingKind(
+        code="F-001",
+        severity=WARNING,
+        title="The file is empty",
+        explanation="SQLite takes an empty file for a database without tables.",
+        hint="If it should hold data, the path may be wrong, or the copy failed.",
+    ),
+    FindingKind(
+        code="F-002",
+        severity=WARNING,
+        title="A database in WAL mode has no -wal file",
+        explanation="After a clean stop of the application that is all right. A copy made while the "
+        "application "
+        "ran lacks its latest changes and looks healthy.",
+        hint="Copy the -wal together with the file, or use sqlite3 app.db '.backup copy.db'.",
+    ),
+    FindingKind(
+        code="F-003",
+        severity=WARNING,
+        title="The file was made by a newer SQLite",
+        explanation="Older libraries may read it, but not write.",
+    ),
+    FindingKind(
+        code="F-004",
+        severity=WARNING,
+        title="The database was recovered in the snapshot",
+        explanation="What an interrupted writer had not committed is not in it. The source itself is as it "
+        "was.",
+    ),
     FindingKind(
         code="F-101",
         severity=ERROR,
@@ -352,7 +381,7 @@ _KINDS = (
     FindingKind(
         code="F-319",
         severity=INFO,
-        title="A table has no key",
+        title="Tables have no key",
         explanation="Rows are proven by counting equal rows, so a difference can be located but not named "
         "by key.",
     ),

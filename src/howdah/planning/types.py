@@ -115,7 +115,7 @@ def decide_as_stored(facts: ColumnFacts) -> TypeDecision:
             type="bytea",
             codec="bytes",
             reason="all values are blobs",
-            findings=_mixed(facts) if facts.column.affinity is not Affinity.BLOB else (),
+            findings=_mixed(facts) if _declares_otherwise_than_bytes(facts) else (),
         )
     if census.blobs == 0:
         return TypeDecision(
@@ -511,6 +511,13 @@ def _lost_digits(facts: ColumnFacts) -> bool:
 def _declares_a_number(facts: ColumnFacts) -> bool:
     return facts.column.affinity in (Affinity.INTEGER, Affinity.REAL) or (
         facts.declared.family is Family.DECIMAL
+    )
+
+
+def _declares_otherwise_than_bytes(facts: ColumnFacts) -> bool:
+    # A made-up type has NUMERIC affinity and says nothing about numbers.
+    return facts.column.affinity in (Affinity.TEXT, Affinity.INTEGER, Affinity.REAL) or (
+        facts.declared.family is not Family.OTHER
     )
 
 
