@@ -33,7 +33,8 @@ SELECT pg_catalog.current_setting('server_version_num')::int4 AS server_version,
        pg_catalog.to_jsonb(d) AS attributes,
        CURRENT_USER::text AS role,
        pg_catalog.has_database_privilege(d.oid, 'CREATE') AS may_create_schema,
-       coalesce(pg_catalog.has_schema_privilege(n.oid, 'CREATE, USAGE'), false) AS may_create_in_schema,
+       coalesce(pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+                AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS may_create_in_schema,
        n.oid IS NOT NULL AS schema_exists,
        pg_catalog.pg_is_in_recovery() AS in_recovery
   FROM pg_catalog.pg_database AS d
