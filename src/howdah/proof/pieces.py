@@ -8,6 +8,10 @@ take it. Splitting (`split_table`) is pure.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
+import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -103,12 +107,27 @@ def running(pieces: Sequence[Piece], jobs: int) -> Iterator[Iterator[PieceResult
         return
     # Spawned, not forked: a forked copy of open connections and threads is a trap.
     executor = ProcessPoolExecutor(
-        max_workers=min(jobs, len(ordered)), mp_context=multiprocessing.get_context("spawn")
+        max_workers=min(jobs, len(ordered)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin_worker,
     )
     try:
         yield _results({executor.submit(_run, piece) for piece in ordered})
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C, which reaches the whole process group, to the parent, and end when it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch(parent: multiprocessing.process.BaseProcess) -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent,), name="howdah-parent-watch", daemon=True).start()
 
 
 def _run(piece: Piece) -> PieceResult:
