@@ -162,7 +162,7 @@ def test_readers_of_one_snapshot_see_one_state(database: str) -> None:
 def test_a_reader_cannot_write(database: str) -> None:
     with ArrowReader(database) as reader, pytest.raises(EnvironmentFailedError) as refused:
         list(reader.read("CREATE TABLE public.t ()"))
-    assert refused.value.code == "T-205"
+    assert refused.value.code == "T-405"
 
 
 def test_a_snapshot_that_is_gone_is_an_error(database: str) -> None:
@@ -187,7 +187,7 @@ def test_a_connection_that_ends_in_the_middle_is_an_error_of_the_environment(dat
         killer.execute("SELECT pg_terminate_backend(%s)", (pid["pid"],))
         with pytest.raises(EnvironmentFailedError) as failed:
             list(rows)
-    assert failed.value.code == "T-203"
+    assert failed.value.code == "T-403"
 
 
 def test_an_error_in_the_middle_of_the_rows_is_raised(database: str) -> None:

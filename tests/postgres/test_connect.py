@@ -171,11 +171,11 @@ def test_a_full_server_is_said_to_be_full(small_tcp_server: EmbeddedServer) -> N
 @pytest.mark.parametrize(
     ("statements", "kind", "code"),
     [
-        (["SET TRANSACTION READ ONLY", "CREATE TABLE public.t (a int)"], EnvironmentFailedError, "T-205"),
-        (["CREATE ROLE r", "SET ROLE r", "CREATE SCHEMA s"], UsageError, "T-206"),
-        (["SELECT nonsense"], BugError, "T-299"),
-        (["SELECT pg_terminate_backend(pg_backend_pid())"], EnvironmentFailedError, "T-203"),
-        (["SET statement_timeout = '1ms'", "SELECT pg_sleep(5)"], EnvironmentFailedError, "T-204"),
+        (["SET TRANSACTION READ ONLY", "CREATE TABLE public.t (a int)"], EnvironmentFailedError, "T-405"),
+        (["CREATE ROLE r", "SET ROLE r", "CREATE SCHEMA s"], UsageError, "T-406"),
+        (["SELECT nonsense"], BugError, "T-499"),
+        (["SELECT pg_terminate_backend(pg_backend_pid())"], EnvironmentFailedError, "T-403"),
+        (["SET statement_timeout = '1ms'", "SELECT pg_sleep(5)"], EnvironmentFailedError, "T-404"),
     ],
 )
 def test_what_the_server_answers_is_said_in_our_words(
@@ -201,7 +201,7 @@ def test_a_lock_that_somebody_holds_is_said_to_be_one(database: str) -> None:
         waiter.execute("SET LOCAL lock_timeout = '10ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable) as failed:
             waiter.execute("LOCK TABLE public.t")
-        assert translate_error(failed.value, doing="testing").code == "T-207"
+        assert translate_error(failed.value, doing="testing").code == "T-407"
 
 
 def test_a_target_leads_to_its_database(database: str) -> None:

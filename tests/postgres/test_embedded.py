@@ -99,7 +99,7 @@ def test_starting_a_running_server_attaches_to_it(place: Path) -> None:
     assert find_embedded(place) is not None
     with pytest.raises(RefusedError) as refused:
         start(place, tcp_port=0)
-    assert refused.value.code == "E-105"
+    assert refused.value.code == "E-111"
 
 
 def test_data_survives_stop_and_start(place: Path) -> None:
@@ -311,3 +311,19 @@ def test_data_follow_from_one_way_of_running_to_the_other(place: Path) -> None:
 def _real_uid(pid: int) -> int:
     answer = subprocess.run(["ps", "-o", "ruid=", "-p", str(pid)], capture_output=True, text=True, check=True)
     return int(answer.stdout)
+
+
+def test_a_socket_directory_that_somebody_else_made_is_not_used(place: Path) -> None:
+    # The short directory for deep paths lies in /tmp, where anybody may put a link of that name.
+    deep = place.parent / ("e" * 90) / "pg"
+    server = start_embedded(deep, durable=False)
+    link = server.socket_directory
+    server.stop(mode="immediate")
+    link.rmdir()
+    link.symlink_to(place.parent)
+    try:
+        with pytest.raises(RefusedError) as refused:
+            start_embedded(deep, durable=False)
+        assert refused.value.code == "E-112"
+    finally:
+        link.unlink()

@@ -130,8 +130,8 @@ def start_embedded(
     override ours. `rights` allows one way of giving up root's rights alone (see `rights`).
     `end_with_parent` ties the server to this process (Linux). `timeout` is in seconds.
 
-    Raises RefusedError for a directory that is not ours (E-104) or was made otherwise (E-105),
-    EnvironmentFailedError where programs (E-101), rights (E-103), space (E-106) or the server
+    Raises RefusedError for a directory that is not ours (E-104, E-112), was made otherwise (E-105) or
+    whose server runs on another port (E-111), EnvironmentFailedError where programs (E-101), rights (E-103), space (E-106) or the server
     itself (E-107) fail.
     """
     began = time.monotonic()
@@ -225,7 +225,7 @@ def _binaries_for(directory: Path, bindir: str | Path | None) -> ServerBinaries:
 def _attach(directory: Path, running: Postmaster, *, tcp_port: int | None, began: float) -> EmbeddedServer:
     if tcp_port is not None and (not running.listen_address or tcp_port not in (0, running.port)):
         raise RefusedError(
-            "E-105",
+            "E-111",
             f"The embedded server in {directory} is running, and not on the TCP port that is asked for.",
             hint='Stop it with "howdah pg stop" and start it again.',
         )

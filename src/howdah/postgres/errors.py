@@ -60,19 +60,19 @@ _NOT_NOW = _Known(
 )
 _LOST = _Known(
     EnvironmentFailedError,
-    "T-203",
+    "T-403",
     "The connection to the server was lost.",
     "Look at the server's log, then run the same command again: what was not finished has been undone.",
 )
 _DAMAGED = _Known(
     IntegrityError,
-    "T-213",
+    "T-413",
     "The server's own storage is damaged.",
     "Look at its log; check its disk; amcheck and a restored backup tell how far it goes.",
 )
 _READ_ONLY = _Known(
     EnvironmentFailedError,
-    "T-205",
+    "T-405",
     "The database takes no writes.",
     "It is a standby, or default_transaction_read_only is on: name the primary server.",
 )
@@ -153,42 +153,42 @@ _STATES: dict[str, _Known] = {
     "3D000": _NO_DATABASE,
     "40": _Known(
         EnvironmentFailedError,
-        "T-208",
+        "T-408",
         "The server undid the work because of a conflict with another session.",
         "Run the same command again.",
     ),
     "42501": _Known(
         UsageError,
-        "T-206",
+        "T-406",
         "The role lacks a privilege in the target.",
         "Grant it (see the detail), or connect as the owner.",
     ),
-    "53": _Known(EnvironmentFailedError, "T-200", "The server lacks resources.", "See its log."),
+    "53": _Known(EnvironmentFailedError, "T-400", "The server lacks resources.", "See its log."),
     "53100": _Known(
         EnvironmentFailedError,
-        "T-201",
+        "T-401",
         "The server's disk is full.",
         "Make space on the server, then run the same command again.",
     ),
-    "53200": _Known(EnvironmentFailedError, "T-202", "The server ran out of memory.", "Use fewer --jobs."),
+    "53200": _Known(EnvironmentFailedError, "T-402", "The server ran out of memory.", "Use fewer --jobs."),
     "53300": _TOO_MANY,
     "55P03": _Known(
         EnvironmentFailedError,
-        "T-207",
+        "T-407",
         "Another session holds a lock on what is to be changed.",
         "End that session (pg_stat_activity), then run the same command again.",
     ),
-    "57014": _Known(EnvironmentFailedError, "T-204", "The statement was cancelled on the server."),
+    "57014": _Known(EnvironmentFailedError, "T-404", "The statement was cancelled on the server."),
     "57P": _LOST,
     "57P03": _NOT_NOW,
     "57P04": _LOST,
     "58": _Known(
-        EnvironmentFailedError, "T-211", "The server met an error of its operating system.", "See its log."
+        EnvironmentFailedError, "T-411", "The server met an error of its operating system.", "See its log."
     ),
-    "F0": _Known(EnvironmentFailedError, "T-212", "The server's configuration is faulty.", "See its log."),
+    "F0": _Known(EnvironmentFailedError, "T-412", "The server's configuration is faulty.", "See its log."),
     "XX001": _DAMAGED,
     "XX002": _DAMAGED,
-    "XX": _Known(EnvironmentFailedError, "T-209", "The server failed internally.", "See its log."),
+    "XX": _Known(EnvironmentFailedError, "T-409", "The server failed internally.", "See its log."),
 }
 
 
@@ -219,7 +219,7 @@ def translate_error(error: psycopg.Error, *, doing: str, secrets: Iterable[str] 
         known = _by_state(error.sqlstate)
         detail += f" SQLSTATE {error.sqlstate}."
     if known is None:
-        return BugError("T-299", "The server refused a statement that Howdah composed.", detail=detail)
+        return BugError("T-499", "The server refused a statement that Howdah composed.", detail=detail)
     return known.kind(known.code, known.message, detail=detail, hint=known.hint)
 
 
@@ -229,9 +229,9 @@ def translate_text(text: str, *, state: str | None, doing: str, secrets: Iterabl
     detail = f"{text.rstrip('.')}, while {doing}."
     known = _by_state(state) if state else _by_text(text, (*_INTERRUPTIONS, *_REFUSALS))
     if known is None and state:
-        return BugError("T-299", "The server refused a statement that Howdah composed.", detail=detail)
+        return BugError("T-499", "The server refused a statement that Howdah composed.", detail=detail)
     if known is None:
-        known = _Known(EnvironmentFailedError, "T-298", "The server failed in the middle of its answer.")
+        known = _Known(EnvironmentFailedError, "T-498", "The server failed in the middle of its answer.")
     return known.kind(known.code, known.message, detail=detail, hint=known.hint)
 
 

@@ -64,7 +64,7 @@ def make_socket_directory(directory: Path, rights: Rights) -> Path:
     """
     Return a private directory whose path is short enough for a socket.
 
-    Raises RefusedError (E-104) where that place belongs to somebody else.
+    Raises RefusedError (E-112) where that place belongs to somebody else.
     """
     own = directory / "run"
     if len(os.fsencode(own)) <= _SOCKET_DIRECTORY_BYTES:
@@ -76,7 +76,7 @@ def make_socket_directory(directory: Path, rights: Rights) -> Path:
     trusted = {os.geteuid()} | ({rights.owner[0]} if rights.owner is not None else set())
     if path.is_symlink() or path.lstat().st_uid not in trusted:
         raise RefusedError(
-            "E-104",
+            "E-112",
             f"The directory {path} belongs to somebody else, and the server's socket would be there.",
             hint="Remove it, or set HOWDAH_HOME to a directory with a shorter path.",
         )
