@@ -131,8 +131,8 @@ def start_embedded(
     `end_with_parent` ties the server to this process (Linux). `timeout` is in seconds.
 
     Raises RefusedError for a directory that is not ours (E-104, E-112), was made otherwise (E-105) or
-    whose server runs on another port (E-111), EnvironmentFailedError where programs (E-101), rights (E-103), space (E-106) or the server
-    itself (E-107) fail.
+    whose server runs on another port (E-111), EnvironmentFailedError where programs (E-101), rights
+    (E-103), space (E-106), the lock (E-109) or the server itself (E-107) fail.
     """
     began = time.monotonic()
     directory = Path(directory).absolute()
