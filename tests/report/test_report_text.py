@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from rich.cells import cell_len
 
 from howdah.errors import ExitStatus
 from howdah.model.report import ProofStatus, RunReport, TableProof, TableReport
-from howdah.report.text import render_run
+from howdah.report.text import render_findings, render_run
 from support.sample_report import (
     HOSTILE_NAMES,
     make_different_report,
@@ -60,7 +61,7 @@ def test_every_difference_shows_table_key_column_and_both_values() -> None:
     assert "SQLite      'a long value <b>that</b> goes on" in text
     assert "PostgreSQL  NULL" in text
     assert "missing-row  mcp_tools_03_lnk, key 8813" in text
-    assert 'index "by_title" is missing' in text
+    assert re.search(r"index +mcp_tools_03_lnk, by_title\n +is missing", text)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +93,11 @@ def test_tables_beyond_the_limit_are_summed_up_and_troubled_ones_are_never_cut()
     lines = render_run(report, tables_shown=5).splitlines()
     table_lines = [line for line in lines if line.startswith(("  healthy", "  troubled", "  and", "  all"))]
     assert [line.split()[0] for line in table_lines[:5]] == [
-        "healthy_36",
-        "healthy_37",
-        "healthy_38",
-        "healthy_39",
         "troubled",
+        "healthy_39",
+        "healthy_38",
+        "healthy_37",
+        "healthy_36",
     ]
     assert table_lines[5].split() == ["and", "36", "more", "tables", "36,630", "36,630", "35,735", "proven"]
     assert table_lines[6].split()[:4] == ["all", "41", "tables", "40,783"]
@@ -113,7 +114,7 @@ def test_lines_keep_to_the_width_of_the_terminal(width: int) -> None:
 
 def test_no_control_character_of_a_name_reaches_the_terminal() -> None:
     report = make_report()
-    text = render_run(report, tables_shown=200)
+    text = render_run(report, tables_shown=200) + "\n".join(render_findings(report.findings))
     assert not {character for character in text if ord(character) < 32 and character != "\n"}
     assert "\u202e" not in text
     assert "\\x1b[2Jclears the screen" in text
@@ -133,10 +134,19 @@ def test_color_is_added_only_on_request() -> None:
     assert render_run(make_report(), color=True).startswith("\x1b[1;32mPROVEN\x1b[0m  ")
 
 
-def test_alike_findings_are_folded() -> None:
-    text = render_run(make_report())
+def test_alike_findings_are_folded_and_each_keeps_what_it_says_beyond_the_first() -> None:
+    text = "\n".join(render_findings(make_report().findings))
     assert text.count("Integers in a date column") == 1
     assert "- and 37 more" in text
+    assert text.count("F-900") == 1
+    assert '- table "</table></main><h1>gone": Odd name </table></main><h1>gone.' in text
+
+
+def test_the_closing_summary_counts_notes_and_leaves_them_to_the_report() -> None:
+    text = render_run(make_report())
+    assert "Findings: 1 error, 13 warnings, 40 notes; the notes are in the report" in text
+    assert "F-105" not in text
+    assert "F-301" in text
 
 
 def test_a_table_that_was_not_verified_is_not_summed_up_as_proven() -> None:

@@ -217,7 +217,7 @@ def make_different_report() -> RunReport:
             target="17",
             detail="the next value is behind the data",
         ),
-        Difference(kind="index", table=tables[3].name, detail='index "by_title" is missing'),
+        Difference(kind="index", table=tables[3].name, object="by_title", detail="is missing"),
     )
     return replace(
         report,

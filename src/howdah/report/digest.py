@@ -33,14 +33,19 @@ class Totals:
 
 @dataclass(frozen=True, kw_only=True)
 class FindingGroup:
-    """Findings that say the same about several objects."""
+    """Findings of one code with one hint, about several objects."""
 
     severity: Severity
     code: str
+    #: Message of the first one.
     message: str
     hint: str
-    #: (object, detail), in the order of the report.
-    objects: tuple[tuple[str, str], ...]
+    #: In the order of the report.
+    findings: tuple[Finding, ...]
+
+    def own_message(self, finding: Finding) -> str:
+        """Return what a finding says beyond the group's message, "" when it says the same."""
+        return "" if finding.message == self.message else finding.message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +86,13 @@ def count_changes(table: TableReport) -> int:
 
 
 def group_findings(findings: Iterable[Finding]) -> list[FindingGroup]:
-    """Fold findings that differ in their object alone; most urgent first, then as reported."""
-    groups: dict[tuple[Severity, str, str, str], list[tuple[str, str]]] = {}
+    """Fold findings that share code and hint; most urgent first, then as reported."""
+    groups: dict[tuple[Severity, str, str], list[Finding]] = {}
     for finding in findings:
-        key = (finding.severity, finding.code, finding.message, finding.hint)
-        groups.setdefault(key, []).append((finding.object, finding.detail))
+        groups.setdefault((finding.severity, finding.code, finding.hint), []).append(finding)
     folded = [
-        FindingGroup(severity=severity, code=code, message=message, hint=hint, objects=tuple(objects))
-        for (severity, code, message, hint), objects in groups.items()
+        FindingGroup(severity=severity, code=code, message=alike[0].message, hint=hint, findings=tuple(alike))
+        for (severity, code, hint), alike in groups.items()
     ]
     return sorted(folded, key=lambda group: SEVERITIES.index(group.severity))
 

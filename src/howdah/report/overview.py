@@ -19,6 +19,8 @@ from howdah.report.text import TABLES_SHOWN, render_findings
 from howdah.units import format_amount, format_count, format_seconds, format_size
 
 _COLUMNS_SHOWN = 30
+#: Codecs under which a value looks in PostgreSQL as it does in SQLite: nothing to compare.
+_AS_STORED = frozenset({"integer", "real", "text", "bytes"})
 _STORAGE_CLASSES = ("integers", "reals", "texts", "blobs")
 
 
@@ -179,7 +181,7 @@ def _list_conversions(tables: Sequence[TablePlan], width: int) -> list[str]:
         (table, column)
         for table in tables
         for column in table.columns
-        if column.copied and (column.minimum or column.maximum)
+        if column.copied and column.codec not in _AS_STORED
     ]
     if not converted:
         return []
@@ -188,7 +190,7 @@ def _list_conversions(tables: Sequence[TablePlan], width: int) -> list[str]:
             f"{printable_name(table.name)}.{printable_name(column.name)}",
             column.type,
             column.codec,
-            column.minimum,
+            column.minimum or "".join(column.samples[:1]),
             column.maximum,
         )
         for table, column in converted[:_COLUMNS_SHOWN]

@@ -46,7 +46,7 @@ def render_run(
         _render_differences(report.differences, width),
         _render_changes(report.tables, width),
         _render_quarantine(report, width),
-        render_findings(report.findings, width=width, color=color),
+        render_findings(report.findings, width=width, color=color, notes=False),
         _render_phases(report.phases, width),
         _render_closing(report, width),
     ]
@@ -54,26 +54,29 @@ def render_run(
 
 
 def render_findings(
-    findings: Sequence[Finding], *, width: int = 100, color: bool = False, info: bool = True
+    findings: Sequence[Finding], *, width: int = 100, color: bool = False, notes: bool = True
 ) -> list[str]:
-    """Return findings as lines, most urgent first, alike ones folded; notes left out on request."""
+    """Return findings as lines, most urgent first, alike ones folded; notes only counted on request."""
     if not findings:
         return []
     counts = ", ".join(_count_severity(severity, count) for severity, count in count_severities(findings))
-    lines = [f"Findings: {counts}"]
+    note_count = dict(count_severities(findings)).get(Severity.INFO, 0)
+    lines = [f"Findings: {counts}" + ("" if notes or not note_count else "; the notes are in the report")]
     for group in group_findings(findings):
-        if group.severity is Severity.INFO and not info:
+        if group.severity is Severity.INFO and not notes:
             continue
         label = _colour(f"{_SEVERITY_WORDS[group.severity]:<8}", _SEVERITY_COLOURS[group.severity], color)
         lead = f"  {label} {group.code}  "
         indent = " " * (2 + 8 + 1 + len(group.code) + 2)
         lines += wrap(f"{group.message}", width=width + len(lead) - len(indent), first=lead, indent=indent)
-        for name, detail in group.objects[:_OBJECTS_SHOWN]:
-            lines += wrap(printable_name(name), width=width, first=f"{indent}- ", indent=f"{indent}  ")
-            if detail:
-                lines += wrap(detail, width=width, first=f"{indent}  ", indent=f"{indent}  ")
-        if len(group.objects) > _OBJECTS_SHOWN:
-            lines.append(f"{indent}- and {format_count(len(group.objects) - _OBJECTS_SHOWN)} more")
+        for finding in group.findings[:_OBJECTS_SHOWN]:
+            own = group.own_message(finding)
+            about = f"{printable_name(finding.object)}: {own}" if own else printable_name(finding.object)
+            lines += wrap(about, width=width, first=f"{indent}- ", indent=f"{indent}  ")
+            if finding.detail:
+                lines += wrap(finding.detail, width=width, first=f"{indent}  ", indent=f"{indent}  ")
+        if len(group.findings) > _OBJECTS_SHOWN:
+            lines.append(f"{indent}- and {format_count(len(group.findings) - _OBJECTS_SHOWN)} more")
         if group.hint:
             lines += wrap(group.hint, width=width, first=f"{indent}hint: ", indent=f"{indent}      ")
     return lines
@@ -116,14 +119,14 @@ def _render_identity(report: RunReport, width: int) -> list[str]:
 def _render_tables(tables: Sequence[TableReport], width: int, shown: int) -> list[str]:
     if not tables:
         return []
-    # What needs a look first, then the biggest; the order of the report otherwise.
+    # Where not all are shown: what needs a look first, then the biggest.
     by_interest = sorted(
         range(len(tables)),
         key=lambda number: (not _needs_a_look(tables[number]), -tables[number].rows_source),
     )
     # One line about a single table would be no shorter than the table itself.
     chosen = by_interest[:shown] if len(tables) > shown + 1 else by_interest
-    listed = [tables[number] for number in sorted(chosen)]
+    listed = [tables[number] for number in (chosen if len(chosen) < len(tables) else range(len(tables)))]
     rest = [tables[number] for number in sorted(set(range(len(tables))) - set(chosen))]
     rows = [_table_row(_label_table(table), [table]) for table in listed]
     if rest:
@@ -178,6 +181,7 @@ def _render_differences(differences: Sequence[Difference], width: int) -> list[s
         where = [printable_name(item.table)] if item.table else []
         where += [f"column {printable_name(item.column)}"] if item.column else []
         where += [f"key {item.key}"] if item.key else []
+        where += [printable_name(item.object)] if item.object else []
         lines += wrap(", ".join(where), width=width, first=f"  {item.kind:<{label_width}}", indent=indent)
         if item.detail:
             lines += wrap(item.detail, width=width, first=indent, indent=indent)
