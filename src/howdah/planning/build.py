@@ -20,7 +20,7 @@ from howdah.planning.columns import plan_columns
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
 from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options
 from howdah.planning.estimate import estimate_run
-from howdah.planning.findings import make_finding, name_table
+from howdah.planning.findings import fold_findings, make_finding, name_table
 from howdah.planning.foreign_keys import build_foreign_key_steps, resolve_foreign_keys
 from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key
@@ -75,14 +75,16 @@ def build_plan(
         options=options,
         tables=tuple(design.plan for design in designs),
         steps=tuple(steps),
-        findings=(
-            *selection.findings,
-            *_source_findings(catalog, census, tables),
-            *name_findings,
-            *column_findings,
-            *key_findings,
-            *step_findings,
-            *(check_collation(target, options) if target is not None else ()),
+        findings=fold_findings(
+            [
+                *selection.findings,
+                *_source_findings(catalog, census, tables),
+                *name_findings,
+                *column_findings,
+                *key_findings,
+                *step_findings,
+                *(check_collation(target, options) if target is not None else ()),
+            ]
         ),
         estimate=estimate_run(catalog, designs, steps),
         skipped=selection.skipped,

@@ -191,10 +191,13 @@ def _align_moment(left: Value, operator: str, text: str) -> tuple[Value, str, Va
     type_name = "TIMESTAMPTZ" if column.type.startswith("timestamptz") else "TIMESTAMP"
     if moment is not None:
         return left, operator, _moment(moment.isoformat(sep=" "), type_name)
-    if is_iso_date(text) and operator in _ORDERINGS:
+    start = f"{text} 00:00:00" if is_iso_date(text) else ""
+    if read_iso(text, column.format[:1] + "0") is not None:
+        start = text.replace("T", " ")
+    if start and operator in _ORDERINGS:
         # '2024-01-01' sorts before every text that begins with it and goes on.
         zone = "+00:00" if type_name == "TIMESTAMPTZ" else ""
-        return left, ">=" if operator in (">", ">=") else "<", _moment(f"{text} 00:00:00{zone}", type_name)
+        return left, ">=" if operator in (">", ">=") else "<", _moment(start + zone, type_name)
     raise Untranslatable(f"a comparison of timestamps with the text {text!r}")
 
 

@@ -70,6 +70,8 @@ _COMPARISONS = {
     exp.NullSafeNEQ: "IS NOT",
 }
 _PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like, exp.Glob, exp.Escape, exp.RegexpLike)
+#: Where a COLLATE is looked at; a SELECT is the root of every expression.
+_COLLATING = (*_COMPARISONS, exp.In, exp.Between, exp.Ordered, exp.Select)
 _LOGICAL = (exp.And, exp.Or, exp.Not)
 _ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 _BITWISE = {
@@ -153,9 +155,13 @@ class Expressions:
         return composed(f"- {value.operand}", value.kind, wide=value.wide)
 
     def _collate(self, node: Node) -> Value:
+        parent = node.parent
+        while isinstance(parent, exp.Paren):
+            parent = parent.parent
+        if not isinstance(parent, _COLLATING):
+            # SQLite carries the collation on to whatever compares the result.
+            raise Untranslatable("COLLATE inside of a larger expression")
         value = self.translate(node.this)
-        if not isinstance(node.this, (exp.Column, exp.Literal, exp.Paren)):
-            raise Untranslatable("COLLATE behind an operator without parentheses")
         if value.kind is not Kind.TEXT:
             return value
         name = node.expression.name.upper()

@@ -9,7 +9,8 @@ indexes, 4 the target, 9 what happened while the steps ran.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from howdah.model.findings import Finding, Severity
 
@@ -454,6 +455,30 @@ def make_finding(
         detail=detail,
         hint=kind.hint if hint is None else hint,
     )
+
+
+#: More findings that say the same than this become one.
+_ALIKE_MAX = 5
+
+
+def fold_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """
+    Return the findings, with many that differ in their object alone made one.
+
+    A database may hold a hundred columns of one form; that is one thing to know.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.code, finding.message), []).append(finding)
+    folded: list[Finding] = []
+    for members in groups.values():
+        if len(members) <= _ALIKE_MAX:
+            folded += members
+            continue
+        objects = list(dict.fromkeys(finding.object for finding in members))
+        kind = objects[0].partition(" ")[0]
+        folded.append(replace(members[0], object=f"{len(objects)} {kind}s", detail=", ".join(objects)))
+    return tuple(folded)
 
 
 def name_table(table: str) -> str:

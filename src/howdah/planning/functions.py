@@ -197,11 +197,12 @@ def _cast(translator: Expressions, node: Node) -> Value:
 def _hex(translator: Expressions, node: Node) -> Value:
     only(node, "this")
     value = translator.translate(node.this)
-    if value.kind is not Kind.BYTES:
-        raise Untranslatable(f"hex() of {value.kind}")
-    if isinstance(node, exp.LowerHex):
-        return Value(sql=f"encode({value.sql}, 'hex')", kind=Kind.TEXT)
-    return Value(sql=f"upper(encode({value.sql}, 'hex'))", kind=Kind.TEXT)
+    if value.kind is not Kind.BYTES or not (value.column or value.is_literal or "gen_random" in value.sql):
+        raise Untranslatable(f"hex() of a computed {value.kind}")
+    digits = f"encode({value.sql}, 'hex')"
+    if value.column is not None:
+        digits = f"coalesce({digits}, '')"  # hex(NULL) is '' in SQLite
+    return Value(sql=digits if isinstance(node, exp.LowerHex) else f"upper({digits})", kind=Kind.TEXT)
 
 
 def _random_blob(translator: Expressions, node: Node) -> Value:

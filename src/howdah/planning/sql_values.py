@@ -186,6 +186,8 @@ def as_number(value: Value) -> Value:
         if value.is_literal:
             return integer_value(int(bool(value.literal)))
         return Value(sql=f"{value.operand}::int", kind=Kind.INTEGER, low=0)
+    if value.kind is Kind.NULL:
+        return Value(sql="NULL::bigint", kind=Kind.INTEGER, wide=True)
     if value.kind not in NUMBERS:
         raise Untranslatable(f"{value.kind} used as a number")
     return value
