@@ -137,11 +137,11 @@ class Crossing:
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Ask PostgreSQL itself."""
-        return self._load.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
+        return self._load.execute(statement, parameters).fetchall()
 
     def binary_of(self, expression: str) -> bytes | None:
         """Return how the server itself sends a value in COPY binary."""
-        with self._load.cursor().copy(f"COPY (SELECT {expression}) TO STDOUT (FORMAT BINARY)") as copy:  # type: ignore[call-overload]
+        with self._load.cursor().copy(f"COPY (SELECT {expression}) TO STDOUT (FORMAT BINARY)") as copy:
             stream = b"".join(bytes(chunk) for chunk in copy)
         _, _, _, columns, length = struct.unpack_from(">11siihi", stream)
         assert columns == 1
@@ -150,7 +150,7 @@ class Crossing:
     def load(self, fields: Sequence[bytes | None], pg_type: str) -> None:
         """Fill a new table `t (row_number, value)` from fields of the wire format."""
         self._load.execute("DROP TABLE IF EXISTS t")
-        self._load.execute(sql.SQL("CREATE TABLE t (row_number int4, value {})").format(sql.SQL(pg_type)))  # type: ignore[arg-type]
+        self._load.execute(sql.SQL("CREATE TABLE t (row_number int4, value {})").format(sql.SQL(pg_type)))
         with self._load.cursor().copy("COPY t FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
             for number, field in enumerate(fields):
@@ -160,7 +160,7 @@ class Crossing:
 
     def execute(self, statement: str) -> None:
         """Damage what was loaded."""
-        self._load.execute(statement)  # type: ignore[arg-type]
+        self._load.execute(statement)
 
     def read_back(self, codec: Codec, params: Mapping[str, str]) -> SourceColumn:
         """Read the table as the proof does."""
@@ -172,7 +172,8 @@ class Crossing:
 
     def shown(self) -> list[str | None]:
         """Return what PostgreSQL prints for every value."""
-        return [row[0] for row in self.query("SELECT value::text FROM t ORDER BY row_number")]  # type: ignore[misc]
+        rows = self.query("SELECT value::text FROM t ORDER BY row_number")
+        return [None if value is None else str(value) for (value,) in rows]
 
     def carry(
         self, name: str, values: Sequence[Value], pg_type: str, params: Mapping[str, str] | None = None
@@ -182,9 +183,7 @@ class Crossing:
         column = make_column(values)
         result = codec.encode(column, params or {}, pg_type)
         self.load(fields_of(result, column.length), pg_type)
-        return Carried(
-            encoded=result, shown=self.shown(), decoded=self.read_back(codec, params or {})
-        )
+        return Carried(encoded=result, shown=self.shown(), decoded=self.read_back(codec, params or {}))
 
     def assert_exact(
         self, name: str, values: Sequence[Value], pg_type: str, params: Mapping[str, str] | None = None

@@ -26,7 +26,7 @@ _NOT_A_NUMBER = pa.array(["NaN", "nan"])
 _SURE_DIGITS = 15
 #: An integer of so many characters, sign included, fits 64 bits.
 _SURE_INTEGER_CHARACTERS = 18
-_INTEGER_RANGE = range(-(2**63), 2**63)
+_INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**63 - 1
 
 #: Never rounds: a numeric has at most 147,455 digits.
 _WIDE = Context(prec=150_000, rounding=ROUND_HALF_UP, Emax=10**6, Emin=-(10**6))
@@ -73,8 +73,12 @@ def _read_integers(literals: pa.Array, whole: pa.Array) -> tuple[pa.Array, pa.Ar
         int(literal.as_py()) if is_long.as_py() else None
         for literal, is_long in zip(literals, long, strict=True)
     ]
-    fitting = pa.array([value if value in _INTEGER_RANGE else None for value in values], pa.int64())
+    fitting = pa.array([None if value is None or not _fits(value) else value for value in values], pa.int64())
     return pc.coalesce(integer, fitting), pc.or_(short, pc.and_(long, pc.is_valid(fitting)))
+
+
+def _fits(value: int) -> bool:
+    return _INTEGER_MIN <= value <= _INTEGER_MAX
 
 
 def _read_reals(literals: pa.Array, rows: pa.Array, infinite: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -154,7 +158,7 @@ def _project_real(value: float, params: Params) -> int | float | str:
     keeps_class = params.get("affinity") == "real" or (
         params.get("affinity") == "blob" and "scale" not in params
     )
-    if not keeps_class and decimal == decimal.to_integral_value() and int(decimal) in _INTEGER_RANGE:
+    if not keeps_class and decimal == decimal.to_integral_value() and _fits(int(decimal)):
         return int(decimal)
     nearest = float(decimal)
     if Decimal(repr(nearest)) != decimal:

@@ -51,11 +51,9 @@ def encode_epoch_real(column: SourceColumn, params: Params, pg_type: str) -> Enc
         outside = ~(np.abs(seconds) < _REAL_SECONDS_MAX)
     rejections.add("timestamp-out-of-range", outside & values)
     seconds = np.where(outside, 0.0, seconds)
-    microseconds = np.rint(seconds * 1e6)
+    microseconds = np.rint(seconds * 1e6).astype(np.int64)
     rejections.add("not-a-microsecond", values & ~_same_double(microseconds / 1e6, seconds))
-    return encoded(
-        rejections, values, fixed=write_moments(microseconds.astype(np.int64), values, parsed, rejections)
-    )
+    return encoded(rejections, values, fixed=write_moments(microseconds, values, parsed, rejections))
 
 
 def encode_julian_day(column: SourceColumn, params: Params, pg_type: str) -> Encoded:

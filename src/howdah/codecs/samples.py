@@ -10,8 +10,10 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+import numpy as np
 
 from howdah.codecs.base import Codec, Params
 from howdah.codecs.numeric_wire import INFINITY, NEGATIVE, NEGATIVE_INFINITY
@@ -20,8 +22,6 @@ from howdah.codecs.values import SourceColumn
 
 #: Longer renderings are cut for people.
 _WIDTH_MAX = 80
-
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def sample_text(codec: Codec, params: Params, pg_type: str, column: SourceColumn) -> list[str]:
@@ -60,24 +60,19 @@ def _render_numeric(field: bytes) -> str:
 
 def _render_timestamp(field: bytes) -> str:
     (microseconds,) = struct.unpack(">q", field)
-    try:
-        return (_EPOCH + timedelta(microseconds=microseconds)).replace(tzinfo=None).isoformat(" ")
-    except OverflowError:
-        # Python's calendar ends at 9999; the year is what a person needs to see.
-        return f"year {2000 + round(microseconds / 31_556_952e6)}"
+    # numpy's calendar has every year that PostgreSQL's has; a wrong unit is seen by the year.
+    moment = str(np.datetime64("2000-01-01", "us") + np.timedelta64(microseconds, "us"))
+    return moment.replace("T", " ").removesuffix(".000000")
 
 
 def _render_date(field: bytes) -> str:
     (days,) = struct.unpack(">i", field)
-    try:
-        return (date(2000, 1, 1) + timedelta(days=days)).isoformat()
-    except OverflowError:
-        return f"year {2000 + round(days / 365.2425)}"
+    return str(np.datetime64("2000-01-01", "D") + np.timedelta64(days, "D"))
 
 
 def _render_time(field: bytes) -> str:
     (microseconds,) = struct.unpack(">q", field)
-    return (_EPOCH + timedelta(microseconds=microseconds)).time().isoformat()
+    return (datetime.min + timedelta(microseconds=microseconds)).time().isoformat()
 
 
 def _render_text(field: bytes) -> str:
