@@ -119,7 +119,7 @@ ALL_CODECS = (
     ),
     Codec(
         name="any-text",
-        summary="Values of several classes as text; exact where the affinity tells the class from the spelling.",
+        summary="Values of several classes as text; exact where affinity and spelling tell the class.",
         target_types=frozenset({"text", "varchar"}),
         encode=any_text.encode_any_text,
         decode=any_text_back.decode_any_text,
