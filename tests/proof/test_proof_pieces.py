@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from howdah.errors import EnvironmentFailedError, IntegrityError, RefusedError
 from howdah.model.report import ProofStatus
 from howdah.process.progress import NullProgress
-from howdah.proof.job import Outcome
-from howdah.proof.pieces import RANGE_BYTES, Piece, PieceResult, running, split_range
+from howdah.proof.job import Outcome, ProofJob
+from howdah.proof.pieces import RANGE_BYTES, Piece, PieceResult, group_pieces, running, split_range
+from howdah.proof.readers import Readers
 from support.lending_library import BOOKS, Library, build_library
 
 int64 = st.integers(-(2**63), 2**63 - 1)
@@ -113,9 +114,9 @@ class Failing:
     """A piece that is refused, or whose process dies."""
 
     dies: bool
-    weight: int = 1
+    weight: int = RANGE_BYTES
 
-    def run(self) -> PieceResult:
+    def run(self, readers: Readers) -> PieceResult:
         if self.dies:
             os.kill(os.getpid(), signal.SIGKILL)
         raise RefusedError("V-999", "refused", detail="in a worker", hint="none")
@@ -125,15 +126,34 @@ class Failing:
 class Naming:
     """A piece that tells which process ran it."""
 
-    weight: int = 1
+    weight: int = RANGE_BYTES
 
-    def run(self) -> PieceResult:
+    def run(self, readers: Readers) -> PieceResult:
         return PieceResult(table=str(os.getpid()), outcome=Outcome())
 
 
+#: For pieces that read nothing: readers are opened when first asked for.
+NOWHERE = ProofJob(source_path="", conninfo="", snapshot_id="", hash_key=b"")
+
+
 def results(pieces: list[Piece], jobs: int) -> Iterator[PieceResult]:
-    with running(pieces, jobs) as found:
+    with running(Readers(NOWHERE), pieces, jobs) as found:
         yield from found
+
+
+@given(st.lists(st.integers(0, 3 * RANGE_BYTES), max_size=60), st.integers(1, 8))
+def test_groups_hold_every_piece_once_the_heaviest_first(weights: list[int], jobs: int) -> None:
+    pieces: list[Piece] = [Naming(weight=weight) for weight in weights]
+    groups = group_pieces(pieces, jobs)
+    assert [piece.weight for group in groups for piece in group] == sorted(weights, reverse=True)
+    assert all(groups)
+    # However many tables there are, a process opens its readers a handful of times.
+    assert len(groups) <= 4 * jobs + 1 + sum(weights) // RANGE_BYTES
+
+
+def test_work_that_is_done_sooner_than_a_process_starts_stays_here() -> None:
+    light: list[Piece] = [Naming(weight=100), Naming(weight=100)]
+    assert {result.table for result in results(light, 2)} == {str(os.getpid())}
 
 
 def test_an_error_of_a_worker_arrives_whole() -> None:
@@ -159,12 +179,12 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     script.write_text(
         "import os, signal, sys\n"
         f"sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[1])!r}]\n"
-        "from test_proof_pieces import Naming, running\n"
+        "from test_proof_pieces import Naming, results\n"
         "if __name__ == '__main__':\n"
-        "    with running([Naming(), Naming(), Naming()], 2) as found:\n"
-        "        for result in found:\n"
-        "            print(result.table, flush=True)\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    found = results([Naming(), Naming(), Naming()], 2)\n"
+        "    for result in [next(found), next(found), next(found)]:\n"
+        "        print(result.table, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     # The pipe closes when the last process that holds it is gone: waiting for its end is the test.
     ended = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, timeout=60)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class _End:
         self.error = error
 
 
-def run_ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+def run_ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """
     Yield the items in order while a thread computes up to `depth` of them in advance.
 
@@ -63,4 +63,5 @@ def run_ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
             yield item
     finally:
         stopped.set()
-        producer.join()
+        # Not for ever: a producer deep in a computation looks at `stopped` only after it.
+        producer.join(timeout=5)

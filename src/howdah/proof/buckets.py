@@ -15,12 +15,12 @@ import numpy as np
 
 from howdah.codecs.values import SourceColumn
 from howdah.errors import BugError
-from howdah.postgres.arrow_reader import ArrowReader
 from howdah.process.overlap import run_ahead
 from howdah.proof.big_values import fingerprint_name
 from howdah.proof.canonical import canonical_rows, hash_rows
-from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.job import Outcome, TableJob
 from howdah.proof.matching import match_rows
+from howdah.proof.readers import Readers
 from howdah.proof.rows import Rows, concat_rows
 from howdah.proof.sides import read_source, read_target
 from howdah.proof.sums import BucketSums, buckets_of_hashes, buckets_of_keys
@@ -37,26 +37,25 @@ class SideSums:
     sums: BucketSums
 
 
-def sum_source(proof: ProofJob, job: TableJob, bucket_count: int) -> SideSums:
+def sum_source(readers: Readers, job: TableJob, bucket_count: int) -> SideSums:
     """Read the source and return its sums; rows in quarantine are counted and left out."""
     outcome, sums = Outcome(), BucketSums.empty(bucket_count)
-    for rows, buckets, hashes in _hashed(proof, job, _source_rows(proof, job, outcome), bucket_count):
+    for rows, buckets, hashes in _hashed(readers, job, _source_rows(readers, job, outcome), bucket_count):
         assert rows.length == len(buckets)
         sums.add(buckets, hashes)
     return SideSums(outcome=outcome, sums=sums)
 
 
-def sum_target(proof: ProofJob, job: TableJob, bucket_count: int) -> SideSums:
+def sum_target(readers: Readers, job: TableJob, bucket_count: int) -> SideSums:
     """Read the target and return its sums."""
     outcome, sums = Outcome(), BucketSums.empty(bucket_count)
-    with ArrowReader(proof.conninfo, proof.snapshot_id) as reader:
-        for _, buckets, hashes in _hashed(proof, job, read_target(reader, job, None), bucket_count):
-            outcome.rows_target += len(buckets)
-            sums.add(buckets, hashes)
+    for _, buckets, hashes in _hashed(readers, job, read_target(readers, job, None), bucket_count):
+        outcome.rows_target += len(buckets)
+        sums.add(buckets, hashes)
     return SideSums(outcome=outcome, sums=sums)
 
 
-def list_buckets(proof: ProofJob, job: TableJob, source: BucketSums, target: BucketSums) -> Outcome:
+def list_buckets(readers: Readers, job: TableJob, source: BucketSums, target: BucketSums) -> Outcome:
     """
     Read the buckets whose sums differ again and return the differences in them.
 
@@ -68,10 +67,9 @@ def list_buckets(proof: ProofJob, job: TableJob, source: BucketSums, target: Buc
     if len(differing) == 0:
         return outcome
     chosen = _choose(job, differing, source.counts + target.counts)
-    left = _collect(proof, job, _source_rows(proof, job, Outcome()), chosen, len(source.counts))
-    with ArrowReader(proof.conninfo, proof.snapshot_id) as reader:
-        right = _collect(proof, job, read_target(reader, job, None), chosen, len(source.counts))
-    match_rows(outcome, job.table.name, job.table.key, left, right, proof.listed_max)
+    left = _collect(readers, job, _source_rows(readers, job, Outcome()), chosen, len(source.counts))
+    right = _collect(readers, job, read_target(readers, job, None), chosen, len(source.counts))
+    match_rows(outcome, job.table.name, job.table.key, left, right, readers.proof.listed_max)
     if outcome.difference_count == 0:
         raise BugError(
             "V-902",
@@ -88,18 +86,18 @@ def _choose(job: TableJob, differing: np.ndarray, counts: np.ndarray) -> np.ndar
     return differing[: max(1, int(np.searchsorted(held, _LISTING_BYTES)))]
 
 
-def _source_rows(proof: ProofJob, job: TableJob, counted: Outcome) -> Iterator[Rows]:
-    for rows, quarantined in read_source(proof, job, None, counted):
+def _source_rows(readers: Readers, job: TableJob, counted: Outcome) -> Iterator[Rows]:
+    for rows, quarantined in read_source(readers, job, None, counted):
         yield rows if quarantined is None else rows.take(np.flatnonzero(~quarantined))
 
 
 def _hashed(
-    proof: ProofJob, job: TableJob, batches: Iterator[Rows], bucket_count: int
+    readers: Readers, job: TableJob, batches: Iterator[Rows], bucket_count: int
 ) -> Iterator[tuple[Rows, np.ndarray, np.ndarray]]:
     for rows in run_ahead(batches):
         if rows.length == 0:
             continue
-        hashes = hash_rows(canonical_rows(rows, list(rows.columns)), proof.hash_key)
+        hashes = hash_rows(canonical_rows(rows, list(rows.columns)), readers.proof.hash_key)
         if job.table.key:
             buckets = buckets_of_keys(canonical_rows(rows, job.table.key), bucket_count)
         else:
@@ -108,12 +106,12 @@ def _hashed(
 
 
 def _collect(
-    proof: ProofJob, job: TableJob, batches: Iterator[Rows], buckets: np.ndarray, bucket_count: int
+    readers: Readers, job: TableJob, batches: Iterator[Rows], buckets: np.ndarray, bucket_count: int
 ) -> Rows:
     """Return the rows that fall into one of `buckets`."""
     names = [*job.columns, *map(fingerprint_name, job.big_columns)]
     found: list[Rows] = [_no_rows(names)]
-    for rows, of_rows, _ in _hashed(proof, job, batches, bucket_count):
+    for rows, of_rows, _ in _hashed(readers, job, batches, bucket_count):
         wanted = np.flatnonzero(np.isin(of_rows, buckets))
         if len(wanted):
             found.append(rows.take(wanted))

@@ -1,8 +1,8 @@
 """
 The independent pieces of a proof, and who runs them: this process, or several.
 
-A piece is plain data with a `run` that opens its own readers, so any process may
-take it. Splitting (`split_table`) is pure.
+A piece is plain data with a `run` that is given readers, so any process may take it.
+Splitting and grouping are pure.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from howdah.errors import EnvironmentFailedError
 from howdah.proof.buckets import sum_source, sum_target
 from howdah.proof.job import Outcome, ProofJob, TableJob
 from howdah.proof.ranges import compare_range
+from howdah.proof.readers import Readers
 from howdah.proof.sides import KeyRange
 from howdah.proof.sums import BucketSums
 
-#: Bytes of the source in one range: enough to be worth a connection, few enough to share out evenly.
+#: Bytes of the source in one range: enough to be worth a process's while, few enough to share out evenly.
 RANGE_BYTES = 64 * 1024 * 1024
+
+#: Where all pieces together are lighter, starting processes takes longer than the work.
+_SPAWN_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,8 @@ class PieceResult:
     #: Source name.
     table: str
     outcome: Outcome
+    #: Place of the piece among those of its table.
+    place: int = 0
     side: Literal["both", "source", "target"] = "both"
     sums: BucketSums | None = None
 
@@ -46,37 +52,40 @@ class Piece(Protocol):
     def weight(self) -> int:
         """Estimated bytes, to begin with the heaviest."""
 
-    def run(self) -> PieceResult:
-        """Do it; open and close what it needs."""
+    def run(self, readers: Readers) -> PieceResult:
+        """Do it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RangePiece:
     """Rows of an interval of an integer key, both sides."""
 
-    proof: ProofJob
     job: TableJob
     keys: KeyRange
+    place: int
     weight: int
 
-    def run(self) -> PieceResult:
-        return PieceResult(table=self.job.table.name, outcome=compare_range(self.proof, self.job, self.keys))
+    def run(self, readers: Readers) -> PieceResult:
+        return PieceResult(
+            table=self.job.table.name, outcome=compare_range(readers, self.job, self.keys), place=self.place
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SumPiece:
     """One whole side of a table, summed by buckets."""
 
-    proof: ProofJob
     job: TableJob
     side: Literal["source", "target"]
     bucket_count: int
     weight: int
 
-    def run(self) -> PieceResult:
+    def run(self, readers: Readers) -> PieceResult:
         sum_side = sum_source if self.side == "source" else sum_target
-        side = sum_side(self.proof, self.job, self.bucket_count)
-        return PieceResult(table=self.job.table.name, outcome=side.outcome, side=self.side, sums=side.sums)
+        summed = sum_side(readers, self.job, self.bucket_count)
+        return PieceResult(
+            table=self.job.table.name, outcome=summed.outcome, side=self.side, sums=summed.sums
+        )
 
 
 def split_range(low: int, high: int, parts: int) -> list[KeyRange]:
@@ -93,26 +102,45 @@ def split_range(low: int, high: int, parts: int) -> list[KeyRange]:
     return [KeyRange(low=first, high=last) for first, last in zip(lows, highs, strict=True)]
 
 
-@contextmanager
-def running(pieces: Sequence[Piece], jobs: int) -> Iterator[Iterator[PieceResult]]:
+def group_pieces(pieces: Sequence[Piece], jobs: int) -> list[list[Piece]]:
     """
-    Give an iterator over the results, as they come; with more than one job from spawned processes.
+    Put light pieces together, so that a process opens its readers once for many; the heaviest first.
 
-    The first error ends it. On the way out nothing is left running. Raises what a piece
-    raises, and EnvironmentFailedError (V-301) where a process was killed.
+    A group is light enough for each of the jobs to get several.
     """
-    ordered = sorted(pieces, key=lambda piece: -piece.weight)
-    if jobs == 1 or len(ordered) < 2:
-        yield (piece.run() for piece in ordered)
+    enough = min(RANGE_BYTES, sum(piece.weight for piece in pieces) // (jobs * 4) + 1)
+    groups: list[list[Piece]] = []
+    weight = enough
+    for piece in sorted(pieces, key=lambda piece: -piece.weight):
+        if weight >= enough:
+            groups.append([])
+            weight = 0
+        groups[-1].append(piece)
+        weight += piece.weight
+    return groups
+
+
+@contextmanager
+def running(readers: Readers, pieces: Sequence[Piece], jobs: int) -> Iterator[Iterator[PieceResult]]:
+    """
+    Give an iterator over the results, as they come.
+
+    With more than one job, and work for them, from spawned processes; else by `readers` in
+    this process. The first error ends it, and nothing is left running. Raises what a piece raises,
+    and EnvironmentFailedError (V-301) where a process was killed.
+    """
+    groups = group_pieces(pieces, jobs)
+    if jobs == 1 or len(groups) < 2 or sum(piece.weight for piece in pieces) < _SPAWN_BYTES:
+        yield (piece.run(readers) for group in groups for piece in group)
         return
     # Spawned, not forked: a forked copy of open connections and threads is a trap.
     executor = ProcessPoolExecutor(
-        max_workers=min(jobs, len(ordered)),
+        max_workers=min(jobs, len(groups)),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin_worker,
     )
     try:
-        yield _results({executor.submit(_run, piece) for piece in ordered})
+        yield _results({executor.submit(_run, readers.proof, group) for group in groups})
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
@@ -130,16 +158,17 @@ def _begin_worker() -> None:
     threading.Thread(target=watch, args=(parent,), name="howdah-parent-watch", daemon=True).start()
 
 
-def _run(piece: Piece) -> PieceResult:
-    return piece.run()
+def _run(proof: ProofJob, pieces: Sequence[Piece]) -> list[PieceResult]:
+    with Readers(proof) as readers:
+        return [piece.run(readers) for piece in pieces]
 
 
-def _results(waiting: set[Future[PieceResult]]) -> Iterator[PieceResult]:
+def _results(waiting: set[Future[list[PieceResult]]]) -> Iterator[PieceResult]:
     while waiting:
         done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
             try:
-                yield future.result()
+                yield from future.result()
             except BrokenProcessPool:
                 raise EnvironmentFailedError(
                     "V-301",

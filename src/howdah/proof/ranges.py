@@ -7,56 +7,59 @@ Each side is read in a thread of its own; what is held is a few batches of eithe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 
 from howdah.errors import IntegrityError
-from howdah.postgres.arrow_reader import ArrowReader
 from howdah.process.overlap import run_ahead
 from howdah.proof.align import KeyedRows, OutOfOrderError, align
-from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.job import Outcome, TableJob
 from howdah.proof.listing import list_extra_rows
 from howdah.proof.pairs import compare_pair
+from howdah.proof.readers import Readers
 from howdah.proof.rows import Rows
 from howdah.proof.sides import KeyRange, read_source, read_target
 
 
-def compare_range(proof: ProofJob, job: TableJob, keys: KeyRange) -> Outcome:
+def compare_range(readers: Readers, job: TableJob, keys: KeyRange) -> Outcome:
     """
     Return what differs between the rows whose key lies in `keys`.
 
     Raises IntegrityError (V-201) where a side's rows do not come in the order of their key.
     """
+    listed_max = readers.proof.listed_max
     outcome = Outcome()
     # Each thread counts in an outcome of its own: they are added up when both have ended.
     from_source, from_target = Outcome(), Outcome()
-    with ArrowReader(proof.conninfo, proof.snapshot_id) as reader:
-        source = run_ahead(_keyed_source(proof, job, keys, from_source))
-        target = run_ahead(_keyed_target(reader, job, keys, from_target, proof.listed_max))
+    with (
+        closing(run_ahead(_keyed_source(readers, job, keys, from_source))) as source,
+        closing(run_ahead(_keyed_target(readers, job, keys, from_target))) as target,
+    ):
         try:
             for left, right in align(source, target):
-                compare_pair(outcome, job, left, right, proof.listed_max)
+                compare_pair(outcome, job, left, right, listed_max)
         except OutOfOrderError as error:
             raise _out_of_order(job, error.side) from error
-    outcome.add(from_source, proof.listed_max)
-    outcome.add(from_target, proof.listed_max)
+    outcome.add(from_source, listed_max)
+    outcome.add(from_target, listed_max)
     return outcome
 
 
-def _keyed_source(proof: ProofJob, job: TableJob, keys: KeyRange, counted: Outcome) -> Iterator[KeyedRows]:
-    for rows, quarantined in read_source(proof, job, keys, counted):
+def _keyed_source(readers: Readers, job: TableJob, keys: KeyRange, counted: Outcome) -> Iterator[KeyedRows]:
+    for rows, quarantined in read_source(readers, job, keys, counted):
         kept = rows if quarantined is None else rows.take(np.flatnonzero(~quarantined))
         yield KeyedRows(keys=_integer_keys(job, kept), rows=kept)
 
 
-def _keyed_target(
-    reader: ArrowReader, job: TableJob, keys: KeyRange, counted: Outcome, listed_max: int
-) -> Iterator[KeyedRows]:
-    for rows in read_target(reader, job, keys):
+def _keyed_target(readers: Readers, job: TableJob, keys: KeyRange, counted: Outcome) -> Iterator[KeyedRows]:
+    for rows in read_target(readers, job, keys):
         counted.rows_target += rows.length
         keyed, keyless = _apart(job, rows)
         if keyless is not None:
-            list_extra_rows(counted, job.table.name, job.table.key, keyless, listed_max, "the key is NULL")
+            list_extra_rows(
+                counted, job.table.name, job.table.key, keyless, readers.proof.listed_max, "the key is NULL"
+            )
         yield KeyedRows(keys=_integer_keys(job, keyed), rows=keyed)
 
 

@@ -9,9 +9,7 @@ one exported snapshot, decoded. Nothing of the load is used, nor any `encode`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +21,6 @@ from howdah.errors import BugError
 from howdah.model.plan import ColumnPlan, TablePlan
 from howdah.model.quarantine import SourceKey
 from howdah.names import qualified, quote, quote_sqlite
-from howdah.postgres.arrow_reader import ArrowReader
 from howdah.proof.big_values import (
     BIG_VALUE_CODECS,
     SourceFingerprints,
@@ -32,10 +29,10 @@ from howdah.proof.big_values import (
     target_value_sql,
 )
 from howdah.proof.compare import columns_differ
-from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.job import Outcome, TableJob
+from howdah.proof.readers import Readers
 from howdah.proof.rows import Rows, cell_at, normalise
 from howdah.sqlite.batches import SourceBatch
-from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.python_rows import read_rows
 
 
@@ -77,9 +74,9 @@ def _selected(column: ColumnPlan, may_be_big: bool) -> str:
     return get_codec(column.codec).read_as.format(value)
 
 
-def read_target(reader: ArrowReader, job: TableJob, keys: KeyRange | None) -> Iterator[Rows]:
+def read_target(readers: Readers, job: TableJob, keys: KeyRange | None) -> Iterator[Rows]:
     """Yield the rows of the target, decoded; with `keys`, ascending by the key, NULL last."""
-    for batch in reader.read(target_query(job, keys)):
+    for batch in readers.target.read(target_query(job, keys)):
         yield decode_batch(job, batch)
 
 
@@ -123,7 +120,7 @@ def project_source(table: TablePlan, rows: Rows, equal_by_rule: dict[str, int]) 
 
 
 def read_source(
-    proof: ProofJob, job: TableJob, keys: KeyRange | None, counted: Outcome
+    readers: Readers, job: TableJob, keys: KeyRange | None, counted: Outcome
 ) -> Iterator[tuple[Rows, np.ndarray | None]]:
     """
     Yield the rows of the source with a bool array that is True for rows in quarantine (None: no row is).
@@ -133,24 +130,23 @@ def read_source(
     """
     table = job.table
     keys = keys or KeyRange()
-    # Two connections: the reader of rows sets SQLite's limit on lengths for its own.
-    with (
-        closing(open_snapshot(proof.source_path)) as connection,
-        closing(open_snapshot(proof.source_path)) as for_long_values,
+    long_values = None
+    if job.big_columns:
+        long_values = SourceFingerprints(readers.long_values, table, job.big_columns, keys.low, keys.high)
+    for batch in read_rows(
+        readers.source, table.name, job.columns, rowid_name=table.rowid_name, low=keys.low, high=keys.high
     ):
-        long_values = SourceFingerprints(for_long_values, table, job.big_columns, keys.low, keys.high)
-        for batch in read_rows(
-            connection, table.name, job.columns, rowid_name=table.rowid_name, low=keys.low, high=keys.high
-        ):
-            _require_known_long(job, batch)
-            stored = Rows(length=batch.length, columns=batch.columns)
-            quarantined = _in_quarantine(job, stored, batch.rowids)
-            places = np.arange(counted.rows_source, counted.rows_source + batch.length)
-            counted.rows_source += batch.length
-            if quarantined is not None:
-                counted.rows_quarantined += int(np.count_nonzero(quarantined))
-            projected = project_source(table, stored, counted.equal_by_rule)
-            yield long_values.add_to(projected, places if batch.rowids is None else batch.rowids), quarantined
+        _require_known_long(job, batch)
+        stored = Rows(length=batch.length, columns=batch.columns)
+        quarantined = _in_quarantine(job, stored, batch.rowids)
+        places = np.arange(counted.rows_source, counted.rows_source + batch.length)
+        counted.rows_source += batch.length
+        if quarantined is not None:
+            counted.rows_quarantined += int(np.count_nonzero(quarantined))
+        rows = project_source(table, stored, counted.equal_by_rule)
+        if long_values is not None:
+            rows = long_values.add_to(rows, places if batch.rowids is None else batch.rowids)
+        yield rows, quarantined
 
 
 def _require_known_long(job: TableJob, batch: SourceBatch) -> None:
@@ -182,29 +178,24 @@ def _in_quarantine(job: TableJob, rows: Rows, rowids: np.ndarray | None) -> np.n
     return found if found is not None and found.any() else None
 
 
-def read_key_bounds(path: str, table: TablePlan) -> tuple[int, int] | None:
+def read_key_bounds(readers: Readers, table: TablePlan) -> tuple[int, int] | None:
     """Return the smallest and the largest rowid of a table, None where it is empty."""
     assert table.rowid_name is not None
     rowid = quote_sqlite(table.rowid_name)
     # Two queries: SQLite reads min or max from the end of the tree, but both together from all of it.
     low, high = (
-        _read_value(path, f"SELECT {function}({rowid}) FROM {quote_sqlite(table.name)}")
+        readers.ask_source(f"SELECT {function}({rowid}) FROM {quote_sqlite(table.name)}")
         for function in ("min", "max")
     )
     return None if low is None or high is None else (low, high)
 
 
-def count_source_rows(path: str, table: TablePlan) -> int:
+def count_source_rows(readers: Readers, table: TablePlan) -> int:
     """Return how many rows SQLite itself counts in the table."""
-    return int(_read_value(path, f"SELECT count(*) FROM {quote_sqlite(table.name)} NOT INDEXED"))
+    return int(readers.ask_source(f"SELECT count(*) FROM {quote_sqlite(table.name)} NOT INDEXED"))
 
 
-def read_largest_key(path: str, table: TablePlan, column: ColumnPlan) -> int | None:
+def read_largest_key(readers: Readers, table: TablePlan, column: ColumnPlan) -> int | None:
     """Return the largest integer of a column in the source, None where there is none."""
-    value = _read_value(path, f"SELECT max({quote_sqlite(column.name)}) FROM {quote_sqlite(table.name)}")
+    value = readers.ask_source(f"SELECT max({quote_sqlite(column.name)}) FROM {quote_sqlite(table.name)}")
     return value if isinstance(value, int) else None
-
-
-def _read_value(path: str, query: str) -> Any:
-    with closing(open_snapshot(path)) as connection:
-        return connection.execute(query).fetchall()[0][0]

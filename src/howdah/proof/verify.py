@@ -26,6 +26,7 @@ from howdah.process.progress import NullProgress, Progress
 from howdah.proof.buckets import list_buckets
 from howdah.proof.job import Outcome, ProofJob, TableJob
 from howdah.proof.pieces import RANGE_BYTES, Piece, PieceResult, RangePiece, SumPiece, running, split_range
+from howdah.proof.readers import Readers
 from howdah.proof.result import Proof
 from howdah.proof.schema import KnownGaps, check_schema, find_table
 from howdah.proof.sequences import check_sequences
@@ -42,6 +43,8 @@ class _TableState:
     """What the pieces of one table have found so far."""
 
     job: TableJob
+    #: In the order in which the pieces were done.
+    results: list[PieceResult] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
     sums: dict[str, BucketSums] = field(default_factory=dict)
 
@@ -86,10 +89,13 @@ def verify(
             listed_max=listed_max,
         )
         states = _build_states(plan, catalog, facts, schema, quarantined)
-        _compare_rows(proof, states, jobs, progress or NullProgress())
-        for state in states.values():
-            _check_counts(path, state, listed_max)
-        largest = {table.name: _read_largest_key(connection, path, facts, table) for table in plan.tables}
+        with Readers(proof) as readers:
+            _compare_rows(readers, states, jobs, progress or NullProgress())
+            for state in states.values():
+                _check_counts(readers, state)
+            largest = {
+                table.name: _read_largest_key(connection, readers, facts, table) for table in plan.tables
+            }
         schema += check_sequences(plan, catalog, facts, largest)
     return Proof(
         tables=_build_table_proofs(plan, states, schema),
@@ -148,27 +154,27 @@ def _build_states(
     return states
 
 
-def _compare_rows(proof: ProofJob, states: Mapping[str, _TableState], jobs: int, progress: Progress) -> None:
-    pieces = [piece for state in states.values() for piece in _split_table(proof, state.job)]
-    with running(pieces, jobs) as results:
+def _compare_rows(readers: Readers, states: Mapping[str, _TableState], jobs: int, progress: Progress) -> None:
+    listed_max = readers.proof.listed_max
+    pieces = [piece for state in states.values() for piece in _split_table(readers, state.job)]
+    with running(readers, pieces, jobs) as results:
         for result in results:
-            _take_result(states[result.table], result, proof.listed_max, progress)
+            state = states[result.table]
+            state.results.append(result)
+            rows, table = result.outcome.rows_source, state.job.table
+            progress.advance(table.name, rows, table.bytes * rows // max(1, table.rows))
     for state in states.values():
+        for result in sorted(state.results, key=lambda result: result.place):
+            state.outcome.add(result.outcome, listed_max)
+            if result.sums is not None:
+                state.sums[result.side] = result.sums
         if state.sums:
-            listed = list_buckets(proof, state.job, state.sums["source"], state.sums["target"])
-            state.outcome.add(listed, proof.listed_max)
+            listed = list_buckets(readers, state.job, state.sums["source"], state.sums["target"])
+            state.outcome.add(listed, listed_max)
 
 
-def _take_result(state: _TableState, result: PieceResult, listed_max: int, progress: Progress) -> None:
-    state.outcome.add(result.outcome, listed_max)
-    if result.sums is not None:
-        state.sums[result.side] = result.sums
-    rows, table = result.outcome.rows_source, state.job.table
-    progress.advance(table.name, rows, table.bytes * rows // max(1, table.rows))
-
-
-def _check_counts(path: str, state: _TableState, listed_max: int) -> None:
-    counted = count_source_rows(path, state.job.table)
+def _check_counts(readers: Readers, state: _TableState) -> None:
+    counted = count_source_rows(readers, state.job.table)
     if counted != state.outcome.rows_source:
         raise IntegrityError(
             "V-202",
@@ -177,37 +183,43 @@ def _check_counts(path: str, state: _TableState, listed_max: int) -> None:
             hint="Check the source file with PRAGMA integrity_check.",
         )
     for found in check_counts(state.job, state.outcome):
-        state.outcome.count(found, listed_max)
+        state.outcome.count(found, readers.proof.listed_max)
 
 
-def _split_table(proof: ProofJob, job: TableJob) -> list[Piece]:
+def _split_table(readers: Readers, job: TableJob) -> list[Piece]:
     table = job.table
     if not by_ranges(job):
         buckets = choose_bucket_count(table.rows)
         return [
-            SumPiece(proof=proof, job=job, side="source", bucket_count=buckets, weight=table.bytes),
-            SumPiece(proof=proof, job=job, side="target", bucket_count=buckets, weight=table.bytes),
+            SumPiece(job=job, side="source", bucket_count=buckets, weight=table.bytes),
+            SumPiece(job=job, side="target", bucket_count=buckets, weight=table.bytes),
         ]
     parts = max(1, table.bytes // RANGE_BYTES)
-    bounds = read_key_bounds(proof.source_path, table) if parts > 1 else None
+    bounds = read_key_bounds(readers, table) if parts > 1 else None
     ranges = split_range(bounds[0], bounds[1], parts) if bounds is not None else [KeyRange()]
-    return [RangePiece(proof=proof, job=job, keys=keys, weight=table.bytes // len(ranges)) for keys in ranges]
+    return [
+        RangePiece(job=job, keys=keys, place=place, weight=table.bytes // len(ranges))
+        for place, keys in enumerate(ranges)
+    ]
 
 
-def _read_largest_key(connection: Connection, path: str, facts: TargetFacts, table: TablePlan) -> int | None:
+def _read_largest_key(
+    connection: Connection, readers: Readers, facts: TargetFacts, table: TablePlan
+) -> int | None:
     """Return the largest value on either side of the table's identity column, None without one."""
     target = find_table(facts, table)
     identity = next((column for column in table.columns if column.identity), None)
     if target is None or identity is None:
         return None
-    found = [read_largest_key(path, table, identity)]
+    found = [read_largest_key(readers, table, identity)]
     if any(column.name == identity.target_name for column in target.columns):
         row = connection.execute(
             f"SELECT pg_catalog.max({quote(identity.target_name)})"
             f" FROM {qualified(table.target_schema, table.target_name)}"
         ).fetchone()
         found.append(row[0] if row is not None else None)
-    return max((key for key in found if key is not None), default=None)
+    # A key that is no integer any more is a difference of its column's type.
+    return max((key for key in found if isinstance(key, int)), default=None)
 
 
 def _build_table_proofs(
