@@ -30,6 +30,8 @@ class Result:
     seconds: float
     #: Bytes; 0 where it was not measured.
     peak_memory: int = 0
+    #: Rows that are in PostgreSQL afterwards, None where the command loads none.
+    rows: int | None = None
     #: Seconds by phase, for those that say.
     phases: Mapping[str, float] | None = None
 

@@ -154,16 +154,17 @@ def _render_size(results: SizeResults) -> list[str]:
         "",
         f"![medians]({_plot_name(results)}.svg)",
         "",
-        "| | median s | runs s | ÷ floor | memory MB |",
-        "|---|---:|---|---:|---:|",
+        "| | median s | runs s | ÷ floor | memory MB | rows lost |",
+        "|---|---:|---|---:|---:|---:|",
     ]
     for name, runs in results.runs.items():
         seconds = results.seconds(name)
         ratio = _divide(seconds, floor)
         each = " ".join(f"{run.seconds:.2f}" for run in runs)
+        lost = max((results.rows - run.rows for run in runs if run.rows is not None), default="")
         memory = f"{results.peak_memory(name) / 1e6:.0f}" if results.peak_memory(name) else ""
-        lines.append(f"| {name} | {seconds:.2f} | {each} | {_format(ratio)} | {memory} |")
-    lines += [f"| {name} | not run: {reason} | | | |" for name, reason in results.missing.items()]
+        lines.append(f"| {name} | {seconds:.2f} | {each} | {_format(ratio)} | {memory} | {lost} |")
+    lines += [f"| {name} | not run: {reason} | | | | |" for name, reason in results.missing.items()]
     lines += ["", "| goal | measured | limit | |", "|---|---:|---:|---|"]
     for goal in list_goals(results):
         sign = "≥" if goal.at_least else "≤"

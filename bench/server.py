@@ -89,6 +89,20 @@ class BenchServer:
             statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             connection.execute(statement.format(sql.Identifier(name)))
 
+    def count_rows(self, database: str) -> int:
+        """Return the rows of all tables of the schema public: what really arrived."""
+        with psycopg.connect(self.conninfo_for(database)) as connection:
+            names = connection.execute(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            ).fetchall()
+            counts = [
+                connection.execute(
+                    sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", name))
+                ).fetchone()
+                for (name,) in names
+            ]
+        return sum(count[0] for count in counts if count)
+
     def describe(self) -> dict[str, str]:
         """Return version and the settings that matter for loading."""
         with self._connect() as connection:
