@@ -625,3 +625,40 @@ def test_a_large_table_with_a_text_key_names_the_one_row(library: Library) -> No
     library.on_target("UPDATE public.shelves SET room = 'x' WHERE code = 'code 31234'")
     found = only(library)
     assert (found.key, found.column, found.target) == ("'code 31234'", "room", "'x'")
+
+
+def test_a_weaker_equality_is_kept_named_and_counted(library: Library) -> None:
+    library.on_target("ALTER TABLE public.books ALTER facts TYPE jsonb USING facts::jsonb")
+    books = library.plan.table("books")
+    columns = tuple(
+        dataclasses.replace(item, type="jsonb", codec="jsonb") if item.name == "facts" else item
+        for item in books.columns
+    )
+    tables = tuple(
+        dataclasses.replace(table, columns=columns) if table.name == "books" else table
+        for table in library.plan.tables
+    )
+    library.plan = dataclasses.replace(library.plan, tables=tables)
+    proof = library.verify()
+    assert proof.status is ProofStatus.PROVEN
+    assert list(proof.tables["books"].equalities) == ["facts"]
+    assert "JSON" in proof.tables["books"].equalities["facts"]
+    # '{"a": 1}' and '[1,  2]' have spaces that jsonb does not keep; '"x"' and 'null' are as they were.
+    assert proof.tables["books"].values_by_equality == {"facts": 2}
+    library.on_target("UPDATE public.books SET facts = '[2, 1]' WHERE id = 2")
+    found = only(library)
+    assert (found.key, found.column) == ("2", "facts")
+
+
+def test_every_server_version_is_proven_and_its_damage_seen(tmp_path: Path, any_server_database: str) -> None:
+    library = build_library(tmp_path / "library.db", any_server_database)
+    assert library.verify().differences == ()
+    library.on_target("UPDATE public.books SET weight = 0.10000000000000002 WHERE id = 1")
+    assert only(library).column == "weight"
+
+
+def test_an_unfinished_transaction_of_somebody_else_does_not_matter(library: Library) -> None:
+    with psycopg.connect(library.conninfo) as writer:
+        writer.execute("DELETE FROM public.visits")
+        assert library.verify().status is ProofStatus.PROVEN
+    assert library.verify().difference_count == len(VISITS)
