@@ -27,8 +27,10 @@ class Totals:
     bytes: int
     #: From the start of the first phase to the end of the last.
     seconds: float
-    #: Rows and seconds of the phase that carried the most rows; 0 when none carried any.
+    #: Rows per second of the phase that copies, or else of the one with the most rows; 0 without.
     rows_per_second: float
+    #: Name of that phase.
+    busiest_phase: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ class TimelineBar:
 def total(report: RunReport) -> Totals:
     """Add up a report."""
     bars = place_phases(report.phases)
-    busiest = max(report.phases, key=lambda phase: phase.rows, default=None)
+    busiest = max(report.phases, key=lambda phase: (phase.name.startswith("copy"), phase.rows), default=None)
     return Totals(
         tables=len(report.tables),
         rows_source=sum(table.rows_source for table in report.tables),
@@ -77,6 +79,7 @@ def total(report: RunReport) -> Totals:
         bytes=sum(table.bytes for table in report.tables),
         seconds=max((_end(bar.phase) for bar in bars), default=0.0),
         rows_per_second=busiest.rows / busiest.seconds if busiest and busiest.seconds > 0 else 0.0,
+        busiest_phase=busiest.name if busiest else "",
     )
 
 

@@ -88,6 +88,7 @@ def _environment() -> Environment:
         "seconds": format_seconds,
         "size": format_size,
         "breakable": _make_breakable,
+        "sentence": _begin_sentence,
         "needs_a_look": needs_a_look,
         "proof_tone": proof_tone,
         "changed": count_changes,
@@ -117,6 +118,11 @@ def _finalize(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value)
     return value
+
+
+def _begin_sentence(text: str) -> str:
+    """Begin with a capital; `str.capitalize` would lower the rest."""
+    return text[:1].upper() + text[1:]
 
 
 def _make_breakable(text: str) -> Markup:
