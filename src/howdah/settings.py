@@ -90,16 +90,6 @@ class TargetChoice:
         return self.from_environment and self.target is not None and not self.target.local
 
 
-def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where Howdah keeps things on this machine: HOWDAH_HOME, or the user's state directory."""
-    chosen = environ.get("HOWDAH_HOME")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    import platformdirs
-
-    return platformdirs.user_state_path("howdah")
-
-
 def resolve_target(argument: str | None, environ: Mapping[str, str] = os.environ) -> TargetChoice:
     """
     Decide which target is meant: the argument, else the environment where it names PostgreSQL, else ours.

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from howdah.planning.plan_file import render_plan
 
 from howdah.errors import RefusedError
 from howdah.model.plan import PlanOptions, RejectPolicy
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.plan import PlanRequest, plan
 from howdah.ops.quarantine import export_rows, list_rows, retry_rows, show_row
+from howdah.planning.plan_file import render_plan
 from support.files import make_database
 from support.runs import migrate_file, target_request
 
@@ -129,7 +129,7 @@ def test_orphans_of_the_source_are_carried_and_the_foreign_key_is_not_valid(
     with psycopg.connect(database, autocommit=True) as connection:
         assert connection.execute("SELECT count(*) FROM child").fetchone() == (3,)
         assert connection.execute(
-            "SELECT convalidated FROM pg_constraint WHERE contype = 'f'"
+            "SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND conrelid = 'child'::regclass"
         ).fetchall() == [(False,)]
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
             connection.execute("INSERT INTO child VALUES (4, 98)")

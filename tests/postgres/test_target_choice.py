@@ -8,7 +8,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from howdah.errors import UsageError
-from howdah.settings import describe_settings, read_variable, resolve_target, state_directory
+from howdah.places import state_directory
+from howdah.settings import describe_settings, read_variable, resolve_target
 
 CANARY = "C4n4ry-S3cret"
 

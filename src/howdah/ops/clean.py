@@ -6,7 +6,7 @@ from howdah.errors import RefusedError
 from howdah.model.verb_reports import CleanReport
 from howdah.ops.target import TargetRequest, open_target
 from howdah.ops.workspace import run_workspace
-from howdah.settings import state_directory
+from howdah.places import state_directory
 from howdah.state.ledger import Ledger
 from howdah.state.store import StateSchema, exclusive_run, remove_state, state_exists
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from howdah.errors import HowdahError
 from howdah.model.verb_reports import DoctorItem, DoctorReport
+from howdah.places import state_directory
 from howdah.postgres.binaries import list_server_binaries
-from howdah.settings import describe_settings, state_directory
+from howdah.settings import describe_settings
 from howdah.units import format_size
 
 _LIBRARIES = (

@@ -6,10 +6,10 @@ from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import InspectReport
 from howdah.ops.source_facts import read_source
 from howdah.ops.workspace import temporary_workspace
+from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
-from howdah.settings import state_directory
 
 
 def inspect(source: str, *, progress: Progress | None = None) -> InspectReport:

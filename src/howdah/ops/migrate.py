@@ -30,13 +30,13 @@ from howdah.ops.run_report import (
 from howdah.ops.source_facts import SourceFacts, read_kept_snapshot, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.ops.workspace import new_run_id, run_workspace
+from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.planning.target_checks import check_plan, check_target
 from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.report.files import write_report_directory
-from howdah.settings import state_directory
 from howdah.state.ledger import Ledger, Run, StepOutcome, digest_plan
 from howdah.state.quarantine import Quarantine, write_quarantine_file
 from howdah.state.store import StateSchema, exclusive_run, install_state, state_exists

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from howdah.errors import EnvironmentFailedError
 from howdah.model.verb_reports import ServerReport
+from howdah.places import state_directory
 from howdah.postgres.binaries import find_server_binaries
 from howdah.postgres.conninfo import parse_target
 from howdah.postgres.embedded import EmbeddedServer, find_embedded, start_embedded, stop_embedded
-from howdah.settings import state_directory
 
 
 def embedded_directory(pg_bindir: Path | None) -> Path:

@@ -10,11 +10,11 @@ from howdah.model.plan import Plan, PlanOptions
 from howdah.ops.source_facts import read_source
 from howdah.ops.target import TargetRequest, read_facts_of_target
 from howdah.ops.workspace import temporary_workspace
+from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.planning.plan_file import PlanEdits, parse_plan_file
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
-from howdah.settings import state_directory
 
 
 @dataclass(frozen=True, kw_only=True)

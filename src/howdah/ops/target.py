@@ -16,15 +16,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from howdah.errors import RefusedError
 from howdah.model.target import TargetFacts
 from howdah.ops.pg import embedded_directory
+from howdah.places import state_directory
 from howdah.postgres.catalog import read_target_facts
-from howdah.postgres.connect import Connection, Target, connect
-from howdah.postgres.conninfo import parse_target
+from howdah.postgres.connect import Connection, Target, connect, translate_error
+from howdah.postgres.conninfo import parse_target, secrets_in
 from howdah.postgres.databases import ensure_database
 from howdah.postgres.embedded import start_embedded
-from howdah.settings import resolve_target, state_directory
+from howdah.settings import resolve_target
 from howdah.sqlite.location import source_path
 
 
@@ -70,14 +73,20 @@ def open_target(request: TargetRequest, *, source: str | None = None) -> Iterato
     be read, EnvironmentFailedError where there is no connection.
     """
     target = _find_target(request, source)
-    with connect(target.conninfo, application_name="howdah", bulk=True) as connection:
-        yield OpenTarget(
-            connection=connection,
-            conninfo=target.conninfo,
-            display=target.redacted,
-            rehearsal=target.rehearsal,
-            server_version=str(connection.info.parameter_status("server_version") or "").split(" ")[0],
-        )
+    try:
+        with connect(target.conninfo, application_name="howdah", bulk=True) as connection:
+            yield OpenTarget(
+                connection=connection,
+                conninfo=target.conninfo,
+                display=target.redacted,
+                rehearsal=target.rehearsal,
+                server_version=str(connection.info.parameter_status("server_version") or "").split(" ")[0],
+            )
+    except psycopg.Error as error:
+        # From None: the driver's exception may carry more than a person should see.
+        raise translate_error(
+            error, doing="working on the target", secrets=secrets_in(target.conninfo)
+        ) from None
 
 
 def read_facts_of_target(request: TargetRequest, schema: str) -> TargetFacts:

@@ -26,6 +26,7 @@ from howdah.ops.run_report import build_run_report, build_table_reports, count_o
 from howdah.ops.source_facts import SourceFacts, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.ops.workspace import temporary_workspace
+from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog
@@ -33,7 +34,6 @@ from howdah.process.progress import NullProgress, Progress
 from howdah.proof.result import Proof
 from howdah.proof.verify import LISTED_MAX
 from howdah.report.files import write_report_directory
-from howdah.settings import state_directory
 from howdah.state.ledger import Ledger, Run, StepOutcome
 from howdah.state.quarantine import Quarantine
 from howdah.state.store import StateSchema, exclusive_run, state_exists

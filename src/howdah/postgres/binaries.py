@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from howdah.errors import EnvironmentFailedError, UsageError
-from howdah.settings import state_directory
+from howdah.places import state_directory
 
 #: The oldest server that the rest of Howdah is tested with and that its makers support.
 OLDEST_MAJOR = 14
