@@ -254,6 +254,15 @@ _KINDS = (
         explanation="PostgreSQL compares both sides of a foreign key, so they must have one type.",
     ),
     FindingKind(
+        code="F-217",
+        severity=WARNING,
+        title="JSON that jsonb cannot hold",
+        explanation="jsonb refuses U+0000 and half surrogate pairs, which JSON allows; json keeps the text "
+        "as it is.",
+        hint="Correct the values, or set the type jsonb in the plan file; rows that do not fit then go to "
+        "quarantine.",
+    ),
+    FindingKind(
         code="F-301",
         severity=ERROR,
         title="A default is not carried",
@@ -457,7 +466,8 @@ def make_finding(
     )
 
 
-#: More findings that say the same than this become one.
+#: Findings of which a database may have very many, and more of one message than this become one.
+_FOLDED = frozenset({"F-201", "F-216", "F-309"})
 _ALIKE_MAX = 5
 
 
@@ -472,7 +482,7 @@ def fold_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         groups.setdefault((finding.code, finding.message), []).append(finding)
     folded: list[Finding] = []
     for members in groups.values():
-        if len(members) <= _ALIKE_MAX:
+        if members[0].code not in _FOLDED or len(members) <= _ALIKE_MAX:
             folded += members
             continue
         objects = list(dict.fromkeys(finding.object for finding in members))

@@ -352,9 +352,12 @@ def _decide_json(facts: ColumnFacts, options: PlanOptions) -> TypeDecision | Non
         return replace(stored, findings=(finding, *(f for f in stored.findings if f.code != "F-205")))
     wanted = options.json_type
     findings: tuple[Finding, ...] = ()
+    if wanted == "jsonb" and census.values and "jsonb-safe" not in census.text_shapes:
+        wanted = "json"
+        findings = (make_finding("F-217", facts.object_name, "becomes json instead of jsonb"),)
     if wanted == "json" and facts.indexed:
         wanted = "text"
-        findings = (make_finding("F-214", facts.object_name, "declared JSON and indexed: becomes text"),)
+        findings += (make_finding("F-214", facts.object_name, "declared JSON and indexed: becomes text"),)
     return TypeDecision(
         type=wanted,
         codec=wanted,

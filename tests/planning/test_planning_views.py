@@ -1,0 +1,158 @@
+"""Views give the same rows on both databases, or are reported with their SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from howdah.model.plan import PlanOptions, StepKind
+from support.plans import apply_plan, facts_of, steps_of
+
+TABLES = """
+CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, nick TEXT COLLATE NOCASE,
+    city INTEGER REFERENCES towns, active BOOLEAN, born DATE, paid DECIMAL(8,2), weight REAL);
+CREATE TABLE towns (id INTEGER PRIMARY KEY, name VARCHAR(30), country TEXT);
+INSERT INTO towns VALUES (1, 'Oslo', 'no'), (2, 'Århus', 'dk'), (3, 'Zürich', NULL);
+INSERT INTO people VALUES (1, 'Ann', 'a', 1, 1, '2001-02-03', 12.5, 60.25),
+    (2, 'bob', 'B', 1, 0, '1999-01-01', 3, 80.5),
+    (3, 'Äsa', NULL, 2, 1, NULL, NULL, NULL), (4, 'Zoe', 'A', NULL, NULL, '2020-12-31', 0.01, 50.0);
+"""
+
+VIEWS = [
+    "SELECT * FROM people",
+    "SELECT id, name FROM people ORDER BY name",
+    "SELECT name AS n, id FROM people ORDER BY n DESC",
+    "SELECT id, nick FROM people ORDER BY nick, id",
+    "SELECT id, city FROM people ORDER BY city DESC, 1",
+    "SELECT p.name, t.name FROM people p JOIN towns t ON p.city = t.id ORDER BY p.id",
+    "SELECT p.name, t.name AS town FROM people AS p LEFT JOIN towns AS t ON t.id = p.city ORDER BY p.id",
+    "SELECT p.id, t.id FROM people p, towns t WHERE p.city = t.id ORDER BY 1, 2",
+    "SELECT p.id, t.id AS other FROM people p CROSS JOIN towns t ORDER BY p.id, t.id",
+    "SELECT t.*, p.name AS who FROM towns t JOIN people p ON p.city = t.id ORDER BY p.id",
+    "SELECT id, name || ' of ' || ifnull(nick, 'nobody') AS label FROM people ORDER BY id",
+    "SELECT city, count(*) AS many, sum(weight) AS total, avg(weight), min(name), max(id) FROM people "
+    "GROUP BY city ORDER BY city",
+    "SELECT city, count(active) FROM people GROUP BY city HAVING count(*) > 1",
+    "SELECT count(DISTINCT city) AS cities, total(paid) AS money FROM people",
+    "SELECT sum(id) AS s, sum(active) AS a FROM people",
+    "SELECT group_concat(name, '; ') AS names FROM people WHERE id = 2",
+    "SELECT DISTINCT active FROM people ORDER BY active",
+    "SELECT id FROM people WHERE active ORDER BY id",
+    "SELECT id FROM people WHERE NOT active",
+    "SELECT id FROM people WHERE city IN (SELECT id FROM towns WHERE country = 'no') ORDER BY id",
+    "SELECT name, (SELECT name FROM towns WHERE towns.id = people.city) AS town FROM people ORDER BY id",
+    "SELECT name, (SELECT count(*) FROM people AS q WHERE q.city = towns.id) AS many FROM towns ORDER BY id",
+    "SELECT name FROM towns WHERE EXISTS (SELECT 1 FROM people WHERE city = towns.id) ORDER BY id",
+    "SELECT name FROM people WHERE weight > (SELECT avg(weight) FROM people) ORDER BY id",
+    "SELECT name, 'person' AS what FROM people UNION SELECT name, 'town' FROM towns ORDER BY name, what",
+    "SELECT id FROM people UNION ALL SELECT id FROM towns ORDER BY 1",
+    "SELECT id FROM people EXCEPT SELECT id FROM towns",
+    "SELECT id FROM people INTERSECT SELECT id FROM towns ORDER BY id DESC",
+    "SELECT id FROM people ORDER BY id DESC LIMIT 2 OFFSET 1",
+    "WITH heavy AS (SELECT id, weight FROM people WHERE weight > 55) SELECT id FROM heavy ORDER BY id",
+    "WITH h(i, w) AS (SELECT id, weight FROM people) SELECT i, w FROM h ORDER BY i",
+    "SELECT s.label FROM (SELECT upper(name) AS label FROM people WHERE id < 3) AS s ORDER BY 1",
+    "SELECT id, CASE WHEN active = 1 THEN 'yes' WHEN active = 0 THEN 'no' ELSE '?' END AS state FROM people "
+    "ORDER BY id",
+    "SELECT id, strftime('%Y', born) AS year FROM people ORDER BY id",
+    "SELECT id FROM people WHERE born > '2000-01-01' ORDER BY id",
+    "SELECT id FROM people WHERE nick = 'a' ORDER BY id",
+    "SELECT id FROM people WHERE name LIKE 'a%' OR name GLOB '[Z]*' ORDER BY id",
+    "SELECT max(name) AS largest, min(name) AS smallest FROM people",
+    "SELECT id, weight * 2 AS twice, id / 2 AS half, paid FROM people ORDER BY id",
+    "SELECT 1 AS one, 'x' AS letter, NULL AS nothing_at_all",
+]
+
+UNTRANSLATED = [
+    "SELECT rowid AS r FROM people",
+    "SELECT printf('%d', id) AS p FROM people",
+    "SELECT nick, count(*) AS many FROM people GROUP BY nick",
+    "SELECT DISTINCT nick FROM people",
+    "SELECT nick FROM people UNION SELECT nick FROM people",
+    "SELECT row_number() OVER (ORDER BY id) AS n FROM people",
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT n FROM r",
+    "SELECT value FROM json_each('[1]')",
+    "SELECT name + ' x' AS broken FROM people",
+    "SELECT count(*) FILTER (WHERE active) AS many FROM people",
+    "SELECT * FROM people NATURAL JOIN towns",
+    "SELECT name FROM people UNION SELECT id FROM towns",
+    "SELECT id FROM people LIMIT -1",
+    "SELECT id FROM people WHERE born = '2001-2-3'",
+    "SELECT datetime('now', '-1 day') AS yesterday",
+]
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def ordered(found: list[tuple[Any, ...]], query: str) -> list[tuple[Any, ...]]:
+    return found if "ORDER BY" in query else sorted(found, key=repr)
+
+
+@pytest.fixture
+def lite(tmp_path: Path) -> Path:
+    return tmp_path / "app.db"
+
+
+def test_views_give_the_same_rows(database: str, tmp_path: Path, lite: Path) -> None:
+    script = TABLES + ";".join(f'CREATE VIEW "v{number}" AS {query}' for number, query in enumerate(VIEWS))
+    plan = facts_of(tmp_path, script).plan()
+    missing = {finding.object: finding.message for finding in plan.findings if finding.code == "F-104"}
+    assert missing == {}
+    apply_plan(plan, database)
+    source = sqlite3.connect(lite)
+    with psycopg.connect(database, autocommit=True) as target:
+        _fill(source, target)
+        for number, query in enumerate(VIEWS):
+            cursor = source.execute(f'SELECT * FROM "v{number}"')
+            expected = [tuple(plain(value) for value in row) for row in cursor.fetchall()]
+            answer = target.execute(f'SELECT * FROM "v{number}"'.encode())
+            found = [tuple(plain(value) for value in row) for row in answer.fetchall()]
+            assert ordered(found, query) == ordered(expected, query), query
+            assert [column.name for column in answer.description or ()] == [
+                column[0] for column in cursor.description
+            ], query
+    source.close()
+
+
+def _fill(source: sqlite3.Connection, target: psycopg.Connection[Any]) -> None:
+    for table, count in (("towns", 3), ("people", 8)):
+        for row in source.execute(f"SELECT * FROM {table}").fetchall():
+            values = list(row)
+            if table == "people" and values[4] is not None:
+                values[4] = bool(values[4])
+            target.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * count)})".encode(), values)
+
+
+@pytest.mark.parametrize("query", UNTRANSLATED)
+def test_a_view_that_is_not_certain_is_a_finding_with_its_sql(tmp_path: Path, query: str) -> None:
+    plan = facts_of(tmp_path, TABLES + f"CREATE VIEW odd AS {query}").plan()
+    assert steps_of(plan, StepKind.VIEW) == []
+    (finding,) = [finding for finding in plan.findings if finding.code == "F-104"]
+    assert query in finding.detail
+
+
+def test_a_view_on_a_table_that_is_left_out_is_a_finding(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, TABLES + "CREATE VIEW v AS SELECT id FROM people")
+    plan = facts.plan(PlanOptions(exclude=("people",)))
+    assert [finding.object for finding in plan.findings if finding.code == "F-104"] == ['view "v"']
+
+
+def test_views_come_after_the_views_they_read(tmp_path: Path) -> None:
+    script = (
+        TABLES
+        + """CREATE VIEW a AS SELECT id FROM people; CREATE VIEW c AS SELECT id FROM a;
+    DROP VIEW a; CREATE VIEW b AS SELECT id FROM c; CREATE VIEW a AS SELECT id FROM people;"""
+    )
+    plan = facts_of(tmp_path, script).plan()
+    assert [step.object for step in steps_of(plan, StepKind.VIEW)] == ["a", "c", "b"]
