@@ -14,7 +14,6 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-import apsw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +25,7 @@ from howdah.model.limits import BIG_VALUE_BYTES
 from howdah.model.plan import ColumnPlan, TablePlan
 from howdah.names import quote, quote_sqlite
 from howdah.proof.rows import Rows, concat_columns, map_parts, normalise, take_column
+from howdah.sqlite.connect import Connection as SourceConnection
 
 #: Codecs that pass bytes through: only they can carry a value too long for a batch.
 BIG_VALUE_CODECS = frozenset({"text", "json", "any-text", "bytes"})
@@ -97,7 +97,7 @@ class SourceFingerprints:
 
     def __init__(
         self,
-        connection: apsw.Connection,
+        connection: SourceConnection,
         table: TablePlan,
         columns: Iterable[str],
         low: int | None = None,

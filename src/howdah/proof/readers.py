@@ -10,10 +10,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-import apsw
-
 from howdah.postgres.arrow_reader import ArrowReader
 from howdah.proof.job import ProofJob
+from howdah.sqlite.connect import Connection as SourceConnection
 from howdah.sqlite.connect import open_snapshot
 
 
@@ -23,8 +22,8 @@ class Readers:
     def __init__(self, proof: ProofJob) -> None:
         self.proof = proof
         self._target: ArrowReader | None = None
-        self._source: apsw.Connection | None = None
-        self._long_values: apsw.Connection | None = None
+        self._source: SourceConnection | None = None
+        self._long_values: SourceConnection | None = None
 
     @property
     def target(self) -> ArrowReader:
@@ -36,14 +35,14 @@ class Readers:
         return self._target
 
     @property
-    def source(self) -> apsw.Connection:
+    def source(self) -> SourceConnection:
         """The snapshot file, for reading rows."""
         if self._source is None:
             self._source = open_snapshot(self.proof.source_path)
         return self._source
 
     @property
-    def long_values(self) -> apsw.Connection:
+    def long_values(self) -> SourceConnection:
         """The snapshot file once more: the reader of rows limits the length of values on its connection."""
         if self._long_values is None:
             self._long_values = open_snapshot(self.proof.source_path)

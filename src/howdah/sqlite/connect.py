@@ -19,6 +19,9 @@ from howdah.sqlite.failures import check_file, explain_failure
 from howdah.sqlite.location import SideFiles, side_files, source_path
 from howdah.sqlite.rawfile import RawFile
 
+#: What `open_source` and `open_snapshot` return, for rooms that only pass it on.
+Connection = apsw.Connection
+
 #: How long to wait for a writer, seconds.
 BUSY_TIMEOUT = 5.0
 
