@@ -27,8 +27,7 @@ class ColumnCensus:
     real_infinities: int = 0
     #: REAL values equal to an integer.
     real_integral: int = 0
-    #: Most digits after the point in the shortest decimal of any finite REAL (from 12 on not
-    #: counted any further); None without finite REALs.
+    #: Most digits after the point in the shortest decimal of any finite REAL; None without one.
     real_scale_max: int | None = None
     #: Most digits before the point of any finite REAL or INTEGER.
     numeric_digits_max: int = 0
@@ -41,7 +40,7 @@ class ColumnCensus:
     texts_empty: int = 0
     texts_with_nul: int = 0
     texts_invalid_utf8: int = 0
-    #: Values longer than the limit for ordinary batches (`model.limits.BIG_VALUE_BYTES`).
+    #: Values stored in more bytes than ordinary batches take (`model.limits.BIG_VALUE_BYTES`).
     big_values: int = 0
     #: Shapes that hold for EVERY text value (empty set when there is no text). Names:
     #: "integer" (canonical int64 literal), "decimal" (digits with or without a point, no needless
@@ -93,7 +92,8 @@ class TableCensus:
     bytes_total: int = 0
     #: Rows that hold at least one big value.
     big_rows: int = 0
-    #: Some rowids in ascending order, about equally many rows apart, where a range may begin.
+    #: Rowids in ascending order where a range may begin. From one to the next lie at most
+    #: `model.limits.BATCH_ROWS` rows and about `BATCH_BYTES`, big values not counted.
     rowid_marks: tuple[int, ...] = ()
 
     def column(self, name: str) -> ColumnCensus:

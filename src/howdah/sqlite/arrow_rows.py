@@ -7,14 +7,24 @@ six of them. So nothing is left to inference. The census says which storage clas
 column holds; each class is selected as an expression of its own, behind a first row of
 typed constants that pins the type, and every batch is checked to have the pinned types.
 
+ADBC counts batches in rows. The census has marked the rowids between which lies what fits
+into one batch, so each of these runs is a query of its own.
+
+ADBC cannot be taught a collation. A table whose own tree is ordered by one that only the
+application has is therefore read by `python_rows`, as the proof reads it.
+
 For the private snapshot only: a second SQLite library on a live file would drop the
 locks that the first one holds there.
 """
 
 from __future__ import annotations
 
+import os
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import adbc_driver_sqlite.dbapi
@@ -28,6 +38,8 @@ from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.batches import SourceBatch, rows_per_batch
 from howdah.sqlite.big_values import small_rows_condition
+from howdah.sqlite.connect import BUILT_IN_COLLATIONS, open_snapshot
+from howdah.sqlite.python_rows import read_rows
 
 #: Storage class → constant that pins the type, Arrow type that it gives.
 _PINS = {
@@ -36,6 +48,9 @@ _PINS = {
     StorageClass.TEXT: ("''", pa.string()),
     StorageClass.BLOB: ("x''", pa.binary()),
 }
+
+#: Rowids from the first to the last, None where it is open.
+_Run = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,42 +76,57 @@ def read_arrow_batches(
     """
     Yield the rows of a table, those with a big value left out, in the table's own order.
 
-    `rowid_range` has both ends included. Raises IntegrityError where SQLite cannot read
+    `rowid_range` has both ends included. Batches stay near `batch_bytes` where that is no less than
+    what lies between two marks of the census. Raises IntegrityError where SQLite cannot read
     on, and BugError where a batch does not have the types that the census promised.
     """
+    if _needs_unknown_collation(table):
+        yield from _read_without_adbc(snapshot_path, table, columns, census)
+        return
     fields = _choose_fields(table, columns, census)
-    query = _compose_query(table, fields, census, rowid_range)
-    rows = rows_per_batch(census, batch_bytes=batch_bytes, batch_rows=batch_rows)
-    expected = [_PINS[field.storage_class][1] for field in fields]
-    uri = f"file:{quote(snapshot_path)}?mode=ro&immutable=1"
-    with adbc_driver_sqlite.dbapi.connect(uri) as connection, connection.cursor() as cursor:
-        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows)})
-        try:
-            cursor.execute(query)
-            reader = cursor.fetch_record_batch()
-            pinned = True
-            for batch in reader:
-                if batch.schema.types != expected:
-                    raise BugError(
-                        "S-902",
-                        f'Table "{table.name}" was read with types {batch.schema.types}, not {expected}.',
-                    )
-                # The first row of the first batch is the typed constants.
-                values = batch.slice(1) if pinned else batch
-                pinned = False
-                if values.num_rows:
-                    yield _build_batch(values, fields, columns, has_rowid=table.rowid_name is not None)
-        except (adbc_driver_sqlite.dbapi.Error, pa.ArrowException, OSError) as error:
-            raise IntegrityError(
-                "S-041",
-                f'Table "{table.name}" of the snapshot cannot be read on.',
-                detail=str(error).splitlines()[0],
-                hint="The snapshot is damaged, or its disk is: run the migration again from the source.",
-            ) from error
+    uri = f"file:{quote(os.path.abspath(snapshot_path))}?mode=ro&immutable=1"
+    runs = _choose_runs(table, census, rowid_range)
+    # The rows of a run fit into one batch, with the row of constants before them.
+    rows_at_once = batch_rows + 1
+    if not census.rowid_marks:
+        rows_at_once = 1 + rows_per_batch(census, batch_bytes=batch_bytes, batch_rows=batch_rows)
+    try:
+        with adbc_driver_sqlite.dbapi.connect(uri) as connection:
+            for run in runs:
+                query = _compose_query(table, fields, census, run)
+                for batch in _read_run(connection, query, fields, rows_at_once):
+                    yield _build_batch(batch, fields, columns, has_rowid=table.rowid_name is not None)
+    except (adbc_driver_sqlite.dbapi.Error, pa.ArrowException, OSError) as error:
+        raise IntegrityError(
+            "S-041",
+            f'Table "{table.name}" of the snapshot cannot be read on.',
+            detail=str(error).splitlines()[0],
+            hint="The snapshot is damaged, or its disk is: run the migration again from the source.",
+        ) from error
+
+
+def _needs_unknown_collation(table: Table) -> bool:
+    collations = {table.column(name).collation for name in table.primary_key} | {
+        column.collation
+        for index in table.indexes
+        if index.origin == "primary_key"
+        for column in index.columns
+    }
+    return table.without_rowid and any(name.upper() not in BUILT_IN_COLLATIONS for name in collations)
+
+
+def _read_without_adbc(
+    snapshot_path: str, table: Table, columns: Sequence[str], census: TableCensus
+) -> Iterator[SourceBatch]:
+    with closing(open_snapshot(snapshot_path)) as connection:
+        yield from read_rows(
+            connection, table.name, columns, rowid_name=None, condition=small_rows_condition(census)
+        )
 
 
 def _choose_fields(table: Table, columns: Sequence[str], census: TableCensus) -> list[_Field]:
-    fields = [_Field(column=None, storage_class=StorageClass.INTEGER, sql=table.rowid_name or "0")]
+    rowid = "0" if table.rowid_name is None else quote_sqlite(table.rowid_name)
+    fields = [_Field(column=None, storage_class=StorageClass.INTEGER, sql=rowid)]
     for name in columns:
         classes = classes_of(census.column(name))
         for storage_class in classes:
@@ -119,20 +149,54 @@ def classes_of(census: ColumnCensus) -> list[StorageClass]:
     return [storage_class for storage_class, count in counts.items() if count]
 
 
-def _compose_query(
-    table: Table, fields: Sequence[_Field], census: TableCensus, rowid_range: tuple[int, int] | None
-) -> str:
+def _choose_runs(table: Table, census: TableCensus, rowid_range: tuple[int, int] | None) -> list[_Run]:
+    """Cut the range at the marks of the census."""
+    if table.rowid_name is None:
+        return [(None, None)]
+    low, high = rowid_range or (None, None)
+    marks = census.rowid_marks
+    first = 0 if low is None else bisect_right(marks, low)
+    end = len(marks) if high is None else bisect_right(marks, high)
+    borders = marks[first:end]
+    return list(zip([low, *borders], [*(border - 1 for border in borders), high], strict=True))
+
+
+def _compose_query(table: Table, fields: Sequence[_Field], census: TableCensus, run: _Run) -> str:
     pins = [_PINS[field.storage_class][0] for field in fields]
-    selected = [field.sql for field in fields]
     conditions = [condition for condition in (small_rows_condition(census),) if condition]
-    if rowid_range is not None:
-        low, high = rowid_range
-        conditions.append(f"{table.rowid_name} BETWEEN {low} AND {high}")
+    conditions += [
+        f"{quote_sqlite(table.rowid_name or '')} {operator} {limit}"
+        for operator, limit in zip((">=", "<="), run, strict=True)
+        if limit is not None
+    ]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return (
         f"SELECT {', '.join(pins)} UNION ALL"
-        f" SELECT {', '.join(selected)} FROM {quote_sqlite(table.name)} NOT INDEXED{where}"
+        f" SELECT {', '.join(field.sql for field in fields)}"
+        f" FROM {quote_sqlite(table.name)} NOT INDEXED{where}"
     )
+
+
+def _read_run(
+    connection: Any, query: str, fields: Sequence[_Field], rows_at_once: int
+) -> Iterator[pa.RecordBatch]:
+    expected = [_PINS[field.storage_class][1] for field in fields]
+    with connection.cursor() as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows_at_once)})
+        cursor.execute(query)
+        is_first = True
+        for batch in cursor.fetch_record_batch():
+            if batch.schema.types != expected:
+                raise BugError(
+                    "S-902",
+                    f"a table was read with types {batch.schema.types}, not {expected}",
+                    detail=f"The query was: {query}",
+                )
+            # The first row of the first batch is the constants.
+            values = batch.slice(1) if is_first else batch
+            is_first = False
+            if values.num_rows:
+                yield values
 
 
 def _build_batch(

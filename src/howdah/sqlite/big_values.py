@@ -1,36 +1,96 @@
 """
 Values too long for a batch: find the rows that hold them, read them piece by piece.
 
-A value is *big* when `octet_length()` says that it is longer than the limit; for text in
-a UTF-16 database that is its length there. SQLite answers that from the record's header,
-without visiting the value's pages.
+A value is *big* when it is stored in more bytes than the limit; for text in a UTF-16
+database that is its length there. It is read through SQLite's incremental interface and
+is never whole in memory, except where that interface does not serve: tables without
+rowid or with generated columns, and UTF-16 text. There it is read whole, once, and handed
+out in slices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 
+import apsw
+
+from howdah.codecs.values import SourceColumn
 from howdah.model.census import TableCensus
-from howdah.model.limits import BIG_VALUE_BYTES
 from howdah.model.quarantine import Cell, SourceKey
 from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.connect import open_snapshot
+from howdah.sqlite.python_columns import column_of
+from howdah.sqlite.row_chunks import read_encoding
+from howdah.sqlite.row_select import Chunk, RowSelect, is_big_sql
 
 #: Bytes read at a time.
-_SLICE_BYTES = 1024 * 1024
-
-
-def is_big_sql(column: str) -> str:
-    """Return the SQL condition that the value of a column is big; it is never NULL."""
-    return f"ifnull(octet_length({quote_sqlite(column)}) > {BIG_VALUE_BYTES}, 0)"
+SLICE_BYTES = 1024 * 1024
 
 
 def small_rows_condition(census: TableCensus) -> str:
     """Return the SQL condition that a row holds no big value, "" where the census saw none at all."""
     big = [column.name for column in census.columns if column.big_values]
-    return " AND ".join(f"NOT {is_big_sql(name)}" for name in big)
+    return " AND ".join(f"NOT {is_big_sql(quote_sqlite(name))}" for name in big)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValuePlace:
+    """Where one value is."""
+
+    table: Table
+    column: str
+    #: None where the table has no rowid that can be read.
+    rowid: int | None
+    #: How many rows lie before it in the order of the table; counts where there is no rowid.
+    position: int = 0
+
+
+def read_slices(
+    connection: apsw.Connection, place: ValuePlace, storage_class: StorageClass
+) -> Iterator[bytes]:
+    """Yield the bytes of a text (in UTF-8) or blob, at most a megabyte at a time; a character may be cut."""
+    if is_streamed(connection, place, storage_class):
+        assert place.rowid is not None
+        with connection.blob_open("main", place.table.name, place.column, place.rowid, False) as value:
+            while piece := value.read(SLICE_BYTES):
+                yield piece
+        return
+    content = memoryview(_read_whole(connection, place))
+    for start in range(0, len(content), SLICE_BYTES):
+        yield bytes(content[start : start + SLICE_BYTES])
+
+
+def is_streamed(connection: apsw.Connection, place: ValuePlace, storage_class: StorageClass) -> bool:
+    """Return whether the value is read without being whole in memory."""
+    return (
+        place.rowid is not None
+        # sqlite3_blob_open() refuses tables with generated columns altogether.
+        and not any(column.generated for column in place.table.columns)
+        and (storage_class is StorageClass.BLOB or read_encoding(connection) == "UTF-8")
+    )
+
+
+def _read_whole(connection: apsw.Connection, place: ValuePlace) -> bytes:
+    select = RowSelect(
+        table_name=place.table.name,
+        rowid_name=place.table.rowid_name,
+        columns=(place.column,),
+        encoding=read_encoding(connection),
+        as_bytes=True,
+    )
+    found = _select_row(connection, select, place.rowid, place.position).columns[0]
+    content = found.values[0] if found.texts is None else found.texts[0]
+    assert isinstance(content, bytes)
+    return content
+
+
+def _select_row(connection: apsw.Connection, select: RowSelect, rowid: int | None, position: int) -> Chunk:
+    if rowid is None:
+        return select.split(connection.execute(select.sql(offset=position, limit=1)).fetchall())
+    return select.split(connection.execute(select.sql(f"{select.rowid_sql} = ?"), (rowid,)).fetchall())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,33 +100,13 @@ class BigValue:
     storage_class: StorageClass
     #: Bytes, text as UTF-8.
     length: int
-    _path: str
-    _table: str
-    _column: str
-    #: None where the value can only be read whole (WITHOUT ROWID, UTF-16 text).
-    _rowid: int | None
-    _where: str
-    _binds: tuple[object, ...] = field(default=())
+    snapshot_path: str
+    place: ValuePlace
 
     def slices(self) -> Iterator[bytes]:
         """Yield the bytes in order, at most a megabyte at a time."""
-        connection = open_snapshot(self._path)
-        try:
-            if self._rowid is not None:
-                with connection.blob_open("main", self._table, self._column, self._rowid, False) as value:
-                    while piece := value.read(_SLICE_BYTES):
-                        yield piece
-                return
-            column = quote_sqlite(self._column)
-            query = f"SELECT CAST({column} AS BLOB) FROM {quote_sqlite(self._table)} WHERE {self._where}"
-            if connection.pragma("encoding") != "UTF-8" and self.storage_class is StorageClass.TEXT:
-                query = f"SELECT {column} FROM {quote_sqlite(self._table)} WHERE {self._where}"
-            ((whole,),) = connection.execute(query, self._binds).fetchall()
-            content = whole.encode() if isinstance(whole, str) else whole
-            for start in range(0, len(content), _SLICE_BYTES):
-                yield content[start : start + _SLICE_BYTES]
-        finally:
-            connection.close()
+        with closing(open_snapshot(self.snapshot_path)) as connection:
+            yield from read_slices(connection, self.place, self.storage_class)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,93 +121,72 @@ class BigRow:
 def read_big_rows(
     snapshot_path: str, table: Table, columns: Sequence[str], census: TableCensus
 ) -> Iterator[BigRow]:
-    """Yield the rows that hold a big value, one at a time."""
+    """Yield the rows that hold a big value, one at a time, in the order of the table."""
     candidates = [column.name for column in census.columns if column.big_values]
     if not candidates:
         return
-    connection = open_snapshot(snapshot_path)
-    try:
-        utf8 = connection.pragma("encoding") == "UTF-8"
-        names = list(dict.fromkeys([*columns, *table.primary_key]))
-        fields = []
-        for name in names:
-            column = quote_sqlite(name)
-            text = f"CAST({column} AS BLOB)" if utf8 else column
-            value = f"CASE typeof({column}) WHEN 'text' THEN {text} ELSE {column} END"
-            if name in candidates:
-                value = f"CASE WHEN {is_big_sql(name)} THEN NULL ELSE {value} END"
-            fields.append(f"typeof({column}), ifnull(octet_length({column}), 0), {value}")
-        rowid = table.rowid_name or "NULL"
-        condition = " OR ".join(is_big_sql(name) for name in candidates)
-        query = f"SELECT {rowid}, {', '.join(fields)} FROM {quote_sqlite(table.name)} NOT INDEXED WHERE {condition}"
-        for row in connection.execute(query):
-            yield _build_row(snapshot_path, table, names, columns, row, utf8=utf8)
-    finally:
-        connection.close()
-
-
-def _build_row(
-    path: str,
-    table: Table,
-    names: Sequence[str],
-    columns: Sequence[str],
-    row: tuple[object, ...],
-    *,
-    utf8: bool,
-) -> BigRow:
-    rowid = row[0] if isinstance(row[0], int) else None
-    cells: dict[str, Cell] = {}
-    lengths: dict[str, tuple[StorageClass, int]] = {}
-    for position, name in enumerate(names):
-        kind, length, value = row[1 + 3 * position : 4 + 3 * position]
-        storage_class = StorageClass(str(kind))
-        assert isinstance(length, int)
-        if length > BIG_VALUE_BYTES:
-            lengths[name] = (storage_class, length)
-        elif storage_class is StorageClass.TEXT:
-            cells[name] = Cell.of_text(value if isinstance(value, bytes) else str(value).encode())
-        else:
-            cells[name] = Cell.of(value)  # type: ignore[arg-type]
-    key = SourceKey(rowid=rowid)
-    where, binds = f"{table.rowid_name} = ?", (rowid,)
-    if rowid is None:
-        key = SourceKey(cells=tuple(cells[name] for name in table.primary_key))
-        where = " AND ".join(f"{quote_sqlite(name)} = ?" for name in table.primary_key)
-        binds = tuple(_bind(cells[name]) for name in table.primary_key)  # type: ignore[assignment]
-    big = {
-        name: BigValue(
-            storage_class=storage_class,
-            length=length
-            if utf8 or storage_class is StorageClass.BLOB
-            else _utf8_length(path, table, name, where, binds),
-            _path=path,
-            _table=table.name,
-            _column=name,
-            _rowid=rowid if utf8 or storage_class is StorageClass.BLOB else None,
-            _where=where,
-            _binds=binds,
+    with (
+        closing(open_snapshot(snapshot_path)) as finding,
+        closing(open_snapshot(snapshot_path)) as reading,
+    ):
+        select = RowSelect(
+            table_name=table.name,
+            rowid_name=table.rowid_name,
+            columns=tuple(dict.fromkeys([*columns, *table.primary_key])),
+            encoding=read_encoding(reading),
+            guarded=True,
+            as_bytes=True,
         )
-        for name, (storage_class, length) in lengths.items()
-        if name in columns
-    }
-    return BigRow(key=key, cells={name: cells[name] for name in columns if name in cells}, big=big)
+        for rowid, position in _find_big_rows(finding, table, candidates):
+            chunk = _select_row(reading, select, rowid, position)
+            cells, big = {}, {}
+            for name, column in zip(select.columns, chunk.columns, strict=True):
+                if not column.big:
+                    cells[name] = _cell_of(column_of(column, 1))
+                elif name in columns:
+                    place = ValuePlace(table=table, column=name, rowid=rowid, position=position)
+                    storage_class = column.big[0].storage_class
+                    big[name] = BigValue(
+                        storage_class=storage_class,
+                        length=_measure(reading, place, storage_class, column.big[0].length),
+                        snapshot_path=snapshot_path,
+                        place=place,
+                    )
+            key = SourceKey(rowid=rowid)
+            if rowid is None:
+                key = SourceKey(cells=tuple(cells[name] for name in table.primary_key))
+            yield BigRow(key=key, cells={name: cells[name] for name in columns if name in cells}, big=big)
 
 
-def _bind(cell: Cell) -> object:
-    content = cell.content
-    return (
-        content.decode()
-        if cell.storage_class is StorageClass.TEXT and isinstance(content, bytes)
-        else content
-    )
+def _find_big_rows(
+    connection: apsw.Connection, table: Table, columns: Sequence[str]
+) -> Iterator[tuple[int | None, int]]:
+    """Yield rowid and position; the position counts only where there is no rowid."""
+    is_big = " OR ".join(is_big_sql(quote_sqlite(name)) for name in columns)
+    source = f"{quote_sqlite(table.name)} NOT INDEXED"
+    if table.rowid_name is not None:
+        rowid = quote_sqlite(table.rowid_name)
+        for (found,) in connection.execute(f"SELECT {rowid} FROM {source} WHERE {is_big} ORDER BY {rowid}"):
+            yield found, 0
+        return
+    for position, (big,) in enumerate(connection.execute(f"SELECT {is_big} FROM {source}")):
+        if big:
+            yield None, position
 
 
-def _utf8_length(path: str, table: Table, name: str, where: str, binds: tuple[object, ...]) -> int:
-    """Return how long a text of a UTF-16 database is in UTF-8."""
-    connection = open_snapshot(path)
-    try:
-        query = f"SELECT {quote_sqlite(name)} FROM {quote_sqlite(table.name)} WHERE {where}"
-        ((text,),) = connection.execute(query, binds).fetchall()  # type: ignore[arg-type]
-        return len(str(text).encode())
-    finally:
-        connection.close()
+def _measure(
+    connection: apsw.Connection, place: ValuePlace, storage_class: StorageClass, stored_bytes: int
+) -> int:
+    if storage_class is StorageClass.BLOB or read_encoding(connection) == "UTF-8":
+        return stored_bytes
+    return len(_read_whole(connection, place))
+
+
+def _cell_of(column: SourceColumn) -> Cell:
+    """Return the only value of a column."""
+    if column.text is not None:
+        return Cell.of_text(column.text[0].as_py())
+    for part in (column.integer, column.real, column.blob):
+        if part is not None:
+            return Cell.of(part[0].as_py())
+    return Cell.of(None)

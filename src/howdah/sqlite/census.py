@@ -1,327 +1,244 @@
 """
-Count what every column really holds: exact, over every row, in one pass per table.
+Take the census of a snapshot: what every column really stores, over every row.
 
-Memory is bounded by the chunks of `python_rows`. Only JSON is checked in a second
-look, by SQLite's own `json_valid`, and only in columns whose every text looks like a
-document.
+One pass for each table, in its own order, with bounded memory; the facts are those of
+`model.census`, which says what each means.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+import codecs
+import multiprocessing
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, Protocol
 
 import apsw
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from howdah.codecs.values import SourceColumn
-from howdah.errors import IntegrityError
-from howdah.model.census import Census, ColumnCensus, TableCensus
-from howdah.model.source import Table
+from howdah.model.census import Census, TableCensus
+from howdah.model.limits import BATCH_BYTES, BATCH_ROWS
+from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
-from howdah.process.progress import NullProgress, Progress
-from howdah.sqlite.big_values import is_big_sql
+from howdah.sqlite.big_values import ValuePlace, is_streamed, read_slices
+from howdah.sqlite.column_tally import ColumnTally
 from howdah.sqlite.connect import open_snapshot
-from howdah.sqlite.python_rows import read_rows
-from howdah.sqlite.shapes import TextShapes, decimal_scale, integer_shapes, real_shapes
+from howdah.sqlite.json_shapes import TEXT_TEST
+from howdah.sqlite.row_chunks import RowChunks
+from howdah.sqlite.row_select import Chunk
+from howdah.sqlite.text_tally import BigTextFacts
 
-_SAMPLES = 5
-#: Characters of a sample that are kept.
-_SAMPLE_LENGTH = 60
-#: Range boundaries kept per table.
-_MARKS_MAX = 4096
+#: Rows and bytes that are looked at together; few enough to stay in the processor's cache.
+_CHUNK_ROWS = 4_096
+_CHUNK_BYTES = 2 * 1024 * 1024
+
+#: Rows of the first chunk, after which the reader knows what to test.
+_FIRST_ROWS = 64
+
+#: A longer text is not parsed as JSON: SQLite would need several times its size.
+_JSON_BYTES_MAX = 64 * 1024 * 1024
 
 
-def take_census(snapshot_path: str, tables: Sequence[Table], *, progress: Progress | None = None) -> Census:
+class Progress(Protocol):
+    """Who watches."""
+
+    def advance(self, table: str, rows: int, byte_count: int = 0, /) -> None:
+        """Record that so many more rows and bytes of `table` are done."""
+
+
+def take_census(
+    snapshot_path: str, tables: Sequence[Table], *, jobs: int = 1, progress: Progress | None = None
+) -> Census:
     """
-    Return the census of the tables; one that cannot be read to its end is named and left out.
+    Return the facts of the tables, in their order, reading in `jobs` processes.
 
-    Raises what `open_snapshot` raises.
+    A table that cannot be read to its end is named in `Census.unreadable` and left out. Raises
+    what `connect.open_snapshot` raises. With several jobs, progress comes table by table.
     """
-    progress = progress or NullProgress()
-    counted: list[TableCensus] = []
-    unreadable: list[tuple[str, str]] = []
-    with closing(open_snapshot(snapshot_path)) as connection:
-        for table in tables:
-            try:
-                counted.append(take_table_census(connection, table, progress))
-            except IntegrityError as error:
-                unreadable.append((table.name, error.detail or error.message))
-    return Census(tables=tuple(counted), unreadable=tuple(unreadable))
+    taken: Iterable[_Taken]
+    if jobs > 1 and len(tables) > 1:
+        with ProcessPoolExecutor(
+            min(jobs, len(tables)), mp_context=multiprocessing.get_context("spawn")
+        ) as processes:
+            taken = list(_watched(processes.map(_take, repeat(snapshot_path), tables), progress))
+    else:
+        taken = [_take(snapshot_path, table, progress) for table in tables]
+    return Census(
+        tables=tuple(found.census for found in taken if found.census is not None),
+        unreadable=tuple((found.table, found.error) for found in taken if found.census is None),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    table: str
+    census: TableCensus | None = None
+    error: str = ""
+
+
+def _take(snapshot_path: str, table: Table, progress: Progress | None = None) -> _Taken:
+    connection = open_snapshot(snapshot_path)
+    try:
+        return _Taken(table=table.name, census=take_table_census(connection, table, progress=progress))
+    except apsw.Error as error:
+        return _Taken(table=table.name, error=str(error))
+    finally:
+        connection.close()
+
+
+def _watched(taken: Iterable[_Taken], progress: Progress | None) -> Iterable[_Taken]:
+    for found in taken:
+        if progress is not None and found.census is not None:
+            progress.advance(found.table, found.census.rows, found.census.bytes_total)
+        yield found
 
 
 def take_table_census(
-    connection: apsw.Connection, table: Table, progress: Progress | None = None
+    connection: apsw.Connection, table: Table, *, progress: Progress | None = None
 ) -> TableCensus:
-    """Return the census of one table. Raises IntegrityError where it cannot be read to its end."""
-    progress = progress or NullProgress()
-    names = [column.name for column in table.columns]
-    tallies = {name: _ColumnTally(name) for name in names}
-    rows = 0
-    marks: list[int] = []
-    last: int | None = None
-    big: frozenset[str] = frozenset()
-    for batch in read_rows(connection, table.name, names, rowid_name=table.rowid_name):
-        for name, column in batch.columns.items():
-            tallies[name].add(column)
-        rows += batch.length
-        if batch.rowids is not None:
-            marks.append(int(batch.rowids[0]))
-            last = int(batch.rowids[-1])
-        big = batch.big_columns
-        progress.advance(table.name, batch.length, 0)
-    for name in big:
-        tallies[name].add_big_values(_count_big_values(connection, table, name))
-    valid_json = _count_valid_json(connection, table, tallies)
-    columns = tuple(tally.build(rows, valid_json.get(name)) for name, tally in tallies.items())
-    return TableCensus(
-        name=table.name,
-        rows=rows,
-        columns=columns,
-        rowid_min=marks[0] if marks else None,
-        rowid_max=last,
-        bytes_total=sum(column.bytes_total for column in columns),
-        big_rows=_count_big_rows(connection, table, [name for name in names if name in big]),
-        rowid_marks=tuple(marks[:: max(1, math.ceil(len(marks) / _MARKS_MAX))]),
+    """Return the facts of one table. Raises apsw.Error where it cannot be read to its end."""
+    tally = _TableTally(connection, table)
+    chunks = RowChunks(
+        connection,
+        table.name,
+        [column.name for column in table.columns],
+        rowid_name=table.rowid_name,
+        chunk_rows=_FIRST_ROWS,
+        chunk_bytes=_CHUNK_BYTES,
     )
+    for chunk in chunks:
+        byte_count = tally.add(chunk)
+        chunks.chunk_rows = _CHUNK_ROWS
+        chunks.run_tests(tally.wanted_tests)
+        if progress is not None:
+            progress.advance(table.name, chunk.length, byte_count)
+    return tally.census
 
 
-class _ColumnTally:
-    """Counts of one column so far."""
+class _TableTally:
+    def __init__(self, connection: apsw.Connection, table: Table) -> None:
+        self._connection = connection
+        self._table = table
+        self._columns = [ColumnTally(column) for column in table.columns]
+        self._tests: dict[str, str] = {}
+        self._rows = 0
+        self._big_rows = 0
+        self._rowid_min: int | None = None
+        self._rowid_max: int | None = None
+        self._marks: list[int] = []
+        self._rows_since_mark = 0
+        self._bytes_since_mark = 0
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.counts = {"integers": 0, "reals": 0, "texts": 0, "blobs": 0}
-        self.integer_range: tuple[int, int] | None = None
-        self.real_range: tuple[float, float] | None = None
-        self.real_infinities = 0
-        self.real_integral = 0
-        self.real_scale: int | None = None
-        self.largest_number = 0
-        self.text_bytes_max = 0
-        self.text_chars_max = 0
-        self.blob_bytes_max = 0
-        self.blob_bytes_min: int | None = None
-        self.blobs_are_utf8 = True
-        self.variable_bytes = 0
-        self.texts_empty = 0
-        self.texts_with_nul = 0
-        self.texts_invalid_utf8 = 0
-        self.text_shapes = TextShapes()
-        self.big_values = 0
-        self.samples: dict[str, None] = {}
+    @property
+    def wanted_tests(self) -> dict[str, str]:
+        """Column → the test that the reader should run on what is to come."""
+        wanted = {
+            column.name: tally.wanted_test
+            for column, tally in zip(self._table.columns, self._columns, strict=True)
+        }
+        return {name: test for name, test in wanted.items() if test is not None}
 
-    def add(self, column: SourceColumn) -> None:
-        """Count some more values."""
-        if column.integer is not None:
-            self._add_integers(column.integer.drop_null())
-        if column.real is not None:
-            self._add_reals(column.real.drop_null().to_numpy())
-        if column.text is not None:
-            self._add_texts(column.text.drop_null())
-        if column.blob is not None:
-            self._add_blobs(column.blob.drop_null())
-        if len(self.samples) < _SAMPLES:
-            self._add_samples(column)
-
-    def _add_integers(self, values: pa.Int64Array) -> None:
-        if not len(values):
-            return
-        self.counts["integers"] += len(values)
-        extremes = pc.min_max(values).as_py()
-        low, high = extremes["min"], extremes["max"]
-        if self.integer_range is not None:
-            low, high = min(low, self.integer_range[0]), max(high, self.integer_range[1])
-        self.integer_range = (low, high)
-        self.largest_number = max(self.largest_number, abs(low), abs(high))
-
-    def _add_reals(self, values: np.ndarray) -> None:
-        if not len(values):
-            return
-        self.counts["reals"] += len(values)
-        low, high = float(values.min()), float(values.max())
-        if self.real_range is not None:
-            low, high = min(low, self.real_range[0]), max(high, self.real_range[1])
-        self.real_range = (low, high)
-        finite = values[np.isfinite(values)]
-        self.real_infinities += len(values) - len(finite)
-        if not len(finite):
-            return
-        self.real_integral += int(np.count_nonzero(np.floor(finite) == finite))
-        self.largest_number = max(self.largest_number, int(np.abs(finite).max()))
-        if self.real_scale is None or self.real_scale < 12:
-            self.real_scale = max(self.real_scale or 0, decimal_scale(finite))
-
-    def _add_texts(self, values: pa.BinaryArray) -> None:
-        if not len(values):
-            return
-        self.counts["texts"] += len(values)
-        lengths = pc.binary_length(values).to_numpy()
-        longest = int(lengths.max())
-        self.text_bytes_max = max(self.text_bytes_max, longest)
-        self.variable_bytes += int(lengths.sum())
-        self.texts_empty += int(np.count_nonzero(lengths == 0))
-        if _holds_nul(values):
-            self.texts_with_nul += int(pc.sum(pc.match_substring(values, b"\0")).as_py())
-        texts = values.view(pa.string())
-        if not _is_utf8(texts):
-            self.texts_invalid_utf8 += sum(not _is_utf8(texts.slice(row, 1)) for row in range(len(texts)))
-            self.text_shapes.refute()
-            self.text_chars_max = max(self.text_chars_max, longest)
-            return
-        if longest > self.text_chars_max:
-            self.text_chars_max = max(self.text_chars_max, int(pc.max(pc.utf8_length(texts)).as_py()))
-        self.text_shapes.add(texts)
-
-    def _add_blobs(self, values: pa.BinaryArray) -> None:
-        if not len(values):
-            return
-        self.counts["blobs"] += len(values)
-        lengths = pc.binary_length(values).to_numpy()
-        self.variable_bytes += int(lengths.sum())
-        self.blob_bytes_max = max(self.blob_bytes_max, int(lengths.max()))
-        shortest = int(lengths.min())
-        self.blob_bytes_min = shortest if self.blob_bytes_min is None else min(shortest, self.blob_bytes_min)
-        self.blobs_are_utf8 = self.blobs_are_utf8 and _is_utf8(values.view(pa.string()))
-
-    def _add_samples(self, column: SourceColumn) -> None:
-        for part in (column.integer, column.real, column.text, column.blob):
-            if part is None:
-                continue
-            for value in part.drop_null().slice(0, 50).to_pylist():
-                if len(self.samples) < _SAMPLES:
-                    self.samples[_literal(value, is_text=part is column.text)] = None
-
-    def add_big_values(self, found: Sequence[tuple[str, int, int, int]]) -> None:
-        """Count the values that were read as NULL for their length: class, count, longest, all bytes."""
-        for storage_class, count, longest, byte_count in found:
-            self.big_values += count
-            self.variable_bytes += byte_count
-            if storage_class == "text":
-                self.counts["texts"] += count
-                self.text_bytes_max = max(self.text_bytes_max, longest)
-                self.text_chars_max = max(self.text_chars_max, longest)
-                self.text_shapes.keep_documents_only()
-            else:
-                self.counts["blobs"] += count
-                self.blob_bytes_max = max(self.blob_bytes_max, longest)
-                self.blobs_are_utf8 = False
-
-    def build(self, rows: int, valid_json: int | None) -> ColumnCensus:
-        """Return the census of the column; `valid_json` where its texts were looked at again."""
-        values = sum(self.counts.values())
-        shapes = self.text_shapes.names
-        if "json" in shapes and valid_json != self.counts["texts"]:
-            shapes -= {"json", "jsonb-safe"}
-        numbers = bool(self.counts["integers"] or self.counts["reals"])
-        low_integer, high_integer = self.integer_range or (None, None)
-        low_real, high_real = self.real_range or (None, None)
-        return ColumnCensus(
-            name=self.name,
-            nulls=rows - values,
-            integers=self.counts["integers"],
-            reals=self.counts["reals"],
-            texts=self.counts["texts"],
-            blobs=self.counts["blobs"],
-            integer_min=low_integer,
-            integer_max=high_integer,
-            real_min=low_real,
-            real_max=high_real,
-            real_infinities=self.real_infinities,
-            real_integral=self.real_integral,
-            real_scale_max=self.real_scale,
-            numeric_digits_max=len(str(self.largest_number)) if numbers else 0,
-            text_bytes_max=self.text_bytes_max,
-            text_chars_max=self.text_chars_max,
-            blob_bytes_max=self.blob_bytes_max,
-            bytes_total=self.variable_bytes + 8 * (self.counts["integers"] + self.counts["reals"]),
-            texts_empty=self.texts_empty,
-            texts_with_nul=self.texts_with_nul,
-            texts_invalid_utf8=self.texts_invalid_utf8,
-            big_values=self.big_values,
-            text_shapes=shapes,
-            json_documents=valid_json or 0,
-            datetime_format=self.text_shapes.datetime_format,
-            time_format=self.text_shapes.time_format,
-            integer_shapes=integer_shapes(*self.integer_range) if self.integer_range else frozenset(),
-            real_shapes=real_shapes(*self.real_range) if self.real_range else frozenset(),
-            blob_shapes=self._blob_shapes(),
-            samples=tuple(self.samples),
+    @property
+    def census(self) -> TableCensus:
+        columns = tuple(column.census for column in self._columns)
+        return TableCensus(
+            name=self._table.name,
+            rows=self._rows,
+            columns=columns,
+            rowid_min=self._rowid_min,
+            rowid_max=self._rowid_max,
+            bytes_total=sum(column.bytes_total for column in columns),
+            big_rows=self._big_rows,
+            rowid_marks=tuple(self._marks),
         )
 
-    def _blob_shapes(self) -> frozenset[str]:
-        shapes = set()
-        if self.counts["blobs"] and self.blob_bytes_min == self.blob_bytes_max == 16:
-            shapes.add("uuid16")
-        if self.counts["blobs"] and self.blobs_are_utf8:
-            shapes.add("utf8")
-        return frozenset(shapes)
+    def add(self, chunk: Chunk) -> int:
+        """Take a chunk in and return its bytes, big values apart."""
+        byte_count = 0
+        for description, tally, column in zip(self._table.columns, self._columns, chunk.columns, strict=True):
+            test, results = chunk.tests.get(description.name, (None, None))
+            byte_count += tally.add(column, test, results, self._run_test)
+        self._add_big_values(chunk)
+        self._mark(chunk, byte_count)
+        self._rows += chunk.length
+        return byte_count
 
+    def _run_test(self, template: str, values: Sequence[Any]) -> list[Any]:
+        statement = f"SELECT {template.format('?')}"
+        return [self._connection.execute(statement, (value,)).fetchall()[0][0] for value in values]
 
-def _count_big_values(
-    connection: apsw.Connection, table: Table, name: str
-) -> list[tuple[str, int, int, int]]:
-    column = quote_sqlite(name)
-    return [
-        (storage_class, count, longest, byte_count)
-        for storage_class, count, longest, byte_count in connection.execute(
-            f"SELECT typeof({column}), count(*), max(octet_length({column})), sum(octet_length({column}))"
-            f" FROM {quote_sqlite(table.name)} NOT INDEXED WHERE {is_big_sql(name)} GROUP BY 1"
+    def _mark(self, chunk: Chunk, byte_count: int) -> None:
+        if chunk.rowids is None:
+            return
+        if self._rowid_min is None:
+            self._rowid_min = chunk.rowids[0]
+        elif (
+            self._rows_since_mark + chunk.length > BATCH_ROWS
+            or self._bytes_since_mark + byte_count > BATCH_BYTES
+        ):
+            self._marks.append(chunk.rowids[0])
+            self._rows_since_mark = self._bytes_since_mark = 0
+        self._rowid_max = chunk.rowids[-1]
+        self._rows_since_mark += chunk.length
+        self._bytes_since_mark += byte_count
+
+    def _add_big_values(self, chunk: Chunk) -> None:
+        self._big_rows += len({row for column in chunk.columns for row in column.big})
+        for description, tally, column in zip(self._table.columns, self._columns, chunk.columns, strict=True):
+            for row, value in column.big.items():
+                if value.storage_class is StorageClass.BLOB:
+                    tally.add_big_blob(value.length)
+                    continue
+                place = ValuePlace(
+                    table=self._table,
+                    column=description.name,
+                    rowid=None if chunk.rowids is None else chunk.rowids[row],
+                    position=self._rows + row,
+                )
+                tally.add_big_text(self._look_through(place))
+
+    def _look_through(self, place: ValuePlace) -> BigTextFacts:
+        strict: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+        lenient = codecs.getincrementaldecoder("utf-8")("replace")
+        length, characters, has_nul, first = 0, 0, False, ""
+        for piece in read_slices(self._connection, place, StorageClass.TEXT):
+            strict = _decoded(strict, piece)
+            text = lenient.decode(piece)
+            length += len(piece)
+            characters += len(text)
+            has_nul |= b"\0" in piece
+            first = first or text.lstrip(" \t\r\n")[:1]
+        characters += len(lenient.decode(b"", final=True))
+        is_utf8 = _decoded(strict, b"", final=True) is not None
+        is_json = is_utf8 and not has_nul and length <= _JSON_BYTES_MAX and self._is_json(place)
+        return BigTextFacts(
+            length=length,
+            characters=characters,
+            has_nul=has_nul,
+            is_utf8=is_utf8,
+            is_json=is_json,
+            is_document=is_json and first in ("{", "["),
         )
-    ]
+
+    def _is_json(self, place: ValuePlace) -> bool:
+        if not is_streamed(self._connection, place, StorageClass.TEXT):
+            text = b"".join(read_slices(self._connection, place, StorageClass.TEXT)).decode()
+            return bool(self._run_test(TEXT_TEST, [text])[0])
+        # SQLite looks at it where it is, so that Python need not hold it too.
+        test = TEXT_TEST.format(quote_sqlite(place.column))
+        rowid = quote_sqlite(self._table.rowid_name or "")
+        statement = f"SELECT {test} FROM {quote_sqlite(self._table.name)} WHERE {rowid} = ?"
+        return bool(self._connection.execute(statement, (place.rowid,)).fetchall()[0][0])
 
 
-def _count_big_rows(connection: apsw.Connection, table: Table, names: Sequence[str]) -> int:
-    if not names:
-        return 0
-    condition = " OR ".join(is_big_sql(name) for name in names)
-    query = f"SELECT count(*) FROM {quote_sqlite(table.name)} NOT INDEXED WHERE {condition}"
-    ((count,),) = connection.execute(query).fetchall()
-    return int(count)
-
-
-def _count_valid_json(
-    connection: apsw.Connection, table: Table, tallies: Mapping[str, _ColumnTally]
-) -> dict[str, int]:
-    """Count the texts that are JSON by RFC 8259, in the columns whose every text looks like a document."""
-    names = [name for name, tally in tallies.items() if "json" in tally.text_shapes.names]
-    if not names:
-        return {}
-    counts = ", ".join(
-        f"sum(typeof({column}) = 'text' AND json_valid({column}))" for column in map(quote_sqlite, names)
-    )
-    ((*found,),) = connection.execute(
-        f"SELECT {counts} FROM {quote_sqlite(table.name)} NOT INDEXED"
-    ).fetchall()
-    return {name: count or 0 for name, count in zip(names, found, strict=True)}
-
-
-def _is_utf8(texts: pa.StringArray) -> bool:
-    try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _holds_nul(values: pa.BinaryArray) -> bool:
-    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
-    content = values.buffers()[2]
-    if content is None:
-        return False
-    return bool((np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]] == 0).any())
-
-
-def _literal(value: int | float | bytes, *, is_text: bool) -> str:
-    if isinstance(value, bytes):
-        if not is_text:
-            return f"x'{value[: _SAMPLE_LENGTH // 2].hex()}'" + (
-                "…" if len(value) > _SAMPLE_LENGTH // 2 else ""
-            )
-        text = value.decode("utf-8", "backslashreplace").replace("\0", "\\0")
-        cut = text if len(text) <= _SAMPLE_LENGTH else text[:_SAMPLE_LENGTH] + "…"
-        return "'" + cut.replace("'", "''") + "'"
-    return repr(value)
+def _decoded(
+    decoder: codecs.IncrementalDecoder | None, piece: bytes, *, final: bool = False
+) -> codecs.IncrementalDecoder | None:
+    """Decode one more piece; None once something was not valid."""
+    if decoder is not None:
+        try:
+            decoder.decode(piece, final)
+        except UnicodeDecodeError:
+            return None
+    return decoder

@@ -49,7 +49,9 @@ class MomentForms:
         """As `ColumnCensus.datetime_format`."""
         if len(self.separators) != 1 or len(self.zones) != 1 or _OTHER_ZONE in self.zones:
             return ""
-        return f"{next(iter(self.separators))}{self.fraction}{next(iter(self.zones))}" if self.fraction else ""
+        return (
+            f"{next(iter(self.separators))}{self.fraction}{next(iter(self.zones))}" if self.fraction else ""
+        )
 
 
 def are_dates(matrix: np.ndarray) -> bool:

@@ -9,7 +9,7 @@ that are not valid UTF-8 make it go on with texts as bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 import apsw
 
 from howdah.model.limits import BIG_VALUE_BYTES
-from howdah.model.source import Table
 from howdah.sqlite.row_select import Chunk, Encoding, RowSelect
 
 #: Longest value that is read without further thought.
@@ -32,6 +31,9 @@ _FETCH_ROWS = 256
 #: Rows that are read one by one, or nearly so, after a longer value.
 _CAREFUL_ROWS = 256
 
+#: Of so many rows one is measured, to know what a chunk holds.
+_MEASURED_EVERY = 16
+
 #: SQLite's own limit, as it is compiled in by default.
 _NO_LIMIT = 1_000_000_000
 
@@ -40,40 +42,51 @@ class RowChunks:
     """
     Iterates over the rows of a table, once.
 
-    `rowid_range` is [low, high], both included, for tables with a rowid. Rows come in the order of
-    the rowid; without one, in the order of the primary key. Raises apsw.Error where the file
-    cannot be read.
+    Rows come in the order of the rowid; without one, in the order of the primary key. `low` and
+    `high` are rowids, both included; `condition` is an SQL expression that rows must meet. Raises
+    apsw.Error where the file cannot be read.
     """
 
     def __init__(
         self,
         connection: apsw.Connection,
-        table: Table,
-        columns: tuple[str, ...],
+        table_name: str,
+        columns: Sequence[str],
         *,
+        rowid_name: str | None,
+        low: int | None = None,
+        high: int | None = None,
+        condition: str = "",
         chunk_rows: int,
         chunk_bytes: int,
-        rowid_range: tuple[int, int] | None = None,
     ) -> None:
         self._connection = connection
-        self._select = RowSelect(table=table, columns=columns, encoding=read_encoding(connection))
-        self._chunk_rows = chunk_rows
+        self._select = RowSelect(
+            table_name=table_name,
+            rowid_name=rowid_name,
+            columns=tuple(columns),
+            encoding=read_encoding(connection),
+        )
+        #: Rows of the next chunk at the most; may be changed meanwhile.
+        self.chunk_rows = chunk_rows
         self._chunk_bytes = chunk_bytes
-        self._page_size = int(connection.pragma("page_size"))
-        self._range = rowid_range
+        self._low, self._high = low, high
+        self._condition = condition
         self._cursor: Iterator[tuple[Any, ...]] | None = None
         self._last_rowid: int | None = None
         self._rows_read = 0
         self._careful_rows = 0
         self._ended = False
 
-    def also_test(self, column: str, template: str) -> None:
-        """From the next chunk on, compute `template` ("{}" is the column) too; see `Chunk.tests`."""
-        self._change(tests=(*self._select.tests, (column, template)))
+    def run_tests(self, tests: dict[str, str]) -> None:
+        """
+        From the next chunk on, compute these expressions too: column → template, "{}" is its value.
 
-    def stop_test(self, column: str) -> None:
-        """Compute the column's test no longer, from the next chunk on."""
-        self._change(tests=tuple(test for test in self._select.tests if test[0] != column))
+        They replace those of before; see `Chunk.tests`.
+        """
+        wanted = tuple(tests.items())
+        if wanted != self._select.tests:
+            self._change(tests=wanted)
 
     def __iter__(self) -> Iterator[Chunk]:
         while not self._ended:
@@ -92,18 +105,21 @@ class RowChunks:
     def _read_chunk(self) -> Chunk:
         select = self._select
         rows: list[tuple[Any, ...]] = []
-        pages_before = self._pages_read()
-        while len(rows) < self._chunk_rows:
-            wanted = min(self._rows_at_once(), self._chunk_rows - len(rows))
+        byte_count = 0
+        while len(rows) < self.chunk_rows:
+            wanted = min(self._rows_at_once(), self.chunk_rows - len(rows))
             self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, self._length_limit())
             try:
                 fetched = list(islice(self._rows(), wanted))
             except apsw.TooBigError:
+                if self._careful_rows and self._select.guarded:
+                    raise
                 self._meet_long_value()
             except UnicodeDecodeError:
                 self._change(as_bytes=True)
             else:
                 rows += fetched
+                byte_count += self._measure(fetched)
                 self._advance(fetched)
                 if len(fetched) < wanted:
                     self._ended = True
@@ -111,8 +127,7 @@ class RowChunks:
             if select is not self._select and rows:
                 break
             select = self._select
-            # Each page of a table is read once, so they tell how much has come in.
-            if (self._pages_read() - pages_before) * self._page_size > self._chunk_bytes:
+            if byte_count > self._chunk_bytes:
                 break
         return select.split(rows)
 
@@ -122,32 +137,32 @@ class RowChunks:
         return self._cursor
 
     def _statement(self) -> tuple[str, tuple[int, ...]]:
-        if not self._select.has_rowid:
-            return self._select.sql(offset=self._rows_read), ()
+        if self._select.rowid_name is None:
+            return self._select.sql(self._condition, offset=self._rows_read), ()
         rowid = self._select.rowid_sql
-        conditions, bindings = [], []
-        if self._last_rowid is not None:
-            conditions.append(f"{rowid} > ?")
-            bindings.append(self._last_rowid)
-        elif self._range is not None:
-            conditions.append(f"{rowid} >= ?")
-            bindings.append(self._range[0])
-        if self._range is not None:
-            conditions.append(f"{rowid} <= ?")
-            bindings.append(self._range[1])
-        return self._select.sql(" AND ".join(conditions)), tuple(bindings)
+        after_last = (f"{rowid} > ?", self._last_rowid)
+        limits = [
+            (condition, limit)
+            for condition, limit in (
+                (f"{rowid} >= ?", self._low) if self._last_rowid is None else after_last,
+                (f"{rowid} <= ?", self._high),
+            )
+            if limit is not None
+        ]
+        conditions = [condition for condition, _ in limits]
+        if self._condition:
+            conditions.append(f"({self._condition})")
+        return self._select.sql(" AND ".join(conditions)), tuple(limit for _, limit in limits)
 
     def _advance(self, fetched: list[tuple[Any, ...]]) -> None:
         self._rows_read += len(fetched)
         self._careful_rows = max(0, self._careful_rows - len(fetched))
-        if fetched and self._select.has_rowid:
+        if fetched and self._select.rowid_name is not None:
             self._last_rowid = fetched[-1][0]
 
     def _rows_at_once(self) -> int:
         longest = BIG_VALUE_BYTES if self._careful_rows else _SHORT_BYTES
         at_once = _FETCH_BYTES // (longest * max(1, len(self._select.columns)))
-        if self._careful_rows and self._select.encoding != "UTF-8":
-            at_once = 1
         return max(1, min(_FETCH_ROWS, at_once))
 
     def _length_limit(self) -> int:
@@ -157,19 +172,29 @@ class RowChunks:
 
     def _meet_long_value(self) -> None:
         if self._careful_rows:
-            if self._select.guarded:
-                raise  # noqa: PLE0704 - called while the error is handled
             self._change(guarded=True)
         # Without a rowid the way back to the place is long, so it is gone once.
-        self._careful_rows = _CAREFUL_ROWS if self._select.has_rowid else 2**62
+        self._careful_rows = 2**62 if self._select.rowid_name is None else _CAREFUL_ROWS
         self._cursor = None
 
     def _change(self, **changes: Any) -> None:
         self._select = replace(self._select, **changes)
         self._cursor = None
 
-    def _pages_read(self) -> int:
-        return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_MISS)[0]
+    def _measure(self, fetched: list[tuple[Any, ...]]) -> int:
+        """Return about how many bytes some rows hold; exactly where long values are about."""
+        if self._careful_rows:
+            measured = fetched
+        else:
+            # Never the same ones, lest a table with a pattern of its own hide its long rows.
+            first = (self._rows_read // 3) % _MEASURED_EVERY
+            measured = fetched[first::_MEASURED_EVERY] or fetched
+        if not measured:
+            return 0
+        size = sum(
+            len(value) for row in measured for value in row if type(value) is str or type(value) is bytes
+        )
+        return size * len(fetched) // len(measured)
 
 
 def read_encoding(connection: apsw.Connection) -> Encoding:

@@ -13,19 +13,28 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from howdah.model.limits import BIG_VALUE_BYTES
-from howdah.model.source import Table
+from howdah.model.source import StorageClass
 from howdah.names import quote_sqlite
 from howdah.sqlite.utf16 import utf8_of_utf16
 
 Encoding = Literal["UTF-8", "UTF-16le", "UTF-16be"]
 
 
+def is_big_sql(column: str) -> str:
+    """
+    Return the condition that the value of a quoted column is too long for a batch; it is never NULL.
+
+    SQLite answers from the header of the record and does not visit the value's own pages.
+    """
+    return f"(typeof({column}) IN ('text', 'blob') AND octet_length({column}) > {BIG_VALUE_BYTES})"
+
+
 @dataclass(frozen=True, kw_only=True)
-class BigValue:
+class BigMark:
     """A value that is too long for a batch."""
 
-    storage_class: Literal["text", "blob"]
-    #: Bytes, of text in UTF-8.
+    storage_class: StorageClass
+    #: Bytes as they are stored.
     length: int
 
 
@@ -38,7 +47,7 @@ class ColumnChunk:
     #: Texts as UTF-8 bytes, as long as `values`, where they were read so.
     texts: Sequence[bytes | None] | None = None
     #: By row.
-    big: dict[int, BigValue] = field(default_factory=dict)
+    big: dict[int, BigMark] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +58,15 @@ class Chunk:
     columns: tuple[ColumnChunk, ...]
     #: None where the table has no rowid that can be read.
     rowids: Sequence[int] | None
-    #: Results of the tests, by column.
-    tests: dict[str, Sequence[Any]]
+    #: Column → the test that was run on its values, and the results.
+    tests: dict[str, tuple[str, Sequence[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowSelect:
-    table: Table
+    table_name: str
+    #: None where the table has no rowid that can be read.
+    rowid_name: str | None
     columns: tuple[str, ...]
     encoding: Encoding = "UTF-8"
     guarded: bool = False
@@ -64,40 +75,35 @@ class RowSelect:
     tests: tuple[tuple[str, str], ...] = ()
 
     @property
-    def has_rowid(self) -> bool:
-        return self.table.rowid_name is not None and not self.table.without_rowid
-
-    @property
     def rowid_sql(self) -> str:
-        assert self.table.rowid_name is not None
-        return quote_sqlite(self.table.rowid_name)
+        assert self.rowid_name is not None
+        return quote_sqlite(self.rowid_name)
 
-    def sql(self, condition: str = "", *, offset: int = 0) -> str:
+    def sql(self, condition: str = "", *, offset: int = 0, limit: int = -1, by_index: bool = False) -> str:
         """
         Return the statement; rows come in the order of the table itself.
 
-        NOT INDEXED, because SQLite prefers an index that holds all columns, in its order.
+        Without `by_index` SQLite is kept from its indexes: it prefers one that holds all columns,
+        and would return the rows in its order.
         """
-        parts = [f"SELECT {', '.join(self._outputs())} FROM {quote_sqlite(self.table.name)} NOT INDEXED"]
+        parts = [f"SELECT {', '.join(self._outputs())} FROM {quote_sqlite(self.table_name)}"]
+        if not by_index:
+            parts.append("NOT INDEXED")
         if condition:
             parts.append(f"WHERE {condition}")
-        if self.has_rowid:
+        if self.rowid_name is not None:
             parts.append(f"ORDER BY {self.rowid_sql}")
-        if offset:
-            parts.append(f"LIMIT -1 OFFSET {offset}")
+        if offset or limit >= 0:
+            parts.append(f"LIMIT {limit} OFFSET {offset}")
         return " ".join(parts)
 
     def split(self, rows: Sequence[tuple[Any, ...]]) -> Chunk:
         """Take rows of the statement apart."""
         outputs = list(zip(*rows, strict=True)) if rows else [() for _ in self._outputs()]
         taken = iter(outputs)
-        rowids = next(taken) if self.has_rowid else None
+        rowids = next(taken) if self.rowid_name is not None else None
         columns = []
-        for name in self.columns:
-            if self._is_rowid(name):
-                assert rowids is not None
-                columns.append(ColumnChunk(values=rowids))
-                continue
+        for _ in self.columns:
             values = next(taken)
             is_text = next(taken) if self.as_bytes else None
             marks = next(taken) if self.guarded else None
@@ -106,25 +112,19 @@ class RowSelect:
             length=len(rows),
             columns=tuple(columns),
             rowids=rowids,
-            tests={name: next(taken) for name, _ in self.tests},
+            tests={name: (test, next(taken)) for name, test in self.tests},
         )
 
-    def _is_rowid(self, name: str) -> bool:
-        return self.has_rowid and name == self.table.rowid_alias
-
     def _outputs(self) -> list[str]:
-        outputs = [self.rowid_sql] if self.has_rowid else []
+        outputs = [self.rowid_sql] if self.rowid_name is not None else []
         for name in self.columns:
-            if self._is_rowid(name):
-                continue
             column = quote_sqlite(name)
             outputs.append(self._guard(column, self._value(column)))
             if self.as_bytes:
                 outputs.append(f"typeof({column}) = 'text'")
             if self.guarded:
-                outputs.append(
-                    f"CASE WHEN {self._too_long(column)} THEN typeof({column}) || ' ' || octet_length({column}) END"
-                )
+                mark = f"typeof({column}) || ' ' || octet_length({column})"
+                outputs.append(f"CASE WHEN {is_big_sql(column)} THEN {mark} END")
         for name, template in self.tests:
             column = quote_sqlite(name)
             outputs.append(self._guard(column, template.format(column)))
@@ -136,13 +136,7 @@ class RowSelect:
         return f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
 
     def _guard(self, column: str, value: str) -> str:
-        return f"CASE WHEN {self._too_long(column)} THEN NULL ELSE {value} END" if self.guarded else value
-
-    def _too_long(self, column: str) -> str:
-        # octet_length() and typeof() do not load a value's overflow pages. The length of UTF-16 text
-        # in UTF-8 is not known before it is read, so such text is read, and judged in Python.
-        classes = "('text', 'blob')" if self.encoding == "UTF-8" else "('blob')"
-        return f"(typeof({column}) IN {classes} AND octet_length({column}) > {BIG_VALUE_BYTES})"
+        return f"CASE WHEN {is_big_sql(column)} THEN NULL ELSE {value} END" if self.guarded else value
 
     def _column(
         self, values: Sequence[Any], is_text: Sequence[int] | None, marks: Sequence[str | None] | None
@@ -157,8 +151,6 @@ class RowSelect:
                 for value, text in zip(values, is_text, strict=True)
             ]
             values = [None if text else value for value, text in zip(values, is_text, strict=True)]
-        if self.encoding != "UTF-8":
-            values, texts = _set_apart_long_texts(values, texts, big)
         return ColumnChunk(values=values, texts=texts, big=big)
 
     def _utf8(self, content: bytes) -> bytes:
@@ -171,28 +163,6 @@ class RowSelect:
             return utf8_of_utf16(content, order)
 
 
-def _read_mark(mark: str) -> BigValue:
+def _read_mark(mark: str) -> BigMark:
     storage_class, length = mark.split(" ")
-    return BigValue(storage_class="text" if storage_class == "text" else "blob", length=int(length))
-
-
-def _set_apart_long_texts(
-    values: Sequence[Any], texts: Sequence[bytes | None] | None, big: dict[int, BigValue]
-) -> tuple[Sequence[Any], Sequence[bytes | None] | None]:
-    """Move texts that are too long in UTF-8 from the values to `big`."""
-    lengths = {
-        row: len(value.encode())
-        for row, value in enumerate(values)
-        # A character has four bytes at the most: nearly every text is passed over here.
-        if type(value) is str and len(value) > BIG_VALUE_BYTES // 4
-    }
-    if texts is not None:
-        lengths.update({row: len(text) for row, text in enumerate(texts) if text is not None})
-    long = {row: length for row, length in lengths.items() if length > BIG_VALUE_BYTES}
-    if not long:
-        return values, texts
-    big.update({row: BigValue(storage_class="text", length=length) for row, length in long.items()})
-    values = [None if row in long else value for row, value in enumerate(values)]
-    if texts is not None:
-        texts = [None if row in long else text for row, text in enumerate(texts)]
-    return values, texts
+    return BigMark(storage_class=StorageClass(storage_class), length=int(length))

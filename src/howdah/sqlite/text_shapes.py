@@ -39,6 +39,10 @@ class TextBatch:
         self.values = values
 
     @cached_property
+    def joined(self) -> str:
+        return "".join(self.values)
+
+    @cached_property
     def array(self) -> pa.StringArray:
         return pa.array(self.values, pa.utf8())
 
@@ -57,9 +61,7 @@ class TextBatch:
         if len(widths) == 1:
             return [content[: len(self.values) * widths[0]].reshape(-1, widths[0])]
         starts = self._offsets[:-1]
-        return [
-            content[starts[self.lengths == width][:, np.newaxis] + np.arange(width)] for width in widths
-        ]
+        return [content[starts[self.lengths == width][:, np.newaxis] + np.arange(width)] for width in widths]
 
     def matrix(self, width: int) -> npt.NDArray[np.uint8] | None:
         """Return the bytes of the texts where each has that many, else None."""
@@ -133,7 +135,7 @@ class TextShapes:
             assert valid_json is not None
             if not valid_json.all():
                 self.candidates -= {"json", "jsonb-safe"}
-            elif "jsonb-safe" in self.candidates and not are_jsonb_safe(batch.array):
+            elif "jsonb-safe" in self.candidates and not are_jsonb_safe(batch.values, batch.joined):
                 self.candidates.discard("jsonb-safe")
         self._keep("integer", lambda: _are_integers(batch))
         self._keep("decimal", lambda: _are_decimals(batch))
@@ -146,9 +148,7 @@ class TextShapes:
         self._keep("uuid-lower", lambda: _are_uuids(batch, _LOWER_HEX))
         self._keep("uuid-upper", lambda: _are_uuids(batch, _UPPER_HEX))
         self._keep("uuid-hex32", lambda: _are_hexadecimal(batch.matrix(32), _LOWER_HEX))
-        self._keep(
-            "boolean-word", lambda: {value.lower() for value in set(batch.values)} <= _BOOLEAN_WORDS
-        )
+        self._keep("boolean-word", lambda: {value.lower() for value in set(batch.values)} <= _BOOLEAN_WORDS)
 
     def _keep(self, name: str, holds: Callable[[], bool]) -> None:
         if name in self.candidates and not holds():

@@ -66,9 +66,9 @@ class TextTally:
 
     def add(self, values: Sequence[str], valid_json: npt.NDArray[np.bool_] | None) -> int:
         """Take more texts in, at least one, and return their bytes; `look_at` has been called."""
-        joined = "".join(values)
-        characters = np.fromiter(map(len, values), np.int64, len(values))
         batch = TextBatch(values)
+        joined = batch.joined
+        characters = np.fromiter(map(len, values), np.int64, len(values))
         self.count += len(values)
         self.chars_max = max(self.chars_max, int(characters.max()))
         self.empty += int((characters == 0).sum())
@@ -85,7 +85,7 @@ class TextTally:
             valid_json = None if valid_json is None else valid_json & ~has_nul
         self.shapes.check(batch, valid_json)
         if valid_json is not None and self._counts_documents:
-            self._documents += count_documents(batch.array, valid_json)
+            self._documents += count_documents(values, valid_json)
         return byte_count
 
     def add_invalid(self, content: bytes) -> int:
