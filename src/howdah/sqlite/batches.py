@@ -23,14 +23,19 @@ class SourceBatch:
     big_columns: frozenset[str] = frozenset()
 
 
+#: What a batch may hold even where every row is as long as the longest.
+_WORST_BYTES = 256 * 1024 * 1024
+
+
 def rows_per_batch(
     census: TableCensus, *, batch_bytes: int = BATCH_BYTES, batch_rows: int = BATCH_ROWS
 ) -> int:
     """
-    Return how many rows stay near `batch_bytes`.
+    Return how many rows stay near `batch_bytes`, for a table without marks in its census.
 
-    By the average row, but so that even rows of the longest values seen in the census
-    make no batch of more than four times the aim (big values are not in batches).
+    By the average row, an eighth of that where some rows are much longer; and never so many that
+    rows as long as the longest values would fill a batch with more than 256 MB (big values
+    are not in batches).
     """
     if not census.rows:
         return batch_rows
@@ -40,7 +45,7 @@ def rows_per_batch(
         for column in census.columns
     )
     by_average = int(batch_bytes / average)
-    by_longest = int(batch_bytes * 4 / max(longest, 1))
-    # A single long row among many short ones should not make every batch tiny: the worst case assumes
-    # that all rows are as long as the longest, so it only counts where rows really vary little.
-    return max(1, min(batch_rows, by_average, max(by_longest, by_average // 8)))
+    by_longest = batch_bytes * 4 // max(longest, 1)
+    # A single long row among many short ones should not make every batch tiny.
+    compromise = max(by_longest, min(by_average // 8, _WORST_BYTES // max(longest, 1)))
+    return max(1, min(batch_rows, by_average, compromise))

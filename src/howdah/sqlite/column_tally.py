@@ -12,7 +12,7 @@ from howdah.model.census import ColumnCensus
 from howdah.model.source import Column
 from howdah.sqlite.blob_tally import BlobTally
 from howdah.sqlite.json_shapes import BLOB_TEST, TEXT_TEST
-from howdah.sqlite.literals import sqlite_literal
+from howdah.sqlite.literals import sqlite_literal, text_literal
 from howdah.sqlite.number_tally import IntegerTally, RealTally
 from howdah.sqlite.row_select import ColumnChunk
 from howdah.sqlite.text_tally import BigTextFacts, TextTally
@@ -158,14 +158,16 @@ class ColumnTally:
         return byte_count
 
     def _take_samples(self, values: Sequence[Any], texts: Sequence[bytes | None] | None) -> None:
-        sampled: list[tuple[type, Any, bool]] = [
-            (type(value), value, False) for value in values[:_SAMPLED] if value is not None
+        literals = [
+            ((type(value), value), sqlite_literal(value)) for value in values[:_SAMPLED] if value is not None
         ]
-        sampled += [(str, text, True) for text in (texts or ())[:_SAMPLED] if text is not None]
-        for kind, value, is_text_bytes in sampled:
-            # 1 and 1.0 are two values, though Python holds them for equal.
-            if (kind, value) not in self._samples and len(self._samples) < _SAMPLES:
-                self._samples[kind, value] = sqlite_literal(value, is_text=is_text_bytes)
+        literals += [
+            ((str, text), text_literal(text)) for text in (texts or ())[:_SAMPLED] if text is not None
+        ]
+        for key, literal in literals:
+            # By class too: 1 and 1.0 are two values, though Python holds them for equal.
+            if key not in self._samples and len(self._samples) < _SAMPLES:
+                self._samples[key] = literal
 
 
 class _Tested:

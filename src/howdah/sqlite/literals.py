@@ -8,26 +8,30 @@ from math import isinf
 _SHOWN = 60
 
 
-def sqlite_literal(value: int | float | str | bytes, *, is_text: bool = False) -> str:
+def sqlite_literal(value: int | float | str | bytes) -> str:
     """
-    Return the value as SQLite would read it; bytes are a BLOB unless `is_text`.
+    Return the value as SQLite would read it; bytes are a BLOB.
 
     Long values are cut off after 60 characters or bytes and end in "…", which no literal does.
     """
     if isinstance(value, str):
-        if "\0" in value:
-            return _text_from_bytes(value.encode())
-        return _cut("'" + value[:_SHOWN].replace("'", "''") + "'", len(value))
+        return text_literal(value.encode())
     if isinstance(value, bytes):
-        return _text_from_bytes(value) if is_text else _hexadecimal(value)
+        return _hexadecimal(value)
     if isinstance(value, float) and isinf(value):
         return "9e999" if value > 0 else "-9e999"
     return repr(value)
 
 
-def _text_from_bytes(content: bytes) -> str:
-    """Text that cannot stand between quotes: with NUL, or not valid UTF-8."""
-    return f"CAST({_hexadecimal(content)} AS TEXT)"
+def text_literal(content: bytes) -> str:
+    """Return a text, given as bytes; with NUL, or not valid UTF-8, it cannot stand between quotes."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        return f"CAST({_hexadecimal(content)} AS TEXT)"
+    return _cut("'" + text[:_SHOWN].replace("'", "''") + "'", len(text))
 
 
 def _hexadecimal(content: bytes) -> str:
