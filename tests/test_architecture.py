@@ -19,6 +19,7 @@ ALLOWED = {
     "places": set(),
     "settings": {"errors", "places", "postgres"},
     "options_file": {"errors"},
+    "redaction": {"errors", "places", "postgres"},
     "process": {"errors", "model", "units"},
     "codecs": {"errors", "model", "names"},
     "sqlite": {"errors", "model", "names", "codecs", "process", "units"},

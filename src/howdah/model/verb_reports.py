@@ -139,7 +139,7 @@ class ServerReport:
     exit_status: int = 0
     directory: str
     version: str = ""
-    #: Without the password; `howdah pg url` prints the whole.
+    #: Without the password, but for `howdah pg url`, whose whole purpose it is.
     url: str = ""
 
 
@@ -161,3 +161,25 @@ class DoctorReport:
     sections: Mapping[str, tuple[DoctorItem, ...]]
     #: What will not work, one sentence each.
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorFacts:
+    """An error as `errors.HowdahError` carries it."""
+
+    code: str
+    message: str
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureReport:
+    """A command that could not do its work."""
+
+    #: "" where the command line was not understood so far.
+    verb: str
+    #: refused, failed, interrupted, damaged or bug.
+    status: str
+    exit_status: int
+    error: ErrorFacts

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import platform
 import shutil
 import sys
+from collections.abc import Collection, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -29,8 +31,12 @@ _LIBRARIES = (
 )
 
 
-def examine(pg_bindir: Path | None = None) -> DoctorReport:
-    """Look at this machine as Howdah will use it. Secrets are redacted."""
+def examine(pg_bindir: Path | None = None, *, options: Sequence[DoctorItem] = ()) -> DoctorReport:
+    """
+    Look at this machine as Howdah will use it. Secrets are redacted.
+
+    `options` are those of the command line, with value and origin, which only it knows.
+    """
     problems: list[str] = []
     sections = {
         "machine": _machine(),
@@ -41,11 +47,32 @@ def examine(pg_bindir: Path | None = None) -> DoctorReport:
             for name, value, origin in describe_settings(os.environ)
         ),
     }
+    if options:
+        sections["options"] = tuple(options)
+        problems += _variables_without_effect(options)
     return DoctorReport(
         status="problems" if problems else "done",
         sections=sections,
         problems=tuple(problems),
     )
+
+
+def _variables_without_effect(options: Sequence[DoctorItem]) -> list[str]:
+    """Name variables that look like twins of options and are none: misspelled, or consents."""
+    known = {
+        f"HOWDAH_{option.name.split(' ')[0].lstrip('-').replace('-', '_').upper()}" for option in options
+    }
+    known.add("HOWDAH_HOME")
+    return [
+        f"The variable {name} is set and has no effect." + _suggest(name, known)
+        for name in sorted(os.environ)
+        if name.startswith("HOWDAH_") and name not in known
+    ]
+
+
+def _suggest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), 1, cutoff=0.8)
+    return f" Is {near[0]} meant?" if near else ""
 
 
 def _machine() -> tuple[DoctorItem, ...]:

@@ -30,21 +30,25 @@ def stop(pg_bindir: Path | None = None) -> ServerReport:
     return ServerReport(verb="pg stop", status="stopped", directory=str(directory), version="", url="")
 
 
-def url(pg_bindir: Path | None, database: str) -> str:
-    """Return the connection URL, password included. Raises EnvironmentFailedError where none runs."""
+def url(pg_bindir: Path | None = None, database: str = "postgres") -> ServerReport:
+    """
+    Return how to connect to a database of the running server, password included.
+
+    Raises EnvironmentFailedError where none runs.
+    """
     server = find_embedded(embedded_directory(pg_bindir))
     if server is None:
         raise EnvironmentFailedError(
             "E-110", "The embedded server is not running.", hint='Start it with "howdah pg start".'
         )
-    return server.url_for(database)
+    return _describe("pg url", server, url=server.url_for(database))
 
 
-def _describe(verb: str, server: EmbeddedServer) -> ServerReport:
+def _describe(verb: str, server: EmbeddedServer, *, url: str = "") -> ServerReport:
     return ServerReport(
         verb=verb,
         status="running",
         directory=str(server.directory),
         version=str(server.major),
-        url=parse_target(server.url, origin="embedded").redacted,
+        url=url or parse_target(server.url, origin="embedded").redacted,
     )

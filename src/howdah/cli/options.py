@@ -1,0 +1,133 @@
+"""
+The options that several commands share, and what becomes of them.
+
+An option with an environment twin (`HOWDAH_…`) may also stand in the options file.
+Consents have neither: nobody agrees to something by a variable that was set last year.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from howdah.cli.output import note_json, say
+from howdah.errors import UsageError
+
+if TYPE_CHECKING:
+    from howdah.model.plan import PlanOptions
+    from howdah.ops.target import TargetRequest
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The SQLite file.")]
+TargetArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TARGET]",
+        show_default=False,
+        help="PostgreSQL as URI or keywords; else DATABASE_URL, DATABASE_*, PG*; else embedded.",
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        envvar="HOWDAH_JSON",
+        help="One JSON document on stdout.",
+        # First of all options, so that whatever is wrong with the others is told as JSON too.
+        is_eager=True,
+        callback=note_json,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="HOWDAH_QUIET", help="No progress display.")]
+# A consent: it has no environment twin on purpose.
+Yes = Annotated[bool, typer.Option("--yes", help="Agree to a target from the environment that is elsewhere.")]
+StateSchemaName = Annotated[
+    str,
+    typer.Option("--state-schema", envvar="HOWDAH_STATE_SCHEMA", help="Schema for Howdah's own records."),
+]
+Schema = Annotated[str, typer.Option("--schema", envvar="HOWDAH_SCHEMA", help="Schema for the tables.")]
+Include = Annotated[
+    list[str] | None,
+    typer.Option("--include", envvar="HOWDAH_INCLUDE", help="Only tables that match (fnmatch; repeatable)."),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", envvar="HOWDAH_EXCLUDE", help="Leave out tables that match (repeatable)."),
+]
+Collation = Annotated[
+    str | None,
+    typer.Option("--collation", envvar="HOWDAH_COLLATION", help="Collation of text columns, e.g. C."),
+]
+OnReject = Annotated[
+    str,
+    typer.Option("--on-reject", envvar="HOWDAH_ON_REJECT", help="Rows that cannot go: quarantine or stop."),
+]
+JsonType = Annotated[
+    str,
+    typer.Option(
+        "--json-type", envvar="HOWDAH_JSON_TYPE", help="Columns declared JSON: json, jsonb or text."
+    ),
+]
+PlanFile = Annotated[
+    Path | None, typer.Option("--plan", envvar="HOWDAH_PLAN", help="An edited plan (TOML) to follow.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, max=64, envvar="HOWDAH_JOBS", help="Processes; chosen by size."),
+]
+ReportDir = Annotated[
+    Path | None,
+    typer.Option("--report-dir", envvar="HOWDAH_REPORT_DIR", help="Write the report (and log) here."),
+]
+PgBindir = Annotated[
+    Path | None,
+    typer.Option("--pg-bindir", envvar="HOWDAH_PG_BINDIR", help="Server programs for the embedded server."),
+]
+
+
+def build_plan_options(
+    *,
+    schema: str = "public",
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
+    collation: str | None = None,
+    on_reject: str = "quarantine",
+    json_type: str = "json",
+    jobs: int | None = None,
+) -> PlanOptions:
+    """Check the options of a plan and put them together. Raises UsageError (U-101, U-102)."""
+    from howdah.model.plan import PlanOptions, RejectPolicy
+
+    if json_type not in ("json", "jsonb", "text"):
+        raise UsageError(
+            "U-101",
+            f"--json-type takes json, jsonb or text, not {json_type!r}.",
+            hint="json keeps the text as it is, jsonb can be indexed, text checks nothing.",
+        )
+    if on_reject not in tuple(RejectPolicy):
+        raise UsageError(
+            "U-102",
+            f"--on-reject takes quarantine or stop, not {on_reject!r}.",
+            hint="quarantine sets rows that cannot go aside, stop ends the run at the first.",
+        )
+    return PlanOptions(
+        schema=schema,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        collation=collation,
+        on_reject=RejectPolicy(on_reject),
+        json_type=json_type,
+        jobs=jobs or 1,
+    )
+
+
+def build_target_request(
+    target: str | None, *, yes: bool, state_schema: str, pg_bindir: Path | None
+) -> TargetRequest:
+    """Put together which target is meant. It is always announced, so that nobody mistakes it."""
+    from howdah.ops.target import TargetRequest
+
+    return TargetRequest(
+        target=target, consent=yes, state_schema=state_schema, pg_bindir=pg_bindir, announce=say
+    )

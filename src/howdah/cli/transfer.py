@@ -1,0 +1,168 @@
+"""inspect, plan, migrate, verify: from a SQLite file to a proven database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from howdah.cli.options import (
+    Collation,
+    Exclude,
+    Include,
+    Jobs,
+    Json,
+    JsonType,
+    OnReject,
+    PgBindir,
+    PlanFile,
+    Quiet,
+    ReportDir,
+    Schema,
+    Source,
+    StateSchemaName,
+    TargetArgument,
+    Yes,
+    build_plan_options,
+    build_target_request,
+)
+from howdah.cli.output import end, make_progress
+
+
+def inspect_command(source: Source, as_json: Json = False, quiet: Quiet = False) -> None:
+    """What is in the file and what will be hard; read-only."""
+    from howdah.ops.inspect import inspect
+    from howdah.report.overview import render_inspection
+
+    with make_progress(quiet) as progress:
+        report = inspect(source, progress=progress)
+    end(report, render_inspection, as_json=as_json)
+
+
+def plan_command(
+    source: Source,
+    target: TargetArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the plan here, to edit and use with --plan."),
+    ] = None,
+    schema: Schema = "public",
+    include: Include = None,
+    exclude: Exclude = None,
+    collation: Collation = None,
+    on_reject: OnReject = "quarantine",
+    json_type: JsonType = "json",
+    plan_file: PlanFile = None,
+    jobs: Jobs = None,
+    yes: Yes = False,
+    state_schema: StateSchemaName = "howdah",
+    pg_bindir: PgBindir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Every decision, before anything is written."""
+    from howdah.model.verb_reports import PlanReport
+    from howdah.ops.plan import PlanRequest, plan
+    from howdah.report.overview import render_plan_summary
+
+    request = PlanRequest(
+        source=source,
+        # A plan is made for a server only when one is named: rehearsal servers are all alike.
+        target=None
+        if target is None
+        else build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
+        options=build_plan_options(
+            schema=schema,
+            include=include,
+            exclude=exclude,
+            collation=collation,
+            on_reject=on_reject,
+            json_type=json_type,
+            jobs=jobs,
+        ),
+        plan_file=plan_file,
+    )
+    with make_progress(quiet) as progress:
+        built = plan(request, progress)
+    if output is not None:
+        from howdah.planning.plan_file import render_plan as write_plan
+
+        output.write_text(write_plan(built), encoding="utf-8")
+    report = PlanReport(source=source, plan=built, output=str(output or ""))
+    end(report, render_plan_summary, as_json=as_json)
+
+
+def migrate_command(
+    source: Source,
+    target: TargetArgument = None,
+    schema: Schema = "public",
+    include: Include = None,
+    exclude: Exclude = None,
+    collation: Collation = None,
+    on_reject: OnReject = "quarantine",
+    json_type: JsonType = "json",
+    plan_file: PlanFile = None,
+    jobs: Jobs = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify/--no-verify", envvar="HOWDAH_VERIFY", help="Prove the result (else exit 9)."),
+    ] = True,
+    report_dir: ReportDir = None,
+    yes: Yes = False,
+    state_schema: StateSchemaName = "howdah",
+    pg_bindir: PgBindir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Snapshot, plan, copy, constraints, sequences, verify, report."""
+    from howdah.ops.migrate import MigrateRequest, migrate
+    from howdah.report.text import render_run
+
+    request = MigrateRequest(
+        source=source,
+        target=build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
+        options=build_plan_options(
+            schema=schema,
+            include=include,
+            exclude=exclude,
+            collation=collation,
+            on_reject=on_reject,
+            json_type=json_type,
+        ),
+        plan_file=plan_file,
+        jobs=jobs,
+        verify=verify,
+        report_dir=report_dir,
+    )
+    with make_progress(quiet) as progress:
+        report = migrate(request, progress)
+    end(report, render_run, as_json=as_json)
+
+
+def verify_command(
+    source: Source,
+    target: TargetArgument = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Copy what differs again, and verify.")] = False,
+    jobs: Jobs = None,
+    report_dir: ReportDir = None,
+    yes: Yes = False,
+    state_schema: StateSchemaName = "howdah",
+    pg_bindir: PgBindir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Full proof of an earlier run, any time later."""
+    from howdah.ops.verify import VerifyRequest, verify_run
+    from howdah.report.text import render_run
+
+    request = VerifyRequest(
+        source=source,
+        target=build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
+        repair=repair,
+        jobs=jobs,
+        report_dir=report_dir,
+    )
+    with make_progress(quiet) as progress:
+        report = verify_run(request, progress)
+    end(report, render_run, as_json=as_json)

@@ -1,0 +1,78 @@
+"""
+Ctrl-C and SIGTERM: stop in order, and soon, and at once when asked twice.
+
+The first signal raises KeyboardInterrupt where the main thread stands, so that
+transactions are undone and files removed. Should that take longer than `patience`
+(a library may be deep in a computation), or should a second signal come, `give_up` is
+called from a thread of its own: the server undoes by itself what was not committed,
+and our worker processes end with their parent.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Handles both signals of this process while the block runs; main thread only."""
+
+    def __init__(self, give_up: Callable[[], object], *, patience: float = 4.0) -> None:
+        """`give_up` must end the process; `patience` is in seconds."""
+        self._give_up = give_up
+        self._patience = patience
+        self._earlier: list[tuple[signal.Signals, Any]] = []
+        self._earlier_wakeup = -1
+        # The C-level handler writes each signal's number here even while Python cannot run its own.
+        self._reader, self._writer = socket.socketpair()
+
+    def __enter__(self) -> Self:
+        self._writer.setblocking(False)
+        self._earlier = [(number, signal.signal(number, _raise)) for number in _SIGNALS]
+        self._earlier_wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, name="howdah-interrupts", daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        signal.set_wakeup_fd(self._earlier_wakeup)
+        for number, handler in self._earlier:
+            signal.signal(number, handler)
+        # Wakes the watcher, which ends.
+        self._writer.close()
+
+    def _watch(self) -> None:
+        with self._reader:
+            if self._wait_for_signal(None) and self._wait_for_signal(self._patience) is not False:
+                self._give_up()
+
+    def _wait_for_signal(self, timeout: float | None) -> bool | None:
+        """Tell whether a signal came: True; None where time ran out; False where the block has ended."""
+        self._reader.settimeout(timeout)
+        try:
+            while received := self._reader.recv(16):
+                if any(number in received for number in _SIGNALS):
+                    return True
+        except TimeoutError:
+            return None
+        return False
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def leave_at_once(status: int) -> None:
+    """End the process without waiting for its threads, as one that hangs in a library needs."""
+    os._exit(status)
