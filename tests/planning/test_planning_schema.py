@@ -379,3 +379,20 @@ def test_steps_have_unique_ids_that_do_not_change(plan: Plan, tmp_path: Path) ->
 def test_parents_come_before_their_children(plan: Plan) -> None:
     names = [table.name for table in plan.tables]
     assert names.index("Order") < names.index("line")
+
+
+def test_a_foreign_key_to_a_column_that_is_unique_without_case_is_built(
+    database: str, tmp_path: Path
+) -> None:
+    plan = facts_of(
+        tmp_path,
+        """CREATE TABLE p (name TEXT COLLATE NOCASE UNIQUE); CREATE TABLE c (name TEXT REFERENCES p(name));
+        CREATE TABLE k (name TEXT COLLATE NOCASE PRIMARY KEY);""",
+    ).plan()
+    apply_plan(plan, database)
+    assert "F-313" not in codes(plan)
+    with psycopg.connect(database, autocommit=True) as connection:
+        for table in ("p", "k"):
+            connection.execute(f"INSERT INTO {table} VALUES ('Ann')".encode())
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                connection.execute(f"INSERT INTO {table} VALUES ('ANN')".encode())

@@ -204,8 +204,11 @@ def _build_steps(
     copies = [step for design in designs for step in build_copy_steps(design, options)]
     keys, checks, sequences, findings = [], [], [], []
     unique_keys = {}
+    referenced: dict[str, set[frozenset[str]]] = {}
+    for key in foreign_keys:
+        referenced.setdefault(key.parent, set()).add(frozenset(key.parent_columns))
     for design in designs:
-        built = build_indexes(design, names)
+        built = build_indexes(design, names, frozenset(referenced.get(design.name, ())))
         keys += built.steps
         unique_keys[design.name] = built.unique_keys
         check_steps, check_findings = build_check_steps(design, names)

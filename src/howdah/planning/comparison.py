@@ -50,9 +50,12 @@ def compare(left: Value, operator: str, right: Value) -> Value:
 
 
 def align_item(left: Value, item: Value) -> Value:
-    """Bring one member of an IN list to the form of the left side."""
+    """Bring one member of an IN list to the form of the left side, whose affinity and collation count "
+    "alone."""
     if item.kind is Kind.NULL:
         return item
+    if not item.explicit_collation and item is not left:
+        item = replace(item, column=None, collation="")
     aligned, operator, right = _align(left, "=", item)
     if operator != "=" or aligned.sql != left.sql:
         raise Untranslatable("an IN list whose members have other types than the column")

@@ -20,6 +20,7 @@ from howdah.model.source import Affinity
 from howdah.planning.comparison import fold_for_equality
 from howdah.planning.defaults import render_default
 from howdah.planning.expressions import Expressions, Node, Rules
+from howdah.planning.grouping import require_clear_grouping
 from howdah.planning.sql_values import (
     NUMBERS,
     Kind,
@@ -107,6 +108,7 @@ def parse_expression(sql: str) -> Node:
 def parse_statement(sql: str) -> Node:
     """Read one SQLite statement. Raises Untranslatable where it is not understood."""
     try:
+        require_clear_grouping(sqlglot.tokenize(sql, read="sqlite"))
         statements = sqlglot.parse(sql, read="sqlite")
     except (SqlglotError, ValueError, RecursionError) as error:
         raise Untranslatable("SQL that could not be read") from error

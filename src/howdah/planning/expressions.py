@@ -5,9 +5,8 @@ Pure. sqlglot reads the SQL; nothing it writes is used, because it maps names of
 functions where this room must be certain of meanings. Each node is either handled
 here (operators) or in `functions` (calls), or it raises `Untranslatable`.
 
-sqlglot groups `a = b LIKE c` otherwise than SQLite does (SQLite puts = IS IN LIKE
-BETWEEN on one level, below <). Where such operators stand beside one another without
-parentheses, the expression is refused.
+Comparisons beside one another without parentheses never come here: `grouping` refuses
+them before, and what is left of the doubt is refused here by the shape of the tree.
 """
 
 from __future__ import annotations
@@ -80,6 +79,8 @@ _BITWISE = {
     exp.BitwiseLeftShift: "<<",
     exp.BitwiseRightShift: ">>",
 }
+#: What binds more tightly than every comparison.
+_OPERATORS = (*_ARITHMETIC, *_BITWISE, exp.DPipe, exp.Neg, exp.BitwiseNot)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class Expressions:
 
     def translate(self, node: Node) -> Value:
         """Return the expression for PostgreSQL. Raises Untranslatable."""
-        if isinstance(node, _PREDICATES) or type(node) in _ARITHMETIC or type(node) in _BITWISE:
+        if isinstance(node, (*_PREDICATES, *_OPERATORS)):
             _require_clear_grouping(node)
         if type(node) in _COMPARISONS:
             return self._comparison(node)
@@ -342,6 +343,8 @@ class Expressions:
 def build_case(conditions: list[Value], results: list[Value]) -> Value:
     """Build CASE WHEN … with the last result as ELSE."""
     results, kind = unify(results)
+    if kind is Kind.NULL:
+        return NULL
     branches = " ".join(
         f"WHEN {condition.sql} THEN {result.sql}"
         for condition, result in zip(conditions, results[:-1], strict=True)

@@ -54,8 +54,14 @@ class _KeyPart:
     descending: bool = False
 
 
-def build_indexes(design: TableDesign, names: Names) -> BuiltIndexes:
-    """Return the steps for the primary key, unique constraints and indexes of one table."""
+def build_indexes(
+    design: TableDesign, names: Names, referenced: frozenset[frozenset[str]] = frozenset()
+) -> BuiltIndexes:
+    """
+    Return the steps for the primary key, unique constraints and indexes of one table.
+
+    `referenced` are the sets of columns that foreign keys of the plan point to.
+    """
     built = BuiltIndexes()
     _build_primary_key(design, names, built)
     for index in design.source.indexes:
@@ -64,6 +70,7 @@ def build_indexes(design: TableDesign, names: Names) -> BuiltIndexes:
                 _add_folded_primary_key(design, index, names, built)
             else:
                 _build_index(design, index, names, built)
+                _add_referenced_key(design, index, names, referenced, built)
         except Untranslatable as reason:
             code = "F-307" if index.unique else "F-306"
             detail = index.sql or f"UNIQUE ({', '.join(_part_names(index))})"
@@ -149,6 +156,31 @@ def _build_index(design: TableDesign, index: Index, names: Names, built: BuiltIn
         _report_folding(design, name, parts, built)
     _report_collations(design, index, built)
     _report_conflict_clause(_object_name(index), "UNIQUE", index.on_conflict, built)
+
+
+def _add_referenced_key(
+    design: TableDesign,
+    index: Index,
+    names: Names,
+    referenced: frozenset[frozenset[str]],
+    built: BuiltIndexes,
+) -> None:
+    """
+    Make plain columns unique where a foreign key points to columns that are unique without case.
+
+    What is unique without case is unique with it, and PostgreSQL wants a key of plain columns.
+    """
+    columns = [part.name for part in index.columns if part.name is not None]
+    wanted = frozenset(columns)
+    if not index.unique or index.predicate_sql is not None or len(columns) != len(index.columns):
+        return
+    if wanted not in referenced or wanted in built.unique_keys:
+        return
+    parts = [_KeyPart(sql=design.quoted(column), column=column) for column in columns]
+    name = names.take_constraint(
+        design.name, f"{design.plan.target_name}_{'_'.join(columns)}_exact_key", relation=True
+    )
+    built.add(_constraint_step(design, name, parts, optional=False), columns)
 
 
 def _key_part(design: TableDesign, part: IndexColumn, *, unique: bool) -> _KeyPart:

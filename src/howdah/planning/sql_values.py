@@ -231,6 +231,11 @@ def unify(values: Iterable[Value]) -> tuple[list[Value], Kind]:
             ], Kind.BOOLEAN
         return [as_number(value) if value.kind is Kind.BOOLEAN else value for value in branches], Kind.INTEGER
     if kinds <= NUMBERS:
+        if Kind.REAL in kinds and any(
+            value.kind is Kind.INTEGER and not value.is_literal for value in branches
+        ):
+            # PostgreSQL would make doubles of the integers, which have digits to lose.
+            raise Untranslatable("integers and floating point numbers in one expression")
         return branches, Kind.NUMERIC
     raise Untranslatable("values of several types in one expression: " + ", ".join(sorted(kinds)))
 
