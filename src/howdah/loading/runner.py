@@ -79,6 +79,7 @@ def run_in_one_transaction(connection: Connection, job: LoadJob, phases: PhaseLo
     def record(outcome: StepOutcome) -> None:
         ledger.record_step(connection, job.run_id, outcome)
         outcomes[outcome.step_id] = outcome
+        _log_step(phases, outcome)
 
     for stage in build_stages(job.plan.steps):
         with _stage_phase(phases, stage, outcomes):
@@ -108,6 +109,7 @@ def run_in_steps(
             outcome = work()
             ledger.record_step(connection, job.run_id, outcome)
         outcomes[step_id] = outcome
+        _log_step(phases, outcome)
 
     with WorkerPool(job, jobs) as pool:
         for stage in build_stages(job.plan.steps):
@@ -118,10 +120,24 @@ def run_in_steps(
                     left = [step for step in stage.steps if step.id not in outcomes]
                     for outcome in pool.run(left, phases.progress.advance):
                         outcomes[outcome.step_id] = outcome
+                        _log_step(phases, outcome)
                     continue
                 for step in stage.steps:
                     commit(step.id, partial(run_step, connection, job, step, phases.progress.advance))
     return outcomes
+
+
+def _log_step(phases: PhaseLog, outcome: StepOutcome) -> None:
+    phases.log.info(
+        "step %s: %.3f s, %d rows, %d bytes, %d to quarantine",
+        outcome.step_id,
+        outcome.seconds,
+        outcome.rows,
+        outcome.bytes,
+        outcome.rows_quarantined,
+    )
+    for finding in outcome.findings:
+        phases.log.warning("step %s: %s %s", outcome.step_id, finding.message, finding.detail)
 
 
 def _set_dependants_aside(connection: Connection, job: LoadJob) -> StepOutcome:

@@ -45,6 +45,8 @@ def examine(pg_bindir: Path | None = None, *, options: Sequence[DoctorItem] = ()
         "settings": tuple(
             DoctorItem(name=name, value=value, origin=origin)
             for name, value, origin in describe_settings(os.environ)
+            # Twins of options are shown with these, where what they come to is said.
+            if not name.startswith("HOWDAH_") or not options
         ),
     }
     if options:

@@ -21,6 +21,7 @@ from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
 from howdah.ops.plan import read_plan_edits
 from howdah.ops.proving import prove
+from howdah.ops.run_log import copy_log, log_report, run_log
 from howdah.ops.run_report import (
     build_run_report,
     build_table_reports,
@@ -29,17 +30,24 @@ from howdah.ops.run_report import (
 )
 from howdah.ops.source_facts import SourceFacts, read_kept_snapshot, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
-from howdah.ops.workspace import new_run_id, run_workspace
+from howdah.ops.workspace import Workspace, new_run_id, run_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.planning.target_checks import check_plan, check_target
 from howdah.postgres.catalog import read_target_facts
+from howdah.postgres.conninfo import secrets_in
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.report.files import write_report_directory
 from howdah.state.ledger import Ledger, Run, StepOutcome, digest_plan
 from howdah.state.quarantine import Quarantine, write_quarantine_file
-from howdah.state.store import StateSchema, exclusive_run, install_state, state_exists
+from howdah.state.store import (
+    StateSchema,
+    exclusive_run,
+    install_state,
+    require_state_possible,
+    state_exists,
+)
 
 #: Databases up to this size go over in one transaction on one connection, unless jobs are asked for.
 ONE_TRANSACTION_BYTES = 128 * 1024 * 1024
@@ -75,12 +83,23 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
             connection.rollback()
             if earlier is not None and earlier.report is not None:
                 return replace(earlier.report, repeated=True)
-            if earlier is not None:
-                run, facts = _resume(earlier, request, phases)
-            else:
-                run, facts = _prepare(target, state, request, phases)
-            outcomes = _load(target, state, run, facts, request, phases)
-            return _finish(target, state, run, facts, outcomes, request, phases)
+            run_id = earlier.id if earlier is not None else new_run_id()
+            workspace = run_workspace(state_directory(), run_id)
+            workspace.create()
+            with run_log(workspace.log, secrets_in(target.conninfo)) as phases.log:
+                phases.log.info(
+                    "howdah %s, run %s: %s to %s", __version__, run_id, request.source, target.display
+                )
+                if earlier is not None:
+                    run, facts = _resume(earlier, request, phases)
+                else:
+                    run, facts = _prepare(target, state, request, workspace, run_id, phases)
+                outcomes = _load(target, state, run, facts, request, phases)
+                report = _finish(target, state, run, facts, outcomes, request, phases)
+                log_report(phases.log, report)
+            if request.report_dir is not None:
+                copy_log(workspace.log, request.report_dir)
+            return report
 
 
 def _find_earlier_run(target: OpenTarget, state: StateSchema, request: MigrateRequest) -> Run | None:
@@ -103,16 +122,19 @@ def _find_earlier_run(target: OpenTarget, state: StateSchema, request: MigrateRe
 
 
 def _prepare(
-    target: OpenTarget, state: StateSchema, request: MigrateRequest, phases: PhaseLog
+    target: OpenTarget,
+    state: StateSchema,
+    request: MigrateRequest,
+    workspace: Workspace,
+    run_id: str,
+    phases: PhaseLog,
 ) -> tuple[Run, SourceFacts]:
-    facts_of_target = read_target_facts(target.connection, request.options.schema)
-    target.connection.rollback()
-    # Before the source is read, so that a long census is not for nothing.
-    check_target(facts_of_target, request.options, ignored_schemas=(state.name,))
-    run_id = new_run_id()
-    workspace = run_workspace(state_directory(), run_id)
-    workspace.create()
     try:
+        facts_of_target = read_target_facts(target.connection, request.options.schema)
+        # Before the source is read, so that a long census is not for nothing.
+        check_target(facts_of_target, request.options, ignored_schemas=(state.name,))
+        require_state_possible(target.connection, state)
+        target.connection.rollback()
         facts = read_source(request.source, workspace, phases)
         jobs = choose_jobs(request.jobs, facts.snapshot.size)
         with phases.phase("plan"):
@@ -144,6 +166,7 @@ def _prepare(
 
 
 def _resume(run: Run, request: MigrateRequest, phases: PhaseLog) -> tuple[Run, SourceFacts]:
+    phases.log.info("resuming what was begun at %s", f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}")
     phases.progress.note(f"Resuming run {run.id}, begun {run.started_at:%Y-%m-%d %H:%M} UTC.")
     return run, read_kept_snapshot(run, phases)
 
@@ -179,10 +202,15 @@ def _load(
     jobs = run.plan.options.jobs
     if jobs == 1 and not begun and run.snapshot.size <= ONE_TRANSACTION_BYTES:
         with connection.transaction():
-            install_state(connection, state)
-            ledger.begin_run(connection, run, __version__)
-            outcomes = run_in_one_transaction(connection, job, phases)
-            ledger.set_status(connection, run.id, "loaded")
+            try:
+                install_state(connection, state)
+                ledger.begin_run(connection, run, __version__)
+                outcomes = run_in_one_transaction(connection, job, phases)
+                ledger.set_status(connection, run.id, "loaded")
+            except BaseException:
+                # The target will not know of this run, so nobody can resume it; its log stays.
+                Path(run.snapshot.path).unlink(missing_ok=True)
+                raise
         return outcomes
     if not begun:
         with connection.transaction():

@@ -12,7 +12,8 @@ from howdah.ops.target import TargetRequest, read_facts_of_target
 from howdah.ops.workspace import temporary_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
-from howdah.planning.plan_file import PlanEdits, parse_plan_file
+from howdah.planning.edits import PlanEdits
+from howdah.planning.plan_file import parse_plan_file
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 

@@ -25,10 +25,11 @@ from howdah.places import state_directory
 from howdah.postgres.catalog import read_target_facts
 from howdah.postgres.connect import Connection, Target, connect, translate_error
 from howdah.postgres.conninfo import parse_target, secrets_in
-from howdah.postgres.databases import ensure_database
+from howdah.postgres.databases import create_database, database_exists
 from howdah.postgres.embedded import start_embedded
 from howdah.settings import resolve_target
 from howdah.sqlite.location import source_path
+from howdah.sqlite.snapshot import require_readable
 
 
 def _announce_nothing(line: str) -> None:
@@ -99,38 +100,40 @@ def read_facts_of_target(request: TargetRequest, schema: str) -> TargetFacts:
 
 def _find_target(request: TargetRequest, source: str | None) -> Target:
     choice = resolve_target(request.target)
-    for line in choice.passed_over:
-        request.announce(f"note: {line}.")
     if choice.target is None:
         target = _rehearsal_target(request, source)
         request.announce(f"target: {target.redacted} (embedded server: REHEARSAL)")
-        return target
-    request.announce(f"target: {choice.target.redacted} (from {choice.origin})")
+    else:
+        target = choice.target
+        request.announce(f"target: {target.redacted} (from {choice.origin})")
+    for line in choice.passed_over:
+        request.announce(f"note: {line}.")
     if choice.needs_consent and not request.consent:
         raise RefusedError(
             "T-201",
-            f"The target {choice.target.redacted} comes from {choice.origin} and is not on this machine.",
+            f"The target {target.redacted} comes from {choice.origin} and is not on this machine.",
             hint="Name it as an argument, or say --yes.",
         )
-    return choice.target
+    return target
 
 
 def _rehearsal_target(request: TargetRequest, source: str | None) -> Target:
-    server = start_embedded(embedded_directory(request.pg_bindir), bindir=request.pg_bindir)
     remembered = state_directory() / "rehearsal-database"
-    if source is not None:
-        name = rehearsal_database(source)
-        ensure_database(server.conninfo(), name)
-        remembered.write_text(name, encoding="utf-8")
-    elif remembered.exists():
-        name = remembered.read_text(encoding="utf-8").strip()
-        ensure_database(server.conninfo(), name)
-    else:
+    if source is None and not remembered.exists():
         raise RefusedError(
             "T-202",
             "There is no target: none was named and the embedded server holds no migration.",
             hint='Name the target, or run "howdah migrate SOURCE" first.',
         )
+    name = rehearsal_database(source) if source is not None else remembered.read_text("utf-8").strip()
+    server = start_embedded(embedded_directory(request.pg_bindir), bindir=request.pg_bindir)
+    with connect(server.conninfo(), autocommit=True) as admin:
+        if not database_exists(admin, name):
+            if source is not None:
+                # Nothing is made for a source that cannot be read.
+                require_readable(source)
+            create_database(admin, name)
+    remembered.write_text(name, encoding="utf-8")
     return parse_target(server.conninfo(name), origin="embedded", rehearsal=True)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from howdah.errors import EnvironmentFailedError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
@@ -37,8 +39,19 @@ class Workspace:
         return self.path / "howdah.log"
 
     def create(self) -> None:
-        """Make the directory, readable by its owner alone."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """
+        Make the directory, readable by its owner alone.
+
+        Raises EnvironmentFailedError (M-110) where it cannot be made.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentFailedError(
+                "M-110",
+                f"The directory {self.path} cannot be made: {error.strerror}.",
+                hint="Make it writable, or set HOWDAH_HOME to a directory that is.",
+            ) from error
 
     def remove(self) -> None:
         """Remove the directory with everything in it."""

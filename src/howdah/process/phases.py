@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,11 +20,18 @@ class PhaseCount:
     bytes: int = 0
 
 
+def _silent_logger() -> logging.Logger:
+    # Not registered anywhere, and above every level: nothing reaches Python's handler of last resort.
+    return logging.Logger("howdah", level=logging.CRITICAL + 1)
+
+
 @dataclass(kw_only=True)
 class PhaseLog:
-    """Times phases against one monotonic start, and announces them to the display."""
+    """Times phases against one monotonic start, and announces them to the display and the log."""
 
     progress: Progress = field(default_factory=NullProgress)
+    #: The run's log, once it has one.
+    log: logging.Logger = field(default_factory=_silent_logger)
     reports: list[PhaseReport] = field(default_factory=list)
     _start: float = field(default_factory=time.monotonic)
 
@@ -36,12 +44,12 @@ class PhaseLog:
         began = time.monotonic()
         count = PhaseCount()
         yield count
-        self.reports.append(
-            PhaseReport(
-                name=name,
-                started=began - self._start,
-                seconds=time.monotonic() - began,
-                rows=count.rows,
-                bytes=count.bytes,
-            )
+        report = PhaseReport(
+            name=name,
+            started=began - self._start,
+            seconds=time.monotonic() - began,
+            rows=count.rows,
+            bytes=count.bytes,
         )
+        self.reports.append(report)
+        self.log.info("phase %s: %.3f s, %d rows, %d bytes", name, report.seconds, count.rows, count.bytes)

@@ -33,6 +33,7 @@ from howdah.sqlite.recovery import Progress, copy_recovered, remove_if_there
 _PAGES_PER_STEP = 4096
 #: Left free on the disk of the snapshot, bytes.
 _DISK_RESERVE = 16 * 1024 * 1024
+_ELSEWHERE = "Make space there, or set HOWDAH_HOME to a directory on another disk."
 
 
 def take_snapshot(
@@ -102,6 +103,16 @@ def verify_snapshot(path: str, sha256: str) -> None:
             detail=f"SHA-256 {found}, recorded {sha256}.",
             hint="What was loaded from it cannot be proven with it: start a new run.",
         )
+
+
+def require_readable(source: str) -> None:
+    """Raise what `take_snapshot` would for a file that is no readable SQLite database; copy nothing."""
+    try:
+        with reading_source(source):
+            return
+    except NeedsRecoveryError:
+        # In the copy it can be read.
+        return
 
 
 def live_identity(source: str) -> LiveIdentity:
@@ -218,7 +229,7 @@ def _require_space(destination: str, needed: int) -> None:
             "S-030",
             f'not enough disk space for the snapshot in "{directory}"',
             detail=f"{needed + _DISK_RESERVE} bytes are needed, {free} are free.",
-            hint="Choose another place with --work-dir, or use --snapshot=live.",
+            hint=_ELSEWHERE,
         )
 
 
@@ -227,7 +238,7 @@ def _explain_copy(error: apsw.Error, path: str, partial: str) -> HowdahError:
         return EnvironmentFailedError(
             "S-030",
             f'the disk became full while the snapshot was written to "{os.path.dirname(partial)}"',
-            hint="Choose another place with --work-dir, or use --snapshot=live.",
+            hint=_ELSEWHERE,
         )
     return explain_failure(error, path)
 
@@ -237,7 +248,7 @@ def _cannot_write(destination: str, error: OSError) -> EnvironmentFailedError:
         "S-031",
         f'the snapshot could not be written to "{destination}"',
         detail=str(error),
-        hint="Choose another place with --work-dir.",
+        hint=_ELSEWHERE,
     )
 
 

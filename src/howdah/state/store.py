@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from howdah.errors import RefusedError
+from howdah.names import quote
 
 #: What this program writes; an older schema is upgraded, a newer one refused.
 STATE_VERSION = 1
@@ -67,6 +68,24 @@ def state_exists(connection: Connection, state: StateSchema) -> bool:
             hint="Use the version of Howdah that made it.",
         )
     return True
+
+
+def require_state_possible(connection: Connection, state: StateSchema) -> None:
+    """Raise RefusedError (T-304) with what to grant where the state schema is missing and may not be made."""
+    row = connection.execute(
+        "SELECT current_user, current_database(),"
+        " has_database_privilege(current_database(), 'CREATE'),"
+        " EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)",
+        (state.name,),
+    ).fetchone()
+    assert row is not None
+    role, database, may_create, exists = row
+    if not exists and not may_create:
+        raise RefusedError(
+            "T-304",
+            f'Role "{role}" may not create schema "{state.name}", in which Howdah keeps its records.',
+            hint=f"GRANT CREATE ON DATABASE {quote(database)} TO {quote(role)};",
+        )
 
 
 def install_state(connection: Connection, state: StateSchema) -> None:
