@@ -135,6 +135,31 @@ def test_orphans_of_the_source_are_carried_and_the_foreign_key_is_not_valid(
             connection.execute("INSERT INTO child VALUES (4, 98)")
 
 
+def test_a_renamed_column_is_followed_to_its_parent_and_its_orphans_are_counted(
+    tmp_path: Path, database: str
+) -> None:
+    # "ctid" is a system column of PostgreSQL, so both get another name there.
+    source = make_database(
+        tmp_path / "renamed.db",
+        """
+        CREATE TABLE parent (ctid TEXT PRIMARY KEY, name TEXT);
+        CREATE TABLE child (id INTEGER PRIMARY KEY, xmin TEXT REFERENCES parent (ctid));
+        INSERT INTO parent VALUES ('good', 'x'), ('bad', 'a' || char(0));
+        INSERT INTO child VALUES (1, 'good'), (2, 'bad'), (3, 'nowhere');
+        """,
+    )
+
+    report = migrate_file(source, database)
+
+    assert report.exit_status == 5
+    assert {(row.table, row.reason) for row in list_rows(target_request(database)).rows} == {
+        ("parent", "nul-in-text"),
+        ("child", "parent-quarantined"),
+    }
+    orphans = [finding for finding in report.findings if "NOT VALID" in finding.message]
+    assert ["nowhere" in finding.detail for finding in orphans] == [True]
+
+
 def _with_policies(text: str) -> str:
     """Edit the plan as a person would: two policies on folder.name."""
     import tomlkit

@@ -47,15 +47,16 @@ def _follow(connection: Connection, job: LoadJob, step: Step, parents: list[Quar
     keys = [[row.cells[name].value for name in step.parent_columns] for row in parents]
     child = job.plan.table(step.table)
     parent = job.plan.table(step.parent_table)
+    referencing = [child.column(name).target_name for name in step.columns]
     # Compared as text: the parent's cells are SQLite's values, and text is what both sides print alike
     # for the types that keys have. The parent must also be missing, as another row may hold its key.
     match = sql.SQL(" AND ").join(
         sql.SQL("c.{}::text = k.value[{}]").format(sql.Identifier(name), sql.Literal(position))
-        for position, name in enumerate(step.columns, start=1)
+        for position, name in enumerate(referencing, start=1)
     )
     present = sql.SQL(" AND ").join(
         sql.SQL("p.{} = c.{}").format(sql.Identifier(parent.column(theirs).target_name), sql.Identifier(ours))
-        for ours, theirs in zip(step.columns, step.parent_columns, strict=True)
+        for ours, theirs in zip(referencing, step.parent_columns, strict=True)
     )
     ctids = sql.SQL(
         "SELECT c.ctid FROM ONLY {child} c JOIN (SELECT ARRAY(SELECT json_array_elements_text(v)) AS value"

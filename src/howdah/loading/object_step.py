@@ -122,8 +122,8 @@ def _count_violations(connection: Connection, job: LoadJob, step: Step) -> tuple
         sql.SQL(
             "SELECT count(*), (array_agg(DISTINCT concat_ws(', ', {columns})))[1:5] FROM ({orphans}) o"
         ).format(
-            columns=sql.SQL(", ").join(sql.Identifier("o", name) for name in step.columns),
-            orphans=orphans_query(job, step, select=step.columns),
+            columns=sql.SQL(", ").join(sql.Identifier("o", name) for name in _referencing(job, step)),
+            orphans=_compose_orphans(job, step),
         )
     ).fetchone()
     assert row is not None
@@ -131,23 +131,29 @@ def _count_violations(connection: Connection, job: LoadJob, step: Step) -> tuple
     return f"{count} rows without their parent, e.g. {', '.join(samples or ())}.", ""
 
 
-def orphans_query(job: LoadJob, step: Step, *, select: tuple[str, ...]) -> sql.Composed:
-    """Compose the query of child rows (columns `select`) whose parent is not there."""
+def _referencing(job: LoadJob, step: Step) -> list[str]:
+    """Return the target names of the referencing columns."""
+    child = job.plan.table(step.table)
+    return [child.column(name).target_name for name in step.columns]
+
+
+def _compose_orphans(job: LoadJob, step: Step) -> sql.Composed:
+    """Compose the query of the referencing values whose parent is not there."""
     child = job.plan.table(step.table)
     parent = job.plan.table(step.parent_table)
     return sql.SQL(
         "SELECT {select} FROM ONLY {child} c WHERE num_nulls({referencing}) = 0"
         " AND NOT EXISTS (SELECT FROM {parent} p WHERE {match})"
     ).format(
-        select=sql.SQL(", ").join(sql.Identifier("c", name) for name in select),
+        select=sql.SQL(", ").join(sql.Identifier("c", name) for name in _referencing(job, step)),
         child=sql.Identifier(child.target_schema, child.target_name),
         parent=sql.Identifier(parent.target_schema, parent.target_name),
-        referencing=sql.SQL(", ").join(sql.Identifier("c", name) for name in step.columns),
+        referencing=sql.SQL(", ").join(sql.Identifier("c", name) for name in _referencing(job, step)),
         match=sql.SQL(" AND ").join(
             sql.SQL("{} = {}").format(
                 sql.Identifier("p", parent.column(theirs).target_name), sql.Identifier("c", ours)
             )
-            for ours, theirs in zip(step.columns, step.parent_columns, strict=True)
+            for ours, theirs in zip(_referencing(job, step), step.parent_columns, strict=True)
         ),
     )
 
