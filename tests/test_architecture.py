@@ -28,9 +28,10 @@ ALLOWED = {
     "state": {"errors", "model", "names", "postgres"},
     "proof": {"errors", "model", "names", "codecs", "sqlite", "postgres", "process"},
     "loading": {"errors", "model", "names", "codecs", "sqlite", "postgres", "process", "state", "proof"},
+    "content": {"errors", "model", "names", "postgres", "state"},
     "report": {"errors", "model", "units", "names"},
 }
-TOP = {"ops", "cli", "__init__", "__main__"}
+TOP = {"ops", "cli", "cli_content", "__init__", "__main__"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -1,0 +1,1 @@
+"""Content types of a Strapi project: schema files to tables (pure), migrations, verification."""
