@@ -453,6 +453,8 @@ def make_finding(
     """
     Make a finding of a known kind; its severity, and the hint unless given, come from the table.
 
+    The message becomes a sentence that begins with a capital.
+
     Raises KeyError for an unknown code.
     """
     kind = KINDS[code]
@@ -460,7 +462,7 @@ def make_finding(
         code=code,
         severity=kind.severity,
         object=object_name,
-        message=message,
+        message=message[:1].upper() + message[1:],
         detail=detail,
         hint=kind.hint if hint is None else hint,
     )
