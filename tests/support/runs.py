@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from howdah.ops.target import TargetRequest
-
 from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
 from howdah.ops.migrate import MigrateRequest, migrate
+from howdah.ops.target import TargetRequest
 
 
 def target_request(database: str) -> TargetRequest:
