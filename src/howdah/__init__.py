@@ -1,5 +1,153 @@
-"""Howdah carries an application from SQLite onto PostgreSQL and proves that nothing was lost."""
+"""
+Howdah carries an application from SQLite onto PostgreSQL and proves that nothing was lost.
 
-from importlib.metadata import version
+The verbs of the command line are functions here, with the same names where they have
+one. Each takes a request object, returns the report object that the command line
+renders, and raises `HowdahError` where the command line would say why it could not.
+Nothing is printed, and nothing is imported before it is used.
+"""
 
-__version__ = version("howdah")
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from howdah.errors import (
+        BugError,
+        DifferenceError,
+        EnvironmentFailedError,
+        ExitStatus,
+        HowdahError,
+        IntegrityError,
+        InterruptedRunError,
+        RefusedError,
+        UsageError,
+    )
+    from howdah.model.plan import Plan, PlanOptions, RejectPolicy
+    from howdah.model.report import RunReport, to_json
+    from howdah.model.verb_reports import (
+        CleanReport,
+        DoctorReport,
+        InspectReport,
+        QuarantineReport,
+        RollbackReport,
+        ServerReport,
+        StatusReport,
+    )
+    from howdah.ops import pg, quarantine
+    from howdah.ops.clean import clean
+    from howdah.ops.doctor import examine
+    from howdah.ops.inspect import inspect
+    from howdah.ops.migrate import MigrateRequest, migrate
+    from howdah.ops.plan import PlanRequest, plan
+    from howdah.ops.rollback import rollback
+    from howdah.ops.status import status
+    from howdah.ops.target import TargetRequest
+    from howdah.ops.verify import VerifyRequest
+    from howdah.ops.verify import verify_run as verify
+
+    __version__: str
+
+#: Name → module that has it; a name of its own there stands behind a colon.
+_HOMES = {
+    **dict.fromkeys(
+        (
+            "BugError",
+            "DifferenceError",
+            "EnvironmentFailedError",
+            "ExitStatus",
+            "HowdahError",
+            "IntegrityError",
+            "InterruptedRunError",
+            "RefusedError",
+            "UsageError",
+        ),
+        "errors",
+    ),
+    **dict.fromkeys(("Plan", "PlanOptions", "RejectPolicy"), "model.plan"),
+    **dict.fromkeys(("RunReport", "to_json"), "model.report"),
+    **dict.fromkeys(
+        (
+            "CleanReport",
+            "DoctorReport",
+            "InspectReport",
+            "QuarantineReport",
+            "RollbackReport",
+            "ServerReport",
+            "StatusReport",
+        ),
+        "model.verb_reports",
+    ),
+    "clean": "ops.clean",
+    "examine": "ops.doctor",
+    "inspect": "ops.inspect",
+    "MigrateRequest": "ops.migrate",
+    "migrate": "ops.migrate",
+    "PlanRequest": "ops.plan",
+    "plan": "ops.plan",
+    "rollback": "ops.rollback",
+    "status": "ops.status",
+    "TargetRequest": "ops.target",
+    "VerifyRequest": "ops.verify",
+    "verify": "ops.verify:verify_run",
+    # Whole modules: their functions are one verb together.
+    "pg": "ops:pg",
+    "quarantine": "ops:quarantine",
+}
+
+__all__ = [
+    "BugError",
+    "CleanReport",
+    "DifferenceError",
+    "DoctorReport",
+    "EnvironmentFailedError",
+    "ExitStatus",
+    "HowdahError",
+    "InspectReport",
+    "IntegrityError",
+    "InterruptedRunError",
+    "MigrateRequest",
+    "Plan",
+    "PlanOptions",
+    "PlanRequest",
+    "QuarantineReport",
+    "RefusedError",
+    "RejectPolicy",
+    "RollbackReport",
+    "RunReport",
+    "ServerReport",
+    "StatusReport",
+    "TargetRequest",
+    "UsageError",
+    "VerifyRequest",
+    "__version__",
+    "clean",
+    "examine",
+    "inspect",
+    "migrate",
+    "pg",
+    "plan",
+    "quarantine",
+    "rollback",
+    "status",
+    "to_json",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("howdah")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'howdah' has no attribute {name!r}")
+    module, _, other = _HOMES[name].partition(":")
+    if module == "ops":
+        return import_module(f"howdah.ops.{other}")
+    return getattr(import_module(f"howdah.{module}"), other or name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -70,7 +70,7 @@ def describe_bug(error: BaseException, arguments: Sequence[str]) -> BugError:
     return BugError(
         code,
         message,
-        detail=f"{detail} {where}".strip(),
+        detail=f"{detail.rstrip('.')}. {where}".strip(),
         hint="This is a bug: please report it with the traceback. The source is as it was; what was not"
         " committed in the target has been undone.",
     )

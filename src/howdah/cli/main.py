@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,12 +14,29 @@ import typer.main
 from howdah.cli.app import app
 from howdah.cli.failures import describe_bug, interruption, tell
 from howdah.cli.session import Session
-from howdah.errors import BugError, ExitStatus, HowdahError, RefusedError, UsageError
+from howdah.errors import BugError, EnvironmentFailedError, ExitStatus, HowdahError, RefusedError, UsageError
 from howdah.process.interrupts import Interrupts, leave_at_once
 
 #: What typer raises for a command line that it cannot read; it has no name of its own there.
 _ParserError: type[Any] = typer.BadParameter.__mro__[2]
 
+#: What a disk or its permissions answer, whoever asked.
+_OF_THE_MACHINE = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+    }
+)
 _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
 
 
@@ -37,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         tell(interruption(), session)
         leave_at_once(ExitStatus.INTERRUPTED)
 
-    with Interrupts(give_up):
+    with Interrupts(give_up) as interrupts:
         failure: HowdahError
         try:
             _run(arguments, session)
@@ -52,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(ExitStatus.ENVIRONMENT)
         except Exception as error:
-            failure = _explain(error, arguments, session)
+            failure = interruption() if interrupts.received else _explain(error, arguments, session)
         else:
             sys.exit(ExitStatus.OK)
     tell(failure, session)
@@ -76,6 +94,16 @@ def _explain(error: Exception, arguments: Sequence[str], session: Session) -> Ho
         return _explain_usage(error, arguments, session)
     if isinstance(error, typer.Abort):
         return RefusedError("U-402", "Nothing was done: the question was not answered with yes.")
+    if isinstance(error, MemoryError):
+        return EnvironmentFailedError(
+            "X-003", "The machine ran out of memory.", hint="Use fewer --jobs, or a machine with more."
+        )
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        return EnvironmentFailedError(
+            "X-002",
+            f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}.",
+            hint="Make space, or see to the permissions there, and run the same command again.",
+        )
     from howdah.postgres.errors import as_howdah_error
 
     known = as_howdah_error(error)

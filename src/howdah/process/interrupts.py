@@ -28,6 +28,9 @@ class Interrupts:
         """`give_up` must end the process; `patience` is in seconds."""
         self._give_up = give_up
         self._patience = patience
+        #: A signal came, so whatever fails from now on may fail because of it: KeyboardInterrupt is raised
+        #: between any two instructions, those that release a lock in the standard library among them.
+        self.received = False
         self._earlier: list[tuple[signal.Signals, Any]] = []
         self._earlier_wakeup = -1
         # The C-level handler writes each signal's number here even while Python cannot run its own.
@@ -35,7 +38,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         self._writer.setblocking(False)
-        self._earlier = [(number, signal.signal(number, _raise)) for number in _SIGNALS]
+        self._earlier = [(number, signal.signal(number, self._raise)) for number in _SIGNALS]
         self._earlier_wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name="howdah-interrupts", daemon=True).start()
         return self
@@ -68,9 +71,9 @@ class Interrupts:
             return None
         return False
 
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+        raise KeyboardInterrupt
 
 
 def leave_at_once(status: int) -> None:

@@ -57,7 +57,7 @@ def check_file(path: str) -> None:
         raise UsageError(
             "S-003",
             f'"{path}" is a directory; give the SQLite file in it',
-            hint=_databases_in(path),
+            hint=_databases_in(path) or "No file in it has the name of a SQLite database.",
         )
     if not stat.S_ISREG(status.st_mode):
         raise UsageError("S-004", f'"{path}" is not a regular file but a device, pipe or socket')
@@ -188,6 +188,7 @@ def _not_a_database(path: str, facts: FileFacts) -> HowdahError:
         "S-010",
         f'file "{path}" is not a SQLite database',
         detail=f"It looks like {describe_content(first)}.",
+        hint="Give the file that the application itself opens; nothing was written.",
     )
 
 

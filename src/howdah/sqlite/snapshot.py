@@ -33,6 +33,14 @@ from howdah.sqlite.recovery import Progress, copy_recovered, remove_if_there
 _PAGES_PER_STEP = 4096
 #: Left free on the disk of the snapshot, bytes.
 _DISK_RESERVE = 16 * 1024 * 1024
+_WRITE_FAILURES = frozenset(
+    {
+        apsw.SQLITE_IOERR_WRITE,
+        apsw.SQLITE_IOERR_TRUNCATE,
+        apsw.SQLITE_IOERR_FSYNC,
+        apsw.SQLITE_IOERR_DIR_FSYNC,
+    }
+)
 _ELSEWHERE = "Make space there, or set HOWDAH_HOME to a directory on another disk."
 
 
@@ -240,10 +248,13 @@ def _explain_copy(error: apsw.Error, path: str, partial: str) -> HowdahError:
             f'the disk became full while the snapshot was written to "{os.path.dirname(partial)}"',
             hint=_ELSEWHERE,
         )
+    if getattr(error, "extendedresult", 0) in _WRITE_FAILURES:
+        # Only the copy is written to.
+        return _cannot_write(partial, error)
     return explain_failure(error, path)
 
 
-def _cannot_write(destination: str, error: OSError) -> EnvironmentFailedError:
+def _cannot_write(destination: str, error: Exception) -> EnvironmentFailedError:
     return EnvironmentFailedError(
         "S-031",
         f'the snapshot could not be written to "{destination}"',

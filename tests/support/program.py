@@ -1,0 +1,107 @@
+"""The real `howdah` program, run as a person or a script would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+HOWDAH = Path(sys.executable).parent / "howdah"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call of the program ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document that is all of stdout."""
+        return json.loads(self.out)
+
+    @property
+    def error_line(self) -> str:
+        """The line that says what is wrong; only the target may have been named before it."""
+        lines = [line for line in self.err.splitlines() if not line.startswith(("target:", "note:"))]
+        return lines[0]
+
+
+@dataclass(frozen=True)
+class Program:
+    """`howdah` in a working directory and with a state directory of its own."""
+
+    directory: Path
+    home: Path
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the environment of a call: nothing of a target in it but what `extra` says."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PG", "DATABASE_", "HOWDAH_"))
+        }
+        return kept | {"HOWDAH_HOME": str(self.home)} | dict(extra or {})
+
+    def run(
+        self,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        limit_file_size: int | None = None,
+        stdin: str | None = None,
+    ) -> Ended:
+        """Run to the end; `limit_file_size` in bytes is what RLIMIT_FSIZE allows each file."""
+        prepare: Callable[[], None] | None = None
+        if limit_file_size is not None:
+            import resource
+
+            def prepare() -> None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit_file_size, limit_file_size))
+
+        done = subprocess.run(
+            [HOWDAH, *map(str, arguments)],
+            cwd=self.directory,
+            env=self.environment(env),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            preexec_fn=prepare,
+            input=stdin if stdin is not None else "",
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a call and return it running."""
+        return subprocess.Popen(
+            [HOWDAH, *map(str, arguments)],
+            cwd=self.directory,
+            env=self.environment(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def files(self) -> list[Path]:
+        """List every file below the state directory, the embedded server's own apart."""
+        return [path for path in self.home.rglob("*") if path.is_file() and "pg" not in path.parts]
+
+
+def list_objects(database: str) -> list[tuple[Any, ...]]:
+    """List schemas and relations of a database that did not come with PostgreSQL."""
+    with psycopg.connect(database) as connection:
+        return connection.execute(
+            "SELECT n.nspname, c.relname FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid"
+            " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+            " AND (n.nspname <> 'public' OR c.oid IS NOT NULL) ORDER BY 1, 2"
+        ).fetchall()
