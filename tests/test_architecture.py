@@ -81,9 +81,7 @@ def test_the_model_and_the_errors_need_the_standard_library_alone() -> None:
     [("apsw", "sqlite"), ("adbc_driver_sqlite", "sqlite"), ("adbc_driver_postgresql", "postgres")],
 )
 def test_only_one_room_opens_each_kind_of_database(driver: str, room: str) -> None:
-    users = {
-        _room(path) for path in MODULES if any(name.split(".")[0] == driver for name in _imports(path))
-    }
+    users = {_room(path) for path in MODULES if any(name.split(".")[0] == driver for name in _imports(path))}
     # doctor reports the library's version and opens nothing.
     assert users - {"ops"} == {room}
 

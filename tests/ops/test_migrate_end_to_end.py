@@ -173,7 +173,7 @@ def test_undo_leaves_the_target_as_it_was(tmp_path: Path, database: str) -> None
 def test_undo_is_refused_once_somebody_has_written(tmp_path: Path, database: str, write: str) -> None:
     migrate_file(make_database(tmp_path / "shop.db", SHOP), database)
     with psycopg.connect(database) as connection:
-        connection.execute(write)  # type: ignore[arg-type]
+        connection.execute(write)
 
     with pytest.raises(DifferenceError):
         rollback(target_request(database))
@@ -225,7 +225,7 @@ def test_chinook_arrives_whole(database: str) -> None:
     with sqlite3.connect(source) as sqlite, psycopg.connect(database) as connection:
         for (table,) in sqlite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
             expected = sqlite.execute(f'SELECT count(*) FROM "{table}"').fetchone()
-            assert connection.execute(f'SELECT count(*) FROM "{table}"').fetchone() == expected  # type: ignore[arg-type]
+            assert connection.execute(f'SELECT count(*) FROM "{table}"').fetchone() == expected
         unvalidated = connection.execute(
             "SELECT conname FROM pg_constraint WHERE NOT convalidated"
         ).fetchall()

@@ -165,6 +165,6 @@ def _with_policies(text: str) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
-    column = document["tables"]["folder"]["columns"]["name"]  # type: ignore[index]
-    column["params"] = {"nul": "strip", "invalid_utf8": "latin1"}  # type: ignore[index]
+    column = document["tables"]["folder"]["columns"]["name"]
+    column["params"] = {"nul": "strip", "invalid_utf8": "latin1"}
     return tomlkit.dumps(document)

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from howdah.errors import EnvironmentFailedError, RefusedError
-from howdah.loading import runner
+from howdah.loading import dependants, runner
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.state.ledger import Ledger, StepOutcome
 from support.files import make_database
@@ -37,10 +38,10 @@ class _Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def _dump(database: str) -> tuple[list[object], ...]:
+def _dump(database: str) -> tuple[list[tuple[Any, ...]], ...]:
     with psycopg.connect(database) as connection:
         return tuple(
-            connection.execute(query).fetchall()  # type: ignore[arg-type]
+            connection.execute(query).fetchall()
             for query in (
                 "SELECT * FROM a ORDER BY id",
                 "SELECT * FROM b ORDER BY id",
@@ -205,7 +206,7 @@ def test_a_server_that_goes_away_is_named_and_the_run_resumes(
 ) -> None:
     source = make_database(tmp_path / "s.db", SCRIPT)
     monkeypatch.setattr("howdah.ops.migrate.ONE_TRANSACTION_BYTES", 0)
-    set_aside = runner.set_dependants_aside
+    set_aside = dependants.set_dependants_aside
 
     def cut(connection: psycopg.Connection[tuple[object, ...]], job: object) -> object:
         with psycopg.connect(database, autocommit=True) as other:
