@@ -108,6 +108,9 @@ def _register_stand_in(connection: apsw.Connection, name: str) -> None:
     collation. A scan compares nothing, so any order serves it. Searching or sorting by
     such an index would be wrong: rows are read by rowid, or whole.
     """
+    if name.upper() in BUILT_IN_COLLATIONS:
+        # SQLite asks for its own in UTF-16 databases too, and makes them from those for UTF-8 afterwards.
+        return
     connection.create_collation(name, _compare_code_points)
 
 

@@ -1,0 +1,329 @@
+"""
+A Hypothesis strategy for whole SQLite databases: schemas that people really write, and worse.
+
+A database is a list of statements with their parameters. Statements that SQLite refuses are
+left out when the file is built, so what remains is what SQLite itself accepts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from support.random_values import FLAVOURS, anything
+from support.stored_values import Text
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+DECLARED_TYPES = [
+    "", "INTEGER", "INT", "BIGINT", "SMALLINT", "TINYINT", "TINYINT(1)", "UNSIGNED BIG INT", "int8",
+    "BOOLEAN", "bool", "BIT", "REAL", "FLOAT", "DOUBLE", "DOUBLE PRECISION", "FLOATING POINT", "NUMERIC",
+    "DECIMAL(10,2)", "DECIMAL(5)", "NUMERIC(38, 10)", "DECIMAL", "DECIMAL(3,5)", "NUMERIC(2000)", "MONEY",
+    "TEXT", "text", "VARCHAR(5)", "VARCHAR(255)", "NVARCHAR(20)", "CHAR(3)", "CLOB",
+    "CHARACTER VARYING(10)", "varchar(0)", "varchar(-1)", "DATE", "DATETIME", "DATETIME(3)", "TIMESTAMP",
+    "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE", "TIME", "JSON", "JSONB", "UUID", "GUID", "CHAR(36)",
+    "BLOB", "BYTEA", "VARBINARY(16)", "BINARY", "STRING", "POINT", "CHARINT", "ANY", "YEAR", "INTERVAL",
+    '"quoted type"', "NULLABLE TEXT", "serial", "xml",
+]  # fmt: skip
+STRICT_TYPES = ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"]
+
+NAMES = [
+    "id", "a", "b", "c", "d", "name", "Name of it", 'quo"te', "apos'trophe", "select", "order", "user",
+    "table", "group", "ünïcode", "ÜNÏCODE", "名前", "back`tick", "[brackets", "semi;colon", "per%cent",
+    "%s", "%(a)s", "{}", "dollar$1", " leading", "trailing ", "back\\slash", "new\nline", "ctid", "xmin",
+    "oid", "tableoid", "rowid", "_rowid_", "🐘", "", "1st", "-", "x" * 63, "x" * 64, "x" * 63 + "y",
+    "x" * 62 + "é", "é" * 40, "CamelCase", "pg_class", "howdah", "a.b", "public", "value", "key",
+    "created_at", "is_active", "tab\tbed", "null", "true",
+]  # fmt: skip
+
+DEFAULTS = [
+    "NULL", "0", "1", "-1", "+5", "1.5", "'x'", "'it''s'", "x'00ff'", "CURRENT_TIMESTAMP", "CURRENT_DATE",
+    "CURRENT_TIME", "(1 + 1)", "(datetime('now'))", "(lower(hex(randomblob(16))))", "TRUE", "FALSE",
+    '"dq"', "''", "9223372036854775807", "9223372036854775808", "1e999", "'[]'", "'{}'", "'2024-01-01'",
+    "(strftime('%s','now'))", "0x10", "word", "(abs(random()))",
+]  # fmt: skip
+
+CHECKS = [
+    "{c} > 0", "{c} <> ''", "length({c}) < 9", "{c} IN ('a', 'b', 1)", "{c} IS NOT NULL",
+    "typeof({c}) = 'integer'", "{c} LIKE 'a%'", "{c} GLOB '*'", "json_valid({c})", "{c} BETWEEN 0 AND 10",
+    "{c} = {d}", "{c} < {d} OR {d} IS NULL", "{c} NOT NULL", "({c} & 1) = 0", "{c} IN (0, 1)",
+    "upper({c}) = {c}", "date({c}) IS NOT NULL", "{c}", "coalesce({c}, 1) >= 0", "{c} == 'it''s'",
+    "length(CAST({c} AS TEXT)) > 0",
+]  # fmt: skip
+
+INDEX_PARTS = [
+    "{c}", "{c} DESC", "{c} COLLATE NOCASE", "lower({c})", "{c} || {d}", "{c} + 1", "abs({c})",
+    "length({c})", "{c} COLLATE RTRIM", "coalesce({c}, '')", "substr({c}, 1, 3)",
+    "json_extract({c}, '$.a')", "{c} IS NULL",
+]  # fmt: skip
+PREDICATES = [
+    "{c} IS NOT NULL", "{c} > 0", "{c} = 'a'", "{c}", "NOT {c}", "{c} = {d}", "{c} IN (1, 2)",
+    "{c} LIKE 'a%'", "{c} <> 1", "length({c}) > 1",
+]  # fmt: skip
+GENERATED = [
+    "{c} || 'x'",
+    "{c} + 1",
+    "upper({c})",
+    "length({c})",
+    "coalesce({c}, 0)",
+    "{c}",
+    "{c} * {d}",
+    "{c} IS NULL",
+]
+SELECTS = ["{c}, {d}", "*", "count(*)", "{c} || '' AS x", "DISTINCT {c}", "max({c})"]
+
+
+@dataclass
+class RandomColumn:
+    name: str
+    declared: str
+    values: st.SearchStrategy[Any]
+    flavours: tuple[str, ...] = ()
+    clauses: list[str] = field(default_factory=list)
+    generated: bool = False
+
+    @property
+    def sql(self) -> str:
+        return " ".join([quoted(self.name), self.declared, *self.clauses])
+
+
+@dataclass
+class RandomTable:
+    name: str
+    columns: list[RandomColumn]
+    constraints: list[str] = field(default_factory=list)
+    strict: bool = False
+    without_rowid: bool = False
+
+    @property
+    def sql(self) -> str:
+        items = ", ".join([*(column.sql for column in self.columns), *self.constraints])
+        options = ["STRICT"] * self.strict + ["WITHOUT ROWID"] * self.without_rowid
+        return f"CREATE TABLE {quoted(self.name)} ({items}) {', '.join(options)}".rstrip()
+
+    @property
+    def stored(self) -> list[RandomColumn]:
+        return [column for column in self.columns if not column.generated]
+
+
+@dataclass(frozen=True)
+class RandomDatabase:
+    """Statements with their parameters, in the order of execution."""
+
+    statements: Sequence[tuple[str, tuple[Any, ...]]]
+
+    def build(self, path: Path) -> Path:
+        """Write the file, leaving out what SQLite refuses."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            for sql, parameters in self.statements:
+                with suppress(sqlite3.Error):
+                    connection.execute(sql, [bytes(v) if isinstance(v, Text) else v for v in parameters])
+        return path
+
+    def __repr__(self) -> str:
+        lines = (f"    ({sql!r}, {parameters!r})," for sql, parameters in self.statements)
+        return "RandomDatabase([\n" + "\n".join(lines) + "\n])"
+
+
+def quoted(name: str) -> str:
+    """Quote a name for SQLite, by the SQL standard's rule."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _folded(name: str) -> str:
+    # SQLite ignores the case of ASCII letters only.
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
+
+
+@st.composite
+def databases(draw: Draw) -> RandomDatabase:
+    """Databases of one to five tables with rows, indexes and views."""
+    statements: list[tuple[str, tuple[Any, ...]]] = []
+    encoding = draw(st.sampled_from(["UTF-8"] * 8 + ["UTF-16le", "UTF-16be"]))
+    if encoding != "UTF-8":
+        statements.append((f"PRAGMA encoding = '{encoding}'", ()))
+    names = draw(st.lists(st.sampled_from(NAMES).filter(bool), min_size=1, max_size=5, unique_by=_folded))
+    tables = [draw(_tables(name)) for name in names]
+    for table in tables:
+        _add_foreign_keys(draw, table, tables)
+    statements += [(table.sql, ()) for table in tables]
+    if draw(st.integers(0, 3)) == 0:
+        # Rows older than their check.
+        statements.append(("PRAGMA ignore_check_constraints = 1", ()))
+    for table in tables:
+        statements += _rows(draw, table)
+    for table in tables:
+        statements += _tamper(draw, table)
+    for number, table in enumerate(tables):
+        statements += _indexes(draw, table, number)
+    if draw(st.integers(0, 3)) == 0:
+        table = draw(st.sampled_from(tables))
+        view = draw(st.sampled_from(NAMES))
+        select = _fill(draw, draw(st.sampled_from(SELECTS)), table)
+        statements.append((f"CREATE VIEW {quoted(view)} AS SELECT {select} FROM {quoted(table.name)}", ()))
+    return RandomDatabase(statements)
+
+
+@st.composite
+def _tables(draw: Draw, name: str) -> RandomTable:
+    strict = draw(st.integers(0, 5)) == 0
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique_by=_folded))
+    table = RandomTable(name, [_column(draw, column, strict) for column in names], strict=strict)
+    _add_key(draw, table)
+    for column in table.columns:
+        if column.generated or "PRIMARY KEY" in " ".join(column.clauses):
+            continue
+        if draw(st.integers(0, 5)) == 0:
+            column.clauses.append("NOT NULL")
+        if draw(st.integers(0, 4)) == 0:
+            column.clauses.append("DEFAULT " + draw(st.sampled_from(DEFAULTS)))
+        if draw(st.integers(0, 9)) == 0:
+            column.clauses.append("UNIQUE")
+        if draw(st.integers(0, 9)) == 0:
+            column.clauses.append("COLLATE " + draw(st.sampled_from(["NOCASE", "RTRIM", "BINARY"])))
+        if draw(st.integers(0, 9)) == 0:
+            column.clauses.append(f"CHECK ({_fill(draw, draw(st.sampled_from(CHECKS)), table)})")
+    if draw(st.integers(0, 5)) == 0:
+        table.constraints.append(f"{_name(draw)}UNIQUE ({_some_columns(draw, table)})")
+    if draw(st.integers(0, 5)) == 0:
+        table.constraints.append(f"{_name(draw)}CHECK ({_fill(draw, draw(st.sampled_from(CHECKS)), table)})")
+    if draw(st.integers(0, 5)) == 0:
+        _add_generated(draw, table)
+    return table
+
+
+def _name(draw: Draw) -> str:
+    return f"CONSTRAINT {quoted(draw(st.sampled_from(NAMES)))} " if draw(st.booleans()) else ""
+
+
+def _column(draw: Draw, name: str, strict: bool) -> RandomColumn:
+    declared = draw(st.sampled_from(STRICT_TYPES if strict else DECLARED_TYPES))
+    flavours = draw(st.lists(st.sampled_from(sorted(FLAVOURS)), min_size=1, max_size=2))
+    if draw(st.integers(0, 3)):
+        flavours = flavours[:1]
+    values = st.one_of(*(FLAVOURS[flavour] for flavour in flavours))
+    if draw(st.integers(0, 15)) == 0:
+        values, flavours = anything, ["anything"]
+    return RandomColumn(name, declared, values, tuple(flavours))
+
+
+def _add_key(draw: Draw, table: RandomTable) -> None:
+    kind = draw(
+        st.sampled_from(
+            ["none", "row number", "autoincrement", "descending", "single", "composite", "clustered"]
+        )
+    )
+    first = table.columns[0]
+    match kind:
+        case "row number" | "autoincrement" | "descending":
+            first.declared = "INTEGER"
+            first.values = FLAVOURS["small integers"] | FLAVOURS["integers"]
+            ending = {"autoincrement": " AUTOINCREMENT", "descending": " DESC"}.get(kind, "")
+            first.clauses.append("PRIMARY KEY" + ending)
+        case "single":
+            first.clauses.append("PRIMARY KEY")
+        case "composite":
+            table.constraints.append(f"{_name(draw)}PRIMARY KEY ({_some_columns(draw, table)})")
+        case "clustered":
+            table.constraints.append(f"PRIMARY KEY ({_some_columns(draw, table)})")
+            table.without_rowid = True
+
+
+def _add_generated(draw: Draw, table: RandomTable) -> None:
+    expression = _fill(draw, draw(st.sampled_from(GENERATED)), table)
+    name = draw(st.sampled_from(["generated", "gen erated"]))
+    kind = draw(st.sampled_from(["STORED", "VIRTUAL"]))
+    declared = draw(st.sampled_from(STRICT_TYPES if table.strict else DECLARED_TYPES))
+    table.columns.append(
+        RandomColumn(name, declared, st.none(), clauses=[f"AS ({expression}) {kind}"], generated=True)
+    )
+
+
+def _add_foreign_keys(draw: Draw, table: RandomTable, tables: list[RandomTable]) -> None:
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        parent = draw(st.sampled_from(tables))
+        width = draw(st.sampled_from([1, 1, 1, 2]))
+        theirs = parent.columns[:width]
+        ours = draw(st.permutations(table.stored))[: len(theirs)]
+        if len(ours) < len(theirs):
+            continue
+        for our, their in zip(ours, theirs, strict=True):
+            if not any("PRIMARY KEY" in clause for clause in our.clauses):
+                our.values = their.values | our.values if draw(st.integers(0, 3)) == 0 else their.values
+                our.flavours = their.flavours
+                if draw(st.booleans()) and not table.strict:
+                    our.declared = their.declared
+        columns = ", ".join(quoted(column.name) for column in ours)
+        referenced = ", ".join(quoted(column.name) for column in theirs)
+        target = f"{quoted(parent.name)}" + (f" ({referenced})" if draw(st.booleans()) else "")
+        action = draw(
+            st.sampled_from(
+                ["", " ON DELETE CASCADE", " ON DELETE SET NULL ON UPDATE CASCADE", " ON DELETE RESTRICT"]
+            )
+        )
+        deferred = draw(st.sampled_from(["", "", " DEFERRABLE INITIALLY DEFERRED"]))
+        table.constraints.append(
+            f"{_name(draw)}FOREIGN KEY ({columns}) REFERENCES {target}{action}{deferred}"
+        )
+
+
+def _some_columns(draw: Draw, table: RandomTable) -> str:
+    stored = table.stored
+    chosen = draw(st.permutations(stored))[: draw(st.integers(1, min(3, len(stored))))]
+    return ", ".join(quoted(column.name) for column in chosen)
+
+
+def _fill(draw: Draw, template: str, table: RandomTable) -> str:
+    stored = table.stored
+    first, second = draw(st.sampled_from(stored)), draw(st.sampled_from(stored))
+    return template.replace("{c}", quoted(first.name)).replace("{d}", quoted(second.name))
+
+
+def _rows(draw: Draw, table: RandomTable) -> list[tuple[str, tuple[Any, ...]]]:
+    columns = table.stored
+    seldom_null = st.integers(0, 7)
+    statements = []
+    for _ in range(draw(st.integers(0, 8))):
+        values = tuple(None if draw(seldom_null) == 0 else draw(column.values) for column in columns)
+        places = ", ".join("CAST(? AS TEXT)" if isinstance(value, Text) else "?" for value in values)
+        names = ", ".join(quoted(column.name) for column in columns)
+        statements.append((f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({places})", values))
+    return statements
+
+
+def _tamper(draw: Draw, table: RandomTable) -> list[tuple[str, tuple[Any, ...]]]:
+    match draw(st.integers(0, 9)):
+        case 0:
+            name = quoted(table.name)
+            return [(f"DELETE FROM {name} WHERE rowid = (SELECT max(rowid) FROM {name})", ())]
+        case 1:
+            number = draw(st.sampled_from([0, 7, 10**6, 2**63 - 1, 2**53 + 1]))
+            return [("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (number, table.name))]
+        case 2:
+            declared = "ANY" if table.strict else draw(st.sampled_from(DECLARED_TYPES))
+            default = draw(st.sampled_from(["1", "'x'", "NULL", "1.5", "x'00'"]))
+            return [(f"ALTER TABLE {quoted(table.name)} ADD COLUMN added {declared} DEFAULT {default}", ())]
+        case _:
+            return []
+
+
+def _indexes(draw: Draw, table: RandomTable, number: int) -> list[tuple[str, tuple[Any, ...]]]:
+    statements = []
+    for each in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        parts = draw(st.lists(st.sampled_from(INDEX_PARTS), min_size=1, max_size=2))
+        filled = ", ".join(_fill(draw, part, table) for part in parts)
+        where = ""
+        if draw(st.integers(0, 3)) == 0:
+            where = " WHERE " + _fill(draw, draw(st.sampled_from(PREDICATES)), table)
+        unique = "UNIQUE " if draw(st.integers(0, 3)) == 0 else ""
+        name = draw(st.sampled_from([*NAMES, f"index {number} {each}"]))
+        statements.append(
+            (f"CREATE {unique}INDEX {quoted(name)} ON {quoted(table.name)} ({filled}){where}", ())
+        )
+    return statements
