@@ -30,7 +30,7 @@ from howdah.sqlite.row_select import Chunk
 from howdah.sqlite.text_tally import BigTextFacts
 
 #: Rows and bytes that are looked at together; few enough to stay in the processor's cache.
-_CHUNK_ROWS = 4_096
+_CHUNK_ROWS = 2_048
 _CHUNK_BYTES = 2 * 1024 * 1024
 
 #: Rows of the first chunk, after which the reader knows what to test.

@@ -63,14 +63,15 @@ class ColumnTally:
         for kind in kinds - {type(None)}:
             present, rows = values, None
             if len(kinds) > 1:
-                rows = [row for row, value in enumerate(values) if type(value) is kind]
-                present = [values[row] for row in rows]
+                present = [value for value in values if type(value) is kind]
+                if results is not None:
+                    rows = [row for row, value in enumerate(values) if type(value) is kind]
             byte_count += self._add_class(kind, present, _Tested(test, results, rows, run_test))
         if chunk.texts is not None:
             byte_count += self._add_text_bytes(chunk.texts, test, results, run_test)
         if type(None) in kinds:
             texts = 0 if chunk.texts is None else sum(text is not None for text in chunk.texts)
-            self._nulls += sum(value is None for value in values) - texts - len(chunk.big)
+            self._nulls += list(values).count(None) - texts - len(chunk.big)
         return byte_count
 
     def add_big_text(self, facts: BigTextFacts) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -50,24 +51,46 @@ def may_be_jsonb(content: bytes) -> bool:
 
 def count_documents(values: Sequence[str], valid: npt.NDArray[np.bool_]) -> int:
     """Return how many of the valid ones are objects or arrays."""
-    first = [value[:1] for value in values]
-    begins = np.fromiter((character in "{[ \t\r\n" for character in first), np.bool_, len(values))
-    if set(first) & set(" \t\r\n"):
-        begins = np.fromiter((value.lstrip(" \t\r\n")[:1] in ("{", "[") for value in values), np.bool_)
-    return int((begins & valid).sum())
+    if valid.all() and set(map(itemgetter(0), values)) <= {"{", "["}:
+        return len(values)
+    return sum(
+        value.lstrip(" \t\r\n")[:1] in ("{", "[")
+        for value, is_valid in zip(values, valid.tolist(), strict=True)
+        if is_valid
+    )
 
 
-def are_jsonb_safe(values: Sequence[str], joined: str) -> bool:
-    """Return whether jsonb takes every one of these valid documents; `joined` is all of them in a row."""
-    # One search over all of them finds nothing nearly always.
-    if not pc.match_substring_regex(pa.scalar(joined), _SUSPICIOUS).as_py():
-        return all(is_jsonb_safe(value) for value in values if len(value) > _DIGITS_AFTER_POINT_MAX)
-    suspicious = pc.match_substring_regex(pa.array(values, pa.utf8()), _SUSPICIOUS).to_pylist()
+def are_jsonb_safe(values: Sequence[str], joined: str, longest: int) -> bool:
+    """
+    Return whether jsonb takes every one of these valid documents.
+
+    `joined` is all of them in a row, `longest` the characters of the longest.
+    """
+    # Looking at all of them at once finds nothing nearly always.
+    if "\\u" not in joined and longest <= _DIGITS_AFTER_POINT_MAX and not _has_long_exponent(joined):
+        return True
+    suspects = pc.match_substring_regex(pa.array(values, pa.utf8()), _SUSPICIOUS).to_pylist()
     return all(
         is_jsonb_safe(value)
-        for value, suspect in zip(values, suspicious, strict=True)
+        for value, suspect in zip(values, suspects, strict=True)
         if suspect or len(value) > _DIGITS_AFTER_POINT_MAX
     )
+
+
+def _has_long_exponent(text: str) -> bool:
+    """Return whether a digit, an "e" and four more digits stand somewhere (1e-05 is ordinary)."""
+    # Five more characters, so that what follows an "e" at the end can be asked for.
+    content = np.frombuffer(text.encode() + b"     ", np.uint8)
+    places = np.flatnonzero((content[1:-5] | 0x20) == ord("e")) + 1
+    places = places[_are_digits(content[places - 1])]
+    starts = places + 1 + np.isin(content[places + 1], (ord("+"), ord("-")))
+    return bool(_are_digits(content[starts[:, np.newaxis] + np.arange(4)]).all(axis=1).any())
+
+
+def _are_digits(characters: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    # Unsigned: what comes before "0" wraps around to something large.
+    digits: npt.NDArray[np.bool_] = (characters - ord("0")) <= 9
+    return digits
 
 
 class _RefusedError(Exception):

@@ -32,7 +32,7 @@ _FETCH_ROWS = 256
 _CAREFUL_ROWS = 256
 
 #: Of so many rows one is measured, to know what a chunk holds.
-_MEASURED_EVERY = 16
+_MEASURED_EVERY = 64
 
 #: SQLite's own limit, as it is compiled in by default.
 _NO_LIMIT = 1_000_000_000

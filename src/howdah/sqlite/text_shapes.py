@@ -43,6 +43,11 @@ class TextBatch:
         return "".join(self.values)
 
     @cached_property
+    def characters(self) -> npt.NDArray[np.int64]:
+        """Characters of each."""
+        return np.fromiter(map(len, self.values), np.int64, len(self.values))
+
+    @cached_property
     def array(self) -> pa.StringArray:
         return pa.array(self.values, pa.utf8())
 
@@ -135,7 +140,9 @@ class TextShapes:
             assert valid_json is not None
             if not valid_json.all():
                 self.candidates -= {"json", "jsonb-safe"}
-            elif "jsonb-safe" in self.candidates and not are_jsonb_safe(batch.values, batch.joined):
+            elif "jsonb-safe" in self.candidates and not are_jsonb_safe(
+                batch.values, batch.joined, int(batch.characters.max())
+            ):
                 self.candidates.discard("jsonb-safe")
         self._keep("integer", lambda: _are_integers(batch))
         self._keep("decimal", lambda: _are_decimals(batch))

@@ -68,12 +68,12 @@ class TextTally:
         """Take more texts in, at least one, and return their bytes; `look_at` has been called."""
         batch = TextBatch(values)
         joined = batch.joined
-        characters = np.fromiter(map(len, values), np.int64, len(values))
+        longest_in_characters = int(batch.characters.max())
         self.count += len(values)
-        self.chars_max = max(self.chars_max, int(characters.max()))
-        self.empty += int((characters == 0).sum())
+        self.chars_max = max(self.chars_max, longest_in_characters)
+        self.empty += len(values) - int(np.count_nonzero(batch.characters))
         if joined.isascii():
-            byte_count, longest = len(joined), int(characters.max())
+            byte_count, longest = len(joined), longest_in_characters
         else:
             byte_count, longest = int(batch.lengths.sum()), int(batch.lengths.max())
         self.bytes_total += byte_count
