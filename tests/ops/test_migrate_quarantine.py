@@ -90,7 +90,13 @@ def test_a_retry_without_a_remedy_leaves_the_rows_and_says_so(tmp_path: Path, da
     assert (report.loaded, report.total, report.exit_status) == (0, 6, 5)
 
 
-def test_told_to_stop_it_leaves_the_target_untouched(tmp_path: Path, database: str) -> None:
+@pytest.mark.parametrize("jobs", [None, 1, 2])
+def test_told_to_stop_it_leaves_the_target_untouched(
+    tmp_path: Path, database: str, jobs: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if jobs is not None:
+        # Step by step although it is small: what earlier steps committed must go again.
+        monkeypatch.setattr("howdah.ops.migrate.ONE_TRANSACTION_BYTES", 0)
     source = make_database(tmp_path / "notes.db", NOTES)
 
     with pytest.raises(RefusedError, match="folder"):
@@ -99,6 +105,7 @@ def test_told_to_stop_it_leaves_the_target_untouched(tmp_path: Path, database: s
                 source=str(source),
                 target=target_request(database),
                 options=PlanOptions(on_reject=RejectPolicy.STOP),
+                jobs=jobs,
             )
         )
 

@@ -21,6 +21,7 @@ from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
 from howdah.ops.plan import read_plan_edits
 from howdah.ops.proving import prove
+from howdah.ops.rollback import forget_run
 from howdah.ops.run_log import copy_log, log_report, run_log
 from howdah.ops.run_report import (
     build_run_report,
@@ -39,6 +40,7 @@ from howdah.postgres.conninfo import secrets_in
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.report.files import write_report_directory
+from howdah.sqlite.location import source_path
 from howdah.state.ledger import Ledger, Run, StepOutcome, digest_plan
 from howdah.state.quarantine import Quarantine, write_quarantine_file
 from howdah.state.store import (
@@ -106,7 +108,7 @@ def _find_earlier_run(target: OpenTarget, state: StateSchema, request: MigrateRe
     """Return the run that this request repeats or resumes. Raises RefusedError for another's."""
     if not state_exists(target.connection, state):
         return None
-    source = os.path.abspath(request.source)
+    source = os.path.abspath(source_path(request.source))
     for run in Ledger(state=state).runs(target.connection):
         if run.status == "undone" or run.target_schema != request.options.schema:
             continue
@@ -154,7 +156,7 @@ def _prepare(
     run = Run(
         id=run_id,
         status="running",
-        source=os.path.abspath(request.source),
+        source=os.path.abspath(source_path(request.source)),
         target_schema=plan.options.schema,
         schema_created=not facts_of_target.schema_exists,
         snapshot=facts.snapshot,
@@ -216,7 +218,14 @@ def _load(
         with connection.transaction():
             install_state(connection, state)
             ledger.begin_run(connection, run, __version__)
-    outcomes = run_in_steps(connection, job, phases, jobs=jobs)
+    try:
+        outcomes = run_in_steps(connection, job, phases, jobs=jobs)
+    except RefusedError:
+        # Told to stop at the first row that cannot go: what the steps before it made goes too.
+        with connection.transaction():
+            forget_run(connection, state, run)
+        Path(run.snapshot.path).unlink(missing_ok=True)
+        raise
     with connection.transaction():
         ledger.set_status(connection, run.id, "loaded")
     return outcomes

@@ -41,13 +41,7 @@ def rollback(request: TargetRequest, progress: Progress | None = None) -> Rollba
         if run.status in ("loaded", "done"):
             _require_unchanged(target, state, run, phases)
         with connection.transaction():
-            dropped = drop_run_objects(connection, run)
-            # Without another run nothing of ours stays: the target is as it was.
-            others = [other for other in Ledger(state=state).runs(connection) if other.id != run.id]
-            if others:
-                Ledger(state=state).set_status(connection, run.id, "undone")
-            else:
-                remove_state(connection, state)
+            dropped = forget_run(connection, state, run)
         return RollbackReport(
             target=target.display,
             run_id=run.id,
@@ -94,6 +88,22 @@ def _require_unchanged(target: OpenTarget, state: StateSchema, run: Run, phases:
             f" {first.key} {first.column} {first.detail}".rstrip(),
             hint="Keep the target, or save what was written before you drop the tables yourself.",
         )
+
+
+def forget_run(connection: Connection, state: StateSchema, run: Run) -> tuple[str, ...]:
+    """
+    Drop what a run created, in the caller's transaction; return the names of tables and views.
+
+    Without another run in the ledger nothing of ours stays: the target is as it was. Raises what
+    `drop_run_objects` raises.
+    """
+    dropped = drop_run_objects(connection, run)
+    ledger = Ledger(state=state)
+    if any(other.id != run.id for other in ledger.runs(connection)):
+        ledger.set_status(connection, run.id, "undone")
+    else:
+        remove_state(connection, state)
+    return dropped
 
 
 def drop_run_objects(connection: Connection, run: Run) -> tuple[str, ...]:
