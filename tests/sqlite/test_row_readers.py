@@ -14,13 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from howdah.errors import BugError, IntegrityError
+from howdah.model.census import ColumnCensus, TableCensus
+from howdah.model.limits import BATCH_BYTES, BATCH_ROWS
 from howdah.model.source import Table
 from howdah.sqlite.arrow_rows import read_arrow_batches
-from howdah.sqlite.batches import SourceBatch
+from howdah.sqlite.batches import SourceBatch, rows_per_batch
 from howdah.sqlite.census import take_census, take_table_census
 from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.python_rows import fetch_rows_by_key, fetch_rows_by_rowid, read_rows
 from support.files import make_database
+from support.shared import shared_path
 from support.stored_values import (
     Text,
     catalog_of,
@@ -50,6 +53,12 @@ SHAPES = {
     "rowid shadowed": Shape("(rowid TEXT, {})", "rowid", "_rowid_"),
     "all shadowed": Shape("(rowid, _rowid_, oid, {})", "rowid", "rowid"),
 }
+#: Files of the shared collection whose pages are whole.
+READABLE = (
+    "anki_v2.anki2", "bad_utf8_text.db", "calibre_metadata.db", "chinook.sqlite", "chinook_autoinc.sqlite",
+    "chinook_fts5.db", "chinook_utf16le.db", "coverage.db", "datasette_fixtures.db", "gtfs_sample.db",
+    "ipython_history.sqlite", "naturalearth.gpkg", "northwind.db", "svn_wc.db", "wn_lexicon.db",
+)  # fmt: skip
 TYPES = ("", "INTEGER", "REAL", "TEXT", "NUMERIC", "BLOB")
 
 
@@ -299,3 +308,74 @@ def test_catalog_and_readers_agree_on_every_table_of_a_file(tmp_path: Path) -> N
         expected = read_expected(path, table.name, columns, "rowid")
         for read in READERS.values():
             assert rows_of(read(path, table, columns), columns) == expected
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(("encoding", "codec"), [("UTF-16le", "utf-16-le"), ("UTF-16be", "utf-16-be")])
+def test_half_surrogate_pairs_in_utf16_come_as_sqlite_translates_them(
+    tmp_path: Path, reader: str, encoding: str, codec: str
+) -> None:
+    path = tmp_path / "halves.db"
+    whole = "fine 🐘"
+    halves = [
+        "\ud83d",
+        "a\ud83d",
+        "\ud83db",
+        "\udc18\ud83d",
+        "\ud83d\ud83d\udc18",
+        "\udfff",
+        "x\udbff\ue000y",
+    ]
+    # Python's sqlite3 cannot store them, so characters of the same length are exchanged in the file.
+    stand_ins = [
+        "".join(chr(ord(unit) + 0x1800) if "\ud800" <= unit <= "\udfff" else unit for unit in text)
+        for text in halves
+    ]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA encoding = '{encoding}'")
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a)")
+        connection.executemany(
+            "INSERT INTO t (a) VALUES (?)", [(f"{text}.",) for text in (whole, *stand_ins)]
+        )
+        connection.executemany("INSERT INTO t (a) VALUES (?)", [(text,) for text in stand_ins])
+        connection.commit()
+    content = path.read_bytes()
+    for half, stand_in in sorted(zip(halves, stand_ins, strict=True), key=lambda pair: -len(pair[0])):
+        assert stand_in.encode(codec) in content
+        content = content.replace(stand_in.encode(codec), half.encode(codec, "surrogatepass"))
+    path.write_bytes(content)
+    found = rows_of(READERS[reader](path, table_of(path, "t"), ["id", "a"]), ["id", "a"])
+    assert found == read_expected(path, "t", ["id", "a"], "id")
+    assert found[0][1] == ("text", f"{whole}.".encode())
+    # Alone at the end a half stays alone, and is not UTF-8.
+    assert found[8][1] == ("text", b"\xed\xa0\xbd")
+
+
+def test_batches_of_a_table_without_rowid_follow_average_and_longest_row() -> None:
+    def rows(average: int, longest: int, count: int = 100_000) -> int:
+        column = ColumnCensus(name="a", texts=count, text_bytes_max=longest)
+        return rows_per_batch(
+            TableCensus(name="t", rows=count, columns=(column,), bytes_total=average * count)
+        )
+
+    assert rows(100, 100) == BATCH_ROWS
+    assert rows(1_000, 1_200) == BATCH_BYTES // 1_000
+    assert rows(1_000, 100_000) == BATCH_BYTES // 1_000 // 8
+    for average, longest in ((10, 4_000_000), (100, 400_000), (100_000, 4_000_000), (4_000_000, 4_000_000)):
+        assert rows(average, longest) >= 1
+        assert rows(average, longest) * longest <= 256 * 1024 * 1024
+    assert rows(0, 0, count=0) == BATCH_ROWS
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", READABLE)
+def test_every_table_of_the_collection_comes_as_sqlite_stores_it(name: str) -> None:
+    path = shared_path("databases", name)
+    for table in catalog_of(path).tables:
+        if table.kind not in ("table", "shadow"):
+            continue
+        columns = [column.name for column in table.columns]
+        order = table.rowid_name or ", ".join(f'"{key}"' for key in table.primary_key)
+        expected = read_expected(path, table.name, columns, order)
+        for reader, read in READERS.items():
+            assert rows_of(read(path, table, columns), columns) == expected, (reader, table.name)

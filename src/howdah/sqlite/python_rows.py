@@ -24,7 +24,7 @@ from howdah.sqlite.row_chunks import RowChunks, read_encoding
 from howdah.sqlite.row_select import RowSelect
 
 #: More rows make Python objects that have left the processor's cache when they are used.
-_CHUNK_ROWS = 8_192
+_CHUNK_ROWS = 4_096
 _CHUNK_BYTES = 4 * 1024 * 1024
 
 
