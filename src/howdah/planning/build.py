@@ -26,6 +26,7 @@ from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key
 from howdah.planning.order import order_by_needs
 from howdah.planning.selection import Selection, select_tables
+from howdah.planning.sharing import choose_tables_to_cut
 from howdah.planning.steps import (
     build_analyze_step,
     build_check_steps,
@@ -201,7 +202,12 @@ def _build_steps(
         # Indexes with names keep them; derived names of sequences and constraints give way.
         names.reserve_indexes(design.source)
     tables = [build_table_step(design, names) for design in designs]
-    copies = [step for design in designs for step in build_copy_steps(design, options)]
+    cut = choose_tables_to_cut({design.name: design.plan.bytes for design in designs}, options.jobs)
+    copies = [
+        step
+        for design in designs
+        for step in build_copy_steps(design, options.jobs if design.name in cut else 1)
+    ]
     keys, checks, sequences, findings = [], [], [], []
     unique_keys = {}
     referenced: dict[str, set[frozenset[str]]] = {}

@@ -7,7 +7,7 @@ Pure. Ids are made of source names and do not change between builds of the same 
 from __future__ import annotations
 
 from howdah.model.findings import Finding
-from howdah.model.plan import ColumnPlan, Phase, PlanOptions, Step, StepKind
+from howdah.model.plan import ColumnPlan, Phase, Step, StepKind
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.design import Names, TableDesign
 from howdah.planning.dialect import translate_condition
@@ -68,9 +68,9 @@ def _sequence_name(design: TableDesign, column: ColumnPlan, names: Names) -> str
     return f" (SEQUENCE NAME {qualified(design.plan.target_schema, name)})"
 
 
-def build_copy_steps(design: TableDesign, options: PlanOptions) -> list[Step]:
-    """Return one step for the table, or several for ranges of its row numbers."""
-    ranges = _row_ranges(design, options.jobs)
+def build_copy_steps(design: TableDesign, jobs: int) -> list[Step]:
+    """Return one step for the table, or with several jobs ranges of its row numbers."""
+    ranges = _row_ranges(design, jobs)
     weight = max(design.plan.bytes, 1) // len(ranges)
     return [
         Step(
