@@ -31,7 +31,7 @@ ALLOWED = {
     "content": {"errors", "model", "names", "postgres", "state"},
     "report": {"errors", "model", "units", "names"},
 }
-TOP = {"ops", "cli", "cli_content", "__init__", "__main__"}
+TOP = {"ops", "cli", "__init__", "__main__"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -20,7 +20,7 @@ from howdah.model.content import (
     TableCheck,
     TableDefinition,
 )
-from howdah.model.target import TargetColumn, TargetSequence, TargetTable
+from howdah.model.target import TargetColumn, TargetIndex, TargetSequence, TargetTable
 
 #: The aspects that are counted, in the order in which people see them.
 ASPECTS = ("tables", "columns", "types", "indexes", "foreign keys", "sequences")
@@ -211,13 +211,19 @@ def _compare_index(
         found = "invalid: the server does not use it"
     elif index.unique:
         constraint = next((item for item in actual.constraints if item.name == index.name), None)
-        found = constraint.definition if constraint else f"no constraint, but {by_name.definition}"
+        found = constraint.definition if constraint else _describe_lone_index(expected, by_name)
     else:
         found = by_name.definition
     if found != expected:
         yield ContentDifference(
             kind="index", table=table.name, object=index.name, expected=expected, found=found
         )
+
+
+def _describe_lone_index(expected: str, index: TargetIndex) -> str:
+    if index.unique and index.definition.endswith(f" USING btree {expected.removeprefix('UNIQUE ')}"):
+        return "a unique index on them, but no constraint"
+    return f"no constraint, but {index.definition}"
 
 
 def _compare_key(
@@ -263,14 +269,11 @@ def _sequence_properties(
         yield owned, "missing"
     if column is not None:
         # Any sequence will do that the column owns: a renamed table keeps its old one.
-        wanted = (
-            names.next_value(sequence.schema, sequence.name)
-            if sequence
-            else names.next_value(schema, table.sequence_name)
-        )
+        owner = (sequence.schema, sequence.name) if sequence else (schema, table.sequence_name)
+        wanted = "a default that takes the next value of that sequence"
         if column.identity:
             yield wanted, f"GENERATED {column.identity.upper()} AS IDENTITY"
-        else:
-            yield wanted, column.default_sql or "none"
+        elif column.default_sql != names.next_value(*owner):
+            yield wanted, column.default_sql or "no default"
     if sequence is not None and rows.largest_id is not None and sequence.next_value <= rows.largest_id:
         yield f"a next value above {rows.largest_id}", f"{sequence.next_value}: ids would collide"

@@ -7,7 +7,7 @@ a serial, as Strapi makes them, so that a database made here and one made there 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from howdah.model.content import (
     ColumnDefinition,
@@ -17,6 +17,17 @@ from howdah.model.content import (
     TableDefinition,
 )
 from howdah.names import qualified, quote
+
+
+def create_schema(schema: str) -> MigrationStep:
+    """CREATE SCHEMA."""
+    return MigrationStep(
+        kind="create-schema",
+        table="",
+        object=schema,
+        sql=f"CREATE SCHEMA {quote(schema)}",
+        description=f'create schema "{schema}"',
+    )
 
 
 def create_table(schema: str, table: TableDefinition) -> MigrationStep:
@@ -127,19 +138,17 @@ def drop_column(schema: str, table: str, column: str) -> MigrationStep:
     )
 
 
-def drop_tables(schema: str, tables: Iterable[str]) -> list[MigrationStep]:
-    """DROP TABLE; fails where something of somebody else depends on it."""
-    return [
-        MigrationStep(
-            kind="drop-table",
-            table=name,
-            object=name,
-            sql=f"DROP TABLE {qualified(schema, name)}",
-            description=f'drop table "{name}" with its rows',
-            destructive=True,
-        )
-        for name in tables
-    ]
+def drop_tables(schema: str, tables: Sequence[str]) -> MigrationStep:
+    """DROP TABLE of all at once, whatever their order; fails where somebody else's object depends on one."""
+    names = ", ".join(f'"{name}"' for name in tables)
+    return MigrationStep(
+        kind="drop-table",
+        table=tables[0],
+        object=", ".join(tables),
+        sql=f"DROP TABLE {', '.join(qualified(schema, name) for name in tables)}",
+        description=f"drop {'table' if len(tables) == 1 else 'tables'} {names} with all rows",
+        destructive=True,
+    )
 
 
 def drop_constraint(schema: str, table: str, name: str) -> MigrationStep:
