@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from support.random_databases import RandomDatabase
+from support.runs import migrate_file
 from support.stored_values import Text
 
 Cross = Callable[[RandomDatabase], None]
@@ -34,3 +38,47 @@ def test_a_text_keeps_its_place_beside_a_row_set_aside(cross: Cross) -> None:
             "INSERT INTO t VALUES (2, 'kept')",
         )
     )
+
+
+def test_children_without_a_key_follow_their_parent_into_quarantine(cross: Cross) -> None:
+    cross(
+        _database(
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY, a TEXT)",
+            "CREATE TABLE child (parent_id INTEGER REFERENCES parent, note TEXT, at DATETIME)",
+            ("INSERT INTO parent VALUES (1, CAST(? AS TEXT)), (2, 'good')", (Text(b"\xff"),)),
+            "INSERT INTO child VALUES (1, 'x', '2024-01-01 00:00:00'), (1, 'x', '2024-01-01 00:00:00'),"
+            " (2, 'x', NULL), (1, NULL, NULL), (NULL, '', NULL), (1, '', NULL)",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "bad", "good"),
+    [
+        ("BOOLEAN", "1", "0"),
+        ("DECIMAL(8,2)", "1.5", "2"),
+        ("REAL", "1e300", "0.1"),
+        ("BLOB", "x'00ff'", "x''"),
+        ("DATETIME", "'2024-01-02 03:04:05'", "'2024-01-02 03:04:06'"),
+        ("DATE", "'2024-01-02'", "'2024-01-03'"),
+        ("TIMESTAMP", "1700000000", "1700000001"),
+        ("UUID", "'00000000-0000-0000-0000-00000000000a'", "'00000000-0000-0000-0000-00000000000b'"),
+        ("UUID", "x'0102030405060708090a0b0c0d0e0f10'", "x'00000000000000000000000000000000'"),
+        ("TEXT", "'tab' || char(9) || '\"{}'", "'NULL'"),
+    ],
+)
+def test_children_follow_by_keys_of_any_type(
+    cross: Cross, database: str, tmp_path: Path, declared: str, bad: str, good: str
+) -> None:
+    statements = _database(
+        f"CREATE TABLE parent (k {declared} PRIMARY KEY, a TEXT)",
+        f"CREATE TABLE child (k {declared} PRIMARY KEY REFERENCES parent, a TEXT)",
+        (f"INSERT INTO parent VALUES ({bad}, CAST(? AS TEXT)), ({good}, 'good')", (Text(b"\xff"),)),
+        f"INSERT INTO child VALUES ({bad}, 'x'), ({good}, 'y')",
+    )
+    cross(statements)
+
+    report = migrate_file(statements.build(tmp_path / "keys.db"), database)
+
+    assert {table.name: table.rows_quarantined for table in report.tables} == {"parent": 1, "child": 1}
+    assert not [finding for finding in report.findings if "NOT VALID" in finding.message]

@@ -26,7 +26,7 @@ def batch_of_quarantined(rows: Sequence[QuarantinedRow]) -> SourceBatch:
     rowids = [row.key.rowid for row in rows]
     return SourceBatch(
         length=len(rows),
-        columns={name: _column([row.cells[name] for row in rows]) for name in names},
+        columns={name: column_of_cells([row.cells[name] for row in rows]) for name in names},
         rowids=None if any(rowid is None for rowid in rowids) else np.array(rowids, np.int64),
     )
 
@@ -35,12 +35,13 @@ def batch_of_cells(cells: Mapping[str, Cell], key: SourceKey) -> SourceBatch:
     """Build a batch of one row."""
     return SourceBatch(
         length=1,
-        columns={name: _column([cell]) for name, cell in cells.items()},
+        columns={name: column_of_cells([cell]) for name, cell in cells.items()},
         rowids=None if key.rowid is None else np.array([key.rowid], np.int64),
     )
 
 
-def _column(cells: Sequence[Cell]) -> SourceColumn:
+def column_of_cells(cells: Sequence[Cell]) -> SourceColumn:
+    """Build a column of such cells, split by storage class."""
     parts = {
         storage_class: pa.array(
             [cell.content if cell.storage_class is storage_class else None for cell in cells], kind

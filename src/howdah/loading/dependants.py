@@ -8,15 +8,23 @@ whether the missing parent is in quarantine.
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 
+import numpy as np
+import psycopg
 from psycopg import sql
 
+from howdah.codecs.registry import get_codec
+from howdah.loading.cells import column_of_cells
+from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
 from howdah.loading.set_aside import set_aside_target_rows
-from howdah.model.plan import Step, StepKind
+from howdah.model.plan import Step, StepKind, TablePlan
 from howdah.model.quarantine import QuarantinedRow
+from howdah.postgres.copy import build_copy_rows, copy_in
 from howdah.state.store import Connection
+
+_PARENTS = sql.Identifier("pg_temp", "howdah_parents")
 
 
 def set_dependants_aside(connection: Connection, job: LoadJob) -> dict[str, int]:
@@ -42,38 +50,63 @@ def set_dependants_aside(connection: Connection, job: LoadJob) -> dict[str, int]
 
 
 def _follow(connection: Connection, job: LoadJob, step: Step, parents: list[QuarantinedRow]) -> int:
+    # Without a cell a value was too long to be kept in quarantine: too long for a key as well.
+    parents = [row for row in parents if all(name in row.cells for name in step.parent_columns)]
     if not parents:
         return 0
-    keys = [[row.cells[name].value for name in step.parent_columns] for row in parents]
     child = job.plan.table(step.table)
     parent = job.plan.table(step.parent_table)
-    referencing = [child.column(name).target_name for name in step.columns]
-    # Compared as text: the parent's cells are SQLite's values, and text is what both sides print alike
-    # for the types that keys have. The parent must also be missing, as another row may hold its key.
-    match = sql.SQL(" AND ").join(
-        sql.SQL("c.{}::text = k.value[{}]").format(sql.Identifier(name), sql.Literal(position))
-        for position, name in enumerate(referencing, start=1)
+    referencing = [sql.Identifier(child.column(name).target_name) for name in step.columns]
+    # The parents' keys are brought to the form that the child has them in, by the child's own codecs.
+    connection.execute(
+        sql.SQL(
+            "CREATE TEMPORARY TABLE howdah_parents ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"
+        ).format(sql.SQL(", ").join(referencing), compose_table(child))
     )
-    present = sql.SQL(" AND ").join(
-        sql.SQL("p.{} = c.{}").format(sql.Identifier(parent.column(theirs).target_name), sql.Identifier(ours))
-        for ours, theirs in zip(referencing, step.parent_columns, strict=True)
+    copy_in(
+        connection,
+        sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(_PARENTS),
+        [_encode_keys(child, step, parents)],
     )
+    # The parent must also be missing, as another row may hold its key.
     ctids = sql.SQL(
-        "SELECT c.ctid FROM ONLY {child} c JOIN (SELECT ARRAY(SELECT json_array_elements_text(v)) AS value"
-        " FROM json_array_elements({keys}::json) v) k ON {match}"
+        "SELECT c.ctid FROM ONLY {child} c JOIN {parents} k ON {match}"
         " WHERE NOT EXISTS (SELECT FROM {parent} p WHERE {present})"
     ).format(
-        child=sql.Identifier(child.target_schema, child.target_name),
-        keys=sql.Literal(json.dumps(keys)),
-        match=match,
-        parent=sql.Identifier(parent.target_schema, parent.target_name),
-        present=present,
+        child=compose_table(child),
+        parents=_PARENTS,
+        match=sql.SQL(" AND ").join(sql.SQL("c.{0} = k.{0}").format(name) for name in referencing),
+        parent=compose_table(parent),
+        present=sql.SQL(" AND ").join(
+            sql.SQL("p.{} = c.{}").format(sql.Identifier(parent.column(theirs).target_name), ours)
+            for ours, theirs in zip(referencing, step.parent_columns, strict=True)
+        ),
     )
-    return set_aside_target_rows(
-        connection,
-        job,
-        child,
-        ctids,
-        reason="parent-quarantined",
-        detail=f'The row of table "{step.parent_table}" that it refers to is in quarantine.',
-    )
+    count = 0
+    # No operator: the types of the two sides cannot be compared, so the foreign key cannot be built either.
+    with suppress(psycopg.errors.UndefinedFunction), connection.transaction():
+        count = set_aside_target_rows(
+            connection,
+            job,
+            child,
+            ctids,
+            reason="parent-quarantined",
+            detail=f'The row of table "{step.parent_table}" that it refers to is in quarantine.',
+        )
+    connection.execute(sql.SQL("DROP TABLE {}").format(_PARENTS))
+    return count
+
+
+def _encode_keys(child: TablePlan, step: Step, parents: list[QuarantinedRow]) -> memoryview:
+    """Return binary COPY rows of the parents' keys; keys that the child cannot have are left out."""
+    wires = []
+    keep = np.ones(len(parents), dtype=bool)
+    for ours, theirs in zip(step.columns, step.parent_columns, strict=True):
+        column = child.column(ours)
+        encoded = get_codec(column.codec).encode(
+            column_of_cells([row.cells[theirs] for row in parents]), column.params, column.type
+        )
+        wires.append(encoded.wire)
+        for mask in encoded.rejected.values():
+            keep &= ~mask
+    return memoryview(build_copy_rows(wires, len(parents), keep))

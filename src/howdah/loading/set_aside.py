@@ -2,8 +2,8 @@
 Take rows that are already in the target out of it and into quarantine.
 
 The quarantine keeps what the *source* holds, so each row is found again in the
-snapshot by its key. A table whose rows have no key that both sides share cannot
-be handled; the caller's statement then fails and says why.
+snapshot: by its key, or by its whole content where there is no key that both sides
+write alike.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from psycopg import sql
 from howdah.errors import RefusedError
 from howdah.loading.encode_batch import quarantined_row
 from howdah.loading.job import LoadJob
+from howdah.loading.match_source import count_not_found, forget_wanted, take_out_by_content
 from howdah.model.plan import TablePlan
 from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.python_rows import fetch_rows_by_key
@@ -49,16 +50,11 @@ def set_aside_target_rows(
     """
     Move the rows whose ctid the query `ctids` yields to quarantine; return how many.
 
-    Raises RefusedError for a table whose rows cannot be found again in the source.
+    Raises RefusedError where a row cannot be found again in the source.
     """
     codecs = [plan.column(name).codec for name in plan.key]
     if not plan.key or any(codec not in _TO_SQLITE for codec in codecs):
-        raise RefusedError(
-            "M-202",
-            f'Rows of table "{plan.name}" contradict a constraint, and the table has no key to name them by.',
-            detail=detail,
-            hint="Exclude the table, or remove the duplicates in a copy of the source.",
-        )
+        return _set_aside_by_content(connection, job, plan, ctids, reason=reason, detail=detail)
     found = connection.execute(
         sql.SQL("DELETE FROM ONLY {table} WHERE ctid IN ({ctids}) RETURNING {key}").format(
             table=sql.Identifier(plan.target_schema, plan.target_name),
@@ -71,6 +67,35 @@ def set_aside_target_rows(
     ]
     quarantine_source_rows(connection, job, plan, keys, reason=reason, detail=detail)
     return len(keys)
+
+
+def _set_aside_by_content(
+    connection: Connection,
+    job: LoadJob,
+    plan: TablePlan,
+    ctids: sql.Composed,
+    *,
+    reason: str,
+    detail: str,
+) -> int:
+    table = job.source_table(plan)
+    count = 0
+    for batch, rows in take_out_by_content(connection, job, plan, ctids):
+        job.quarantine.add(
+            connection,
+            [quarantined_row(batch, row, table, reason=reason, column="", detail=detail) for row in rows],
+        )
+        count += len(rows)
+    if count_not_found(connection):
+        # Rows with a big value are not in the batches.
+        raise RefusedError(
+            "M-202",
+            f'Rows of table "{plan.name}" contradict a constraint, and nothing names them in the source.',
+            detail=detail,
+            hint="Exclude the table, or correct the rows in a copy of the source.",
+        )
+    forget_wanted(connection)
+    return count
 
 
 def quarantine_source_rows(
