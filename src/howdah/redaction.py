@@ -21,7 +21,7 @@ _SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGN
 _READ_BY_US = ("HOWDAH_", "DATABASE_", "PG")
 
 #: Passwords in what libpq could not read as a connection string.
-_IN_URL = re.compile(r"://[^/?#\s]*?:([^\s]+)@")
+_IN_URL = re.compile(r"://[^:/?#\s]*:(.+)@", re.DOTALL)
 _IN_KEYWORDS = re.compile(r"password\s*=\s*('(?:[^'\\]|\\.)*'?|\S+)", re.IGNORECASE)
 _PASSFILE = re.compile(r"passfile\s*=\s*('(?:[^'\\]|\\.)*'?|[^\s&]+)", re.IGNORECASE)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah.cli import quarantine, server, transfer, upkeep
+from howdah.cli import content, quarantine, server, transfer, upkeep
 from howdah.cli.session import Session
 from howdah.cli.tree import CommandFacts, read_commands
 from howdah.options_file import OPTIONS_FILE, read_options_file
@@ -36,6 +36,7 @@ quarantine_app.command("list")(quarantine.quarantine_list)
 quarantine_app.command("show")(quarantine.quarantine_show)
 quarantine_app.command("retry")(quarantine.quarantine_retry)
 quarantine_app.command("export")(quarantine.quarantine_export)
+app.add_typer(content.content_app, name="content")
 app.add_typer(pg_app, name="pg")
 pg_app.command("start")(server.pg_start)
 pg_app.command("stop")(server.pg_stop)

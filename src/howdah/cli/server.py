@@ -13,7 +13,8 @@ from howdah.cli.output import end
 def pg_start(
     pg_bindir: PgBindir = None,
     port: Annotated[
-        int | None, typer.Option("--port", help="Also listen on 127.0.0.1 at this port (0: any free).")
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Also listen on 127.0.0.1 at this port (0: any free)."),
     ] = None,
     as_json: Json = False,
 ) -> None:

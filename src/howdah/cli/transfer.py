@@ -28,6 +28,7 @@ from howdah.cli.options import (
     build_target_request,
 )
 from howdah.cli.output import end, make_progress
+from howdah.errors import UsageError
 
 
 def inspect_command(source: Source, as_json: Json = False, quiet: Quiet = False) -> None:
@@ -88,7 +89,12 @@ def plan_command(
     if output is not None:
         from howdah.planning.plan_file import render_plan as write_plan
 
-        output.write_text(write_plan(built), encoding="utf-8")
+        try:
+            output.write_text(write_plan(built), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                "U-103", f"The plan cannot be written to {output}: {error.strerror}.", hint="Check the path."
+            ) from error
     report = PlanReport(source=source, plan=built, output=str(output or ""))
     end(report, render_plan_summary, as_json=as_json)
 

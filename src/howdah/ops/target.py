@@ -70,9 +70,12 @@ def open_target(request: TargetRequest, *, source: str | None = None) -> Iterato
     """
     Connect to the target; `source` chooses the database on the embedded server.
 
-    Raises RefusedError where consent is missing, UsageError for a target that cannot
+    Raises UsageError for a source that names no file, RefusedError where consent is missing, UsageError for a target that cannot
     be read, EnvironmentFailedError where there is no connection.
     """
+    if source is not None:
+        # First of all, because source and target may have been given the wrong way round.
+        source_path(source)
     target = _find_target(request, source)
     try:
         with connect(target.conninfo, application_name="howdah", bulk=True) as connection:

@@ -13,7 +13,7 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -167,11 +167,21 @@ def secrets_in(conninfo: str) -> tuple[str, ...]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Replace every secret in a text, as it is and percent-encoded, by ***."""
-    forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""), quote(secret))}
+    """Replace every secret in a text by ***: as it is and as URLs, keyword strings and Python write it."""
+    forms = {form for secret in secrets if secret for form in _written_forms(secret)}
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, "***")
     return text
+
+
+def _written_forms(secret: str) -> Iterator[str]:
+    for form in (secret, _quote_value(secret).strip("'")):
+        yield form
+        # In the repr of a string, as tracebacks have it; with either kind of quotes around.
+        yield repr(form)[1:-1]
+        yield repr(form + '"')[1:-2]
+    yield quote(secret, safe="")
+    yield quote(secret)
 
 
 def redact_url(text: str) -> str:

@@ -1,0 +1,180 @@
+"""Options: what is not understood is refused, where each value comes from, and one JSON document always."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.program import Program, list_objects
+
+#: Whose messages these verbs may show; `postgres` starts programs that have options of their own.
+ROOMS = {"cli", "sqlite", "planning", "loading", "proof", "state", "report", "process", "codecs"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["migrate", "notes.db", "--no-such-option"], "No such option: --no-such-option"),
+        (["no-such-verb"], "No such command 'no-such-verb'"),
+        (["migrate"], "Missing argument 'SOURCE'"),
+        (["migrate", "notes.db", "--jobs", "many"], "--jobs"),
+        (["migrate", "notes.db", "--jobs", "0"], "--jobs"),
+        (["migrate", "notes.db", "--json-type", "bson"], "--json-type takes json, jsonb or text"),
+        (["migrate", "notes.db", "--on-reject", "ignore"], "--on-reject takes quarantine or stop"),
+        (["migrate", "notes.db", "--plan", "missing.toml"], "missing.toml"),
+        (["migrate", "notes.db", "mysql://root@localhost/app"], "not one of PostgreSQL"),
+        (["migrate", "postgresql://localhost/app", "notes.db"], "not a SQLite file"),
+        (["migrate", "notes.db", "host=h colour=red"], "not a connection string"),
+        (["migrate", "notes.db", "target", "one-more"], "unexpected extra argument"),
+        (["quarantine", "show", "first"], "'number'"),
+        (["pg", "start", "--port", "99999999"], "--port"),
+        (["--config", "missing.toml", "doctor"], "missing.toml"),
+    ],
+)
+def test_a_command_line_that_is_wrong_ends_with_2_and_says_why(
+    howdah: Program, notes: Path, arguments: list[str], words: str
+) -> None:
+    ended = howdah.run(*arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.error_line.startswith("error ")
+    assert words in ended.error_line
+    assert "Traceback" not in ended.err
+    as_json = howdah.run(*arguments, "--json")
+    assert as_json.status == as_json.document["exit_status"] == 2
+    assert words in as_json.document["error"]["message"]
+
+
+def test_a_group_alone_lists_nothing_and_says_what_is_missing(howdah: Program) -> None:
+    ended = howdah.run("quarantine")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.error_line == "error U-401: Missing command."
+
+
+def test_an_output_that_cannot_be_written_is_said_so(howdah: Program, notes: Path) -> None:
+    ended = howdah.run("plan", notes, "-o", "missing/plan.toml", "--json")
+    assert ended.status == 2
+    assert "missing/plan.toml" in ended.error_line
+
+
+def test_help_and_version_answer_without_a_verb(howdah: Program) -> None:
+    bare = howdah.run()
+    assert bare.status == 0
+    assert bare.out == howdah.run("--help").out
+    assert howdah.run("--version").out.startswith("howdah ")
+
+
+def test_json_is_all_of_stdout_when_it_goes_well(howdah: Program, notes: Path, database: str) -> None:
+    ended = howdah.run("migrate", notes, database, "--json")
+    assert ended.status == 0
+    assert ended.document["verb"] == "migrate"
+    assert ended.err.startswith("target: ")
+    assert howdah.run("migrate", notes, database, env={"HOWDAH_JSON": "1"}).document["repeated"] is True
+
+
+def test_flags_come_before_variables_before_the_file_before_defaults(
+    howdah: Program, notes: Path, database: str
+) -> None:
+    (howdah.directory / "howdah.toml").write_text('[migrate]\nschema = "from_file"\n')
+
+    def plan_schema(*flags: str, **variables: str) -> str:
+        ended = howdah.run("migrate", notes, database, "--json", *flags, env=variables)
+        assert ended.status == 0, ended.err
+        with psycopg.connect(database) as connection:
+            row = connection.execute(
+                "SELECT max(relnamespace::regnamespace::text) FROM pg_class WHERE relname = 'note'"
+            ).fetchone()
+        assert howdah.run("rollback", database).status == 0
+        assert row is not None
+        return str(row[0])
+
+    assert plan_schema() == "from_file"
+    assert plan_schema(HOWDAH_SCHEMA="from_env") == "from_env"
+    assert plan_schema("--schema", "from_flag", HOWDAH_SCHEMA="from_env") == "from_flag"
+    (howdah.directory / "howdah.toml").unlink()
+    assert plan_schema() == "public"
+
+
+def test_a_table_of_the_file_may_name_lists_flags_and_another_file_may_be_chosen(
+    howdah: Program, notes: Path
+) -> None:
+    (howdah.directory / "other.toml").write_text(
+        'json = true\n[plan]\ninclude = ["folder"]\n[quarantine.list]\nstate-schema = "mine"\n'
+    )
+    ended = howdah.run("--config", "other.toml", "plan", notes)
+    assert [table["name"] for table in ended.document["plan"]["tables"]] == ["folder"]
+    ended = howdah.run("plan", notes, env={"HOWDAH_CONFIG": "other.toml"})
+    assert [table["name"] for table in ended.document["plan"]["tables"]] == ["folder"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("job = 3", '"job"'),
+        ("[migrate]\nyes = true", '"yes"'),
+        ('target = "postgresql://h/d"', '"target"'),
+        ("[verify]\nrepair = true", '"repair"'),
+        ("jobs = [", "is not TOML"),
+    ],
+)
+def test_the_file_is_refused_where_a_name_means_nothing(howdah: Program, text: str, words: str) -> None:
+    (howdah.directory / "howdah.toml").write_text(text)
+    ended = howdah.run("doctor", "--json")
+    assert ended.status == 2
+    assert words in ended.error_line
+
+
+def test_doctor_shows_value_and_source_of_every_option(howdah: Program) -> None:
+    (howdah.directory / "howdah.toml").write_text('jobs = 3\n[migrate]\nschema = "app"\ncollation = "C"\n')
+    ended = howdah.run("doctor", "--json", env={"HOWDAH_JOBS": "2", "HOWDAH_JOB": "4", "HOWDAH_YES": "1"})
+    assert ended.status == 0
+    shown = {item["name"]: (item["value"], item["origin"]) for item in ended.document["sections"]["options"]}
+    assert shown["--jobs"] == ("2", "environment: HOWDAH_JOBS")
+    assert shown["--schema (migrate)"] == ("app", "file: howdah.toml")
+    assert shown["--schema (plan)"] == ("public", "default")
+    assert shown["--on-reject"] == ("quarantine", "default")
+    assert not any("--yes" in name for name in shown)
+    assert any(
+        "HOWDAH_JOB " in problem and "HOWDAH_JOBS" in problem for problem in ended.document["problems"]
+    )
+    assert any("HOWDAH_YES " in problem for problem in ended.document["problems"])
+    assert "environment: HOWDAH_JOBS" in howdah.run("doctor", env={"HOWDAH_JOBS": "2"}).out
+
+
+def test_consent_has_no_twin_in_the_environment(howdah: Program, notes: Path, database: str) -> None:
+    assert howdah.run("migrate", notes, database).status == 0
+    before = list_objects(database)
+    ended = howdah.run("clean", database, "--json", env={"HOWDAH_YES": "1", "HOWDAH_CLEAN_YES": "1"})
+    assert (ended.status, ended.document["status"]) == (4, "refused")
+    assert list_objects(database) == before
+
+
+def test_no_option_that_a_hint_names_is_missing(howdah: Program) -> None:
+    """Every `--option` in a string of the program is one of its own, or of a tool that it starts."""
+    from howdah.cli.app import app
+    from howdah.cli.tree import read_commands, read_root_options
+
+    known = {flag for command in read_commands(app) for option in command.options for flag in option.flags}
+    known |= {flag for option in read_root_options(app) for flag in option.flags} | {"--help"}
+    source = Path(__file__).parents[2] / "src" / "howdah"
+    commands = "".join(path.read_text() for path in (source / "cli").glob("*.py"))
+    verbs = set(re.findall(r"from howdah\.ops\.(\w+) import", commands))
+    unknown = {
+        (path.name, flag)
+        for path in source.rglob("*.py")
+        if path.relative_to(source).parts[0] in ROOMS or (path.stem in verbs and path.parent.name == "ops")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", node.value)
+    }
+    assert {(name, flag) for name, flag in unknown if flag not in known} == set()
+
+
+def test_the_document_is_one_even_in_a_pipe_that_closes(howdah: Program, notes: Path) -> None:
+    ended = howdah.run("inspect", notes, "--json")
+    assert json.loads(ended.out)["verb"] == "inspect"
+    assert ended.out.endswith("}\n")
