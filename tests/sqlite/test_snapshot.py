@@ -204,7 +204,7 @@ def test_a_disk_that_is_too_small_is_said_before_copying(tmp_path: Path) -> None
         snap(path)
     assert caught.value.code == "S-030"
     assert "not enough disk space" in caught.value.message
-    assert "--work-dir" in caught.value.hint
+    assert "HOWDAH_HOME" in caught.value.hint
     assert os.listdir(tmp_path / "private") == []
 
 
