@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from howdah.ops.quarantine import list_rows, retry_rows
+from support.files import make_database
 from support.random_databases import RandomDatabase
-from support.runs import migrate_file
+from support.runs import migrate_file, target_request
 from support.stored_values import Text
 
 Cross = Callable[[RandomDatabase], None]
@@ -82,3 +85,28 @@ def test_children_follow_by_keys_of_any_type(
 
     assert {table.name: table.rows_quarantined for table in report.tables} == {"parent": 1, "child": 1}
     assert not [finding for finding in report.findings if "NOT VALID" in finding.message]
+
+
+def test_what_a_retry_loads_stays_loaded(tmp_path: Path, database: str) -> None:
+    source = make_database(
+        tmp_path / "retry.db",
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY, a TEXT);"
+        "CREATE TABLE child (id INTEGER PRIMARY KEY,"
+        " parent_id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);"
+        "INSERT INTO parent VALUES (1, 'a' || char(0)), (2, char(0));"
+        "INSERT INTO child VALUES (1, 1), (2, 2);",
+    )
+    migrate_file(source, database)
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO parent VALUES (1, 'by hand')")
+
+    report = retry_rows(target_request(database))
+
+    assert (report.loaded, report.total) == (1, 3)
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT id, parent_id FROM child").fetchall() == [(1, 1)]
+    assert [(row.table, row.key.rowid) for row in list_rows(target_request(database)).rows] == [
+        ("parent", 1),
+        ("parent", 2),
+        ("child", 2),
+    ]

@@ -238,8 +238,8 @@ def _add_key(draw: Draw, table: RandomTable) -> None:
 def _add_generated(draw: Draw, table: RandomTable) -> None:
     expression = _fill(draw, draw(st.sampled_from(GENERATED)), table)
     name = draw(st.sampled_from(["generated", "gen erated"]))
-    # Versions of SQLite write a REAL as text with more or fewer digits, so what is text is stored.
-    kinds = ["STORED"] if "||" in expression or "upper" in expression else ["STORED", "VIRTUAL"]
+    # Versions of SQLite write a REAL as text with more or fewer digits, so what may be text is stored.
+    kinds = ["STORED", "VIRTUAL"] if "IS NULL" in expression else ["STORED"]
     kind = draw(st.sampled_from(kinds))
     declared = draw(st.sampled_from(STRICT_TYPES if table.strict else DECLARED_TYPES))
     table.columns.append(

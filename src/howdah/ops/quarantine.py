@@ -95,6 +95,8 @@ def retry_rows(
             snapshot_path=run.snapshot.path,
         )
         with connection.transaction():
+            # A deferred foreign key would reject a row only at the end, and with it all the others.
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             loaded = retry_quarantined(connection, job, numbers)
         left = quarantine.rows(connection)
         connection.rollback()

@@ -107,6 +107,7 @@ def exclusive_run(connection: Connection, state: StateSchema) -> Iterator[None]:
     """
     Hold the right to change this target, until the block or the session ends.
 
+    The block begins outside of any transaction: what the caller has not committed is rolled back.
     Raises RefusedError naming the session that holds it.
     """
     lock = f"howdah run {state.name}"
@@ -118,6 +119,9 @@ def exclusive_run(connection: Connection, state: StateSchema) -> Iterator[None]:
             detail=_describe_holder(connection, lock),
             hint='Wait for it, or look at "howdah status".',
         )
+    # The lock is the session's and stays. In the transaction that the query began, a block's own
+    # "transaction()" would be a savepoint, and its work would never be committed.
+    connection.rollback()
     try:
         yield
     finally:
