@@ -211,7 +211,10 @@ def _compare_index(
         found = "invalid: the server does not use it"
     elif index.unique:
         constraint = next((item for item in actual.constraints if item.name == index.name), None)
-        found = constraint.definition if constraint else _describe_lone_index(expected, by_name)
+        if constraint is None and _is_same_but_no_constraint(expected, by_name):
+            expected, found = "a unique constraint", "a unique index on the same columns"
+        else:
+            found = constraint.definition if constraint else f"no constraint, but {by_name.definition}"
     else:
         found = by_name.definition
     if found != expected:
@@ -220,10 +223,8 @@ def _compare_index(
         )
 
 
-def _describe_lone_index(expected: str, index: TargetIndex) -> str:
-    if index.unique and index.definition.endswith(f" USING btree {expected.removeprefix('UNIQUE ')}"):
-        return "a unique index on them, but no constraint"
-    return f"no constraint, but {index.definition}"
+def _is_same_but_no_constraint(expected: str, index: TargetIndex) -> bool:
+    return index.unique and index.definition.endswith(f" USING btree {expected.removeprefix('UNIQUE ')}")
 
 
 def _compare_key(

@@ -96,11 +96,9 @@ class _Probe:
         query = sql.SQL("INSERT INTO {} {} RETURNING id").format(
             sql.Identifier(self._schema, table.name), filled if names else sql.SQL("DEFAULT VALUES")
         )
-        # Counted before: a statement that fails has taken its value all the same.
-        self._taken[table.sequence_name] += 1
-        row = self._connection.execute(
-            query, [as_parameter(column, values[column.name]) for column in columns]
-        ).fetchone()
+        row = self._take(
+            table.sequence_name, query, [as_parameter(column, values[column.name]) for column in columns]
+        )
         if row is None or not isinstance(row[0], int):
             raise _ProbeFailedError(f'a row was inserted into "{table.name}" and has no id')
         return row[0]
@@ -125,12 +123,27 @@ class _Probe:
         self._insert(table, columns, values)
 
     def _insert_bare(self, table: str) -> int:
-        self._taken[f"{table}_id_seq"] += 1
-        row = self._connection.execute(
-            sql.SQL("INSERT INTO {} DEFAULT VALUES RETURNING id").format(sql.Identifier(self._schema, table))
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
+        row = self._take(
+            f"{table}_id_seq",
+            sql.SQL("INSERT INTO {} DEFAULT VALUES RETURNING id").format(sql.Identifier(self._schema, table)),
+        )
+        if row is None or not isinstance(row[0], int):
+            raise _ProbeFailedError(f'a row was inserted into "{table}" and has no id')
+        return row[0]
+
+    def _take(
+        self, sequence: str, query: sql.Composed, parameters: Sequence[Any] = ()
+    ) -> tuple[Any, ...] | None:
+        """Run an INSERT and count what it takes from the sequence: a failure takes it too, once it runs."""
+        try:
+            row = self._connection.execute(query, parameters).fetchone()
+        except psycopg.ProgrammingError:
+            raise
+        except psycopg.Error:
+            self._taken[sequence] += 1
+            raise
+        self._taken[sequence] += 1
+        return row
 
     def _require(self, columns: Sequence[ColumnDefinition], entry: int, expected: _Values) -> None:
         names = [sql.Identifier(column.name) for column in columns] or [sql.Identifier("id")]
@@ -145,7 +158,7 @@ class _Probe:
         for column, value in zip(columns, row, strict=False):
             if value != expected[column.name]:
                 raise _ProbeFailedError(
-                    f'column "{column.name}" holds {value!r} where {expected[column.name]!r} was written'
+                    f'column "{column.name}" gives back {_show_pair(value, expected[column.name])}'
                 )
 
     def _update(self, columns: Sequence[ColumnDefinition], entry: int, values: _Values) -> None:
@@ -178,3 +191,14 @@ class _Probe:
                 ).fetchone()
                 if row is not None and row[0]:
                     raise _ProbeFailedError(f'the deleted entry left a row in "{belonging.name}"')
+
+
+def _show_pair(found: Any, written: Any) -> str:
+    if type(found) is type(written):
+        return f"{_show(found)}, not {_show(written)}"
+    kinds = type(found).__name__, type(written).__name__
+    return f"{_show(found)} as {kinds[0]}, not {_show(written)} as {kinds[1]}"
+
+
+def _show(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value)

@@ -26,6 +26,18 @@ _TITLES = {
     "built-in": "Built into every Strapi",
 }
 _ASPECTS = ("tables", "columns", "types", "indexes", "foreign keys", "sequences")
+#: Kinds of differences in the order in which they are told: what explains others comes first.
+_KINDS = (
+    "table",
+    "column",
+    "type",
+    "default",
+    "primary-key",
+    "index",
+    "foreign-key",
+    "sequence",
+    "probe",
+)
 #: Differences that are written out; the JSON document has all.
 _SHOWN_MAX = 60
 #: Objects of alike differences that are named.
@@ -34,7 +46,7 @@ _NAMED_MAX = 3
 
 def render_verification(report: ContentVerifyReport, *, width: int = 110) -> str:
     """Return the ticks of every type, what differs, and a closing sentence."""
-    lines = [f"Tables of {report.content} in {report.target}, schema {report.schema}"]
+    lines = wrap(f"Tables of {report.content} in {report.target}, schema {report.schema}", width=width)
     for origin, title in _TITLES.items():
         checks = [check for check in report.types if check.origin == origin]
         if not checks:
@@ -83,7 +95,7 @@ def _tick(right: int, expected: int) -> str:
 def _fold(differences: Sequence[ContentDifference]) -> list[str]:
     """Return one line for each difference, and one for all that say the same of different objects."""
     alike: dict[tuple[str, str, str], list[ContentDifference]] = {}
-    for difference in differences:
+    for difference in sorted(differences, key=lambda item: _KINDS.index(item.kind)):
         alike.setdefault((difference.kind, difference.expected, difference.found), []).append(difference)
     return [_describe(group) for group in alike.values()]
 
@@ -133,7 +145,8 @@ def render_creation(report: ContentCreateReport, *, width: int = 110) -> str:
         "unchanged": "Nothing to do: the tables are those of the content types",
         "planned": f"Would run {_count(len(report.steps), 'statement')}; nothing was changed",
     }[report.status]
-    lines = [f"{head} ({report.target}, schema {report.schema}, version {report.version})."]
+    where = f"{report.target}, schema {report.schema}, version {report.version}"
+    lines = wrap(f"{head} ({where}).", width=width)
     if report.status in ("migrated", "planned"):
         for step in report.steps:
             mark = "  ! " if step.destructive else "  - "
