@@ -16,6 +16,7 @@ from howdah.model.census import Census, ColumnCensus
 from howdah.model.findings import Finding
 from howdah.model.plan import PlanOptions
 from howdah.model.source import SourceCatalog, Table
+from howdah.planning.asked_types import describe_misfit
 from howdah.planning.design import census_of, column_census
 from howdah.planning.findings import make_finding, name_column, name_table
 from howdah.planning.type_groups import ColumnKey
@@ -155,7 +156,11 @@ def apply_edits(
                     detail=f'Codec "{after.codec}" carries none of its {describe_values(counted)}.',
                     hint="Choose a codec for what is stored (docs/reference/codecs.md).",
                 )
-            changed[table.name, name] = replace(after, findings=_misfit_findings(misfits, object_name, after))
+            findings = (
+                *_misfit_findings(misfits, object_name, after),
+                *_size_findings(counted, object_name, after),
+            )
+            changed[table.name, name] = replace(after, findings=findings)
     return changed
 
 
@@ -210,3 +215,10 @@ def _misfit_findings(misfits: int, name: str, decision: TypeDecision) -> tuple[F
         return ()
     message = f"as {decision.type} by {decision.codec}, {misfits} rows will be quarantined"
     return (make_finding("F-206", name, message),)
+
+
+def _size_findings(census: ColumnCensus, name: str, decision: TypeDecision) -> tuple[Finding, ...]:
+    if decision.params.get("rounding", "exact") != "exact":
+        return ()
+    misfit = describe_misfit(decision.codec, decision.type, census)
+    return (make_finding("F-218", name, f"asked to become {decision.type}: {misfit}"),) if misfit else ()

@@ -263,6 +263,14 @@ _KINDS = (
         "quarantine.",
     ),
     FindingKind(
+        code="F-218",
+        severity=WARNING,
+        title="The type asked for does not hold every value",
+        explanation="The plan file asks for a type that is too small for some values, or may be. Rows with "
+        "such values go to quarantine; no value is cut, wrapped or rounded to fit.",
+        hint="Ask for a larger type, or leave the type out of the plan file.",
+    ),
+    FindingKind(
         code="F-301",
         severity=ERROR,
         title="A default is not carried",

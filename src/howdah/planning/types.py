@@ -25,6 +25,9 @@ from howdah.planning.moments import EPOCH_UNITS, describe_epoch_range
 _VARCHAR_LENGTH_MAX = 10_485_760
 _NUMERIC_PRECISION_MAX = 1000
 
+#: Declared types that mean text to people and NUMERIC affinity to SQLite (datatype3.html section 3.1).
+_TEXT_BY_NAME_ONLY = frozenset({"STRING", "STR"})
+
 #: Integers from here on may have been rounded when they became REAL.
 _EXACT_REAL_INTEGERS = 2.0**53
 
@@ -108,7 +111,7 @@ def decide_as_stored(facts: ColumnFacts) -> TypeDecision:
             type="text",
             codec="text",
             reason="all values are text",
-            findings=_mixed(facts) if _declares_a_number(facts) else (),
+            findings=_mixed(facts) if _declares_a_number(facts) or _declares_bytes(facts) else (),
         )
     if facts.holds_only("blobs"):
         return TypeDecision(
@@ -497,6 +500,16 @@ def _check_values(facts: ColumnFacts, decision: TypeDecision) -> tuple[Finding, 
                 detail=_samples(census),
             )
         )
+    if facts.declared.name in _TEXT_BY_NAME_ONLY and census.integers + census.reals:
+        findings.append(
+            make_finding(
+                "F-215",
+                facts.object_name,
+                f"declared {facts.column.declared_type}, which SQLite takes for a number: texts like 007 "
+                "were stored as numbers, without their leading zeros",
+                detail=_samples(census),
+            )
+        )
     return tuple(findings)
 
 
@@ -515,6 +528,11 @@ def _declares_a_number(facts: ColumnFacts) -> bool:
     return facts.column.affinity in (Affinity.INTEGER, Affinity.REAL) or (
         facts.declared.family is Family.DECIMAL
     )
+
+
+def _declares_bytes(facts: ColumnFacts) -> bool:
+    # ANY of a STRICT table has no affinity either, and promises nothing.
+    return facts.column.affinity is Affinity.BLOB and facts.declared.name not in ("", "ANY")
 
 
 def _declares_otherwise_than_bytes(facts: ColumnFacts) -> bool:
