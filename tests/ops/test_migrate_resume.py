@@ -142,6 +142,25 @@ def test_a_changed_snapshot_is_not_resumed(
         migrate_file(source, database, jobs=1)
 
 
+def test_other_options_than_it_was_begun_with_do_not_finish_a_run(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_database(tmp_path / "s.db", SCRIPT)
+    monkeypatch.setattr("howdah.ops.migrate.ONE_TRANSACTION_BYTES", 0)
+
+    def die(*_: object) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "set_dependants_aside", die)
+        with pytest.raises(_Killed):
+            migrate_file(source, database, jobs=1)
+
+    with pytest.raises(RefusedError, match="other options"):
+        migrate_file(source, database, jobs=1, json_type="jsonb")
+    assert migrate_file(source, database, jobs=2).exit_status == 0
+
+
 def test_two_runs_at_once_one_wins_and_the_other_is_told_who(tmp_path: Path, database: str) -> None:
     from howdah.postgres.connect import connect
     from howdah.state.store import StateSchema, exclusive_run

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -168,9 +168,32 @@ def _prepare(
 
 
 def _resume(run: Run, request: MigrateRequest, phases: PhaseLog) -> tuple[Run, SourceFacts]:
+    _require_same_options(run, request.options)
     phases.log.info("resuming what was begun at %s", f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}")
     phases.progress.note(f"Resuming run {run.id}, begun {run.started_at:%Y-%m-%d %H:%M} UTC.")
     return run, read_kept_snapshot(run, phases)
+
+
+def _require_same_options(run: Run, asked: PlanOptions) -> None:
+    """Refuse to finish a run by other decisions than it was begun with; what is not asked for may differ."""
+    begun = run.plan.options
+    differing = [
+        item.name
+        for item in fields(PlanOptions)
+        # How many processes take part decides nothing about the result.
+        if item.name != "jobs"
+        and getattr(asked, item.name) not in (getattr(begun, item.name), getattr(PlanOptions(), item.name))
+    ]
+    if differing:
+        raise RefusedError(
+            "M-102",
+            f"Run {run.id} was begun with other options and is not finished.",
+            detail="; ".join(
+                f"{name}: begun with {getattr(begun, name)!s}, now {getattr(asked, name)!s}"
+                for name in differing
+            ),
+            hint='Finish it without those options, or undo it with "howdah rollback" and begin again.',
+        )
 
 
 def choose_jobs(asked: int | None, size: int) -> int:
