@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import psycopg
+from psycopg import sql
 
 from howdah.loading.cells import batch_of_cells
 from howdah.loading.copy_statement import ROW_REJECTED, compose_copy
@@ -48,9 +49,10 @@ def copy_big_rows(connection: Connection, job: LoadJob, plan: TablePlan) -> BigR
     """Copy every row of the table that holds a big value, in the caller's transaction."""
     result = BigRowsResult()
     table = job.source_table(plan)
+    statement = compose_copy(plan)
     columns = [column.name for column in plan.copied_columns]
     for row in read_big_rows(job.snapshot_path, table, columns, job.census.table(plan.name)):
-        reason = _copy_row(connection, job, plan, row)
+        reason = copy_big_row(connection, job, plan, row, statement)
         if reason is None:
             result.rows += 1
             result.bytes += sum(value.length for value in row.big.values())
@@ -64,10 +66,10 @@ def copy_big_rows(connection: Connection, job: LoadJob, plan: TablePlan) -> BigR
     return result
 
 
-def _copy_row(
-    connection: Connection, job: LoadJob, plan: TablePlan, row: BigRow
+def copy_big_row(
+    connection: Connection, job: LoadJob, plan: TablePlan, row: BigRow, statement: sql.Composed
 ) -> tuple[str, str, str] | None:
-    """Send one row; return None, or reason, column and detail why it cannot go."""
+    """Send one row by that COPY; return None, or reason, column and detail why it cannot go."""
     for name, value in row.big.items():
         codec = plan.column(name).codec
         if codec not in PASSES_THROUGH or PASSES_THROUGH[codec][0] is not value.storage_class:
@@ -83,7 +85,7 @@ def _copy_row(
         return rejected.reason, rejected.column, rejected.detail
     try:
         with connection.transaction():
-            copy_stream(connection, compose_copy(plan), _stream(plan, row, bytes(small.copy_rows())))
+            copy_stream(connection, statement, _stream(plan, row, bytes(small.copy_rows())))
     except ROW_REJECTED as error:
         return "server-rejected", next(iter(row.big)), _describe(error)
     return None
