@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 from howdah.cli.content import content_app
 from howdah.errors import RefusedError
-from howdah.ops.pg import stop
 from support.content import PLATFORM, Platform
 
 
@@ -94,18 +92,11 @@ def test_a_refusal_is_an_error_with_its_code(database: str, tmp_path: Path, plat
     assert raised.value.code == "K-201"
 
 
-def test_without_a_target_the_embedded_server_has_a_database_for_the_project(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_any_target_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("DATABASE_URL", "DATABASE_HOST", "DATABASE_NAME", "PGHOST", "PGDATABASE", "PGSERVICE"):
         monkeypatch.delenv(name, raising=False)
-    # Not below pytest's own temporary directory: its path is too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="howdah-content-", ignore_cleanup_errors=True) as home:
-        monkeypatch.setenv("HOWDAH_HOME", home)
-        try:
-            created = _run("create", "--content", str(PLATFORM))
-            assert "agent_platform_" in created.stdout
-            assert "REHEARSAL" in created.stderr
-            assert _run("verify", "--content", str(PLATFORM), "--no-probe").exit_code == 0
-        finally:
-            stop(None)
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    with pytest.raises(RefusedError) as raised:
+        _run("create", "--content", str(PLATFORM))
+    assert raised.value.code == "T-202"
+    assert not (tmp_path / "home").exists()

@@ -58,7 +58,7 @@ def create(
     model = derive_model(read_content_types(request.directory))
     state = StateSchema(name=request.target.state_schema)
     with (
-        open_target(request.target, source=_rehearsal_source(request.directory)) as target,
+        open_target(request.target) as target,
         exclusive_run(target.connection, state),
     ):
         connection = target.connection
@@ -77,12 +77,6 @@ def create(
             types=tuple(item.uid for item in model.types if item.origin == "content-type"),
             tables=len(model.tables),
         )
-
-
-def _rehearsal_source(directory: Path) -> str:
-    """Return what names the embedded server's database for a project: there is no file to call it after."""
-    path = directory.resolve()
-    return str(path / f"{path.name}.content")
 
 
 @dataclass(frozen=True, kw_only=True)
