@@ -1,0 +1,1 @@
+"""The service on PostgreSQL: its settings, the async pool, health, metrics and the admin port."""
