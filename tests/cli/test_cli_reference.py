@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from howdah.cli.app import app
 from howdah.cli.reference import render_reference
 from howdah.cli.tree import read_commands
+from howdah.model.verb_reports import ErrorFacts, FailureReport
 from support.program import Program
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
@@ -17,6 +20,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 def test_the_page_is_what_the_command_tree_says() -> None:
     assert PAGE.read_text() == render_reference(app), "python -m howdah.cli.reference > docs/reference/cli.md"
+
+
+def test_the_json_of_a_failure_is_documented() -> None:
+    section = (PAGE.parent / "json.md").read_text().split("## When a command fails\n")[1]
+    named = set(re.findall(r"`([a-z_]+)`", section))
+    for kind in (FailureReport, ErrorFacts):
+        assert {field.name for field in fields(kind)} <= named
 
 
 def test_every_command_answers_json_and_has_help(howdah: Program) -> None:
