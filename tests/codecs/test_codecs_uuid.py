@@ -31,6 +31,11 @@ def test_every_spelling_comes_back(crossing: Crossing, identifiers: list[uuid.UU
             [None if item is None else item.hex.upper() for item in identifiers],
         ),
         ("uuid-blob", {}, [None if item is None else item.bytes for item in identifiers]),
+        (
+            "uuid-blob",
+            {"order": "little-endian"},
+            [None if item is None else item.bytes_le for item in identifiers],
+        ),
     ]
     for codec, params, values in spellings:
         carried = crossing.assert_exact(codec, values, "uuid", params)

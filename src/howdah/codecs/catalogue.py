@@ -332,6 +332,11 @@ ALL_CODECS = (
         target_types=frozenset({"uuid"}),
         encode=uuid_text.encode_uuid_blob,
         decode=uuid_back.decode_uuid_blob,
+        parameters={
+            "order": "order of the bytes: that of RFC 9562, or the first three groups little-endian, as .NET "
+            "writes a Guid"
+        },
+        choices={"order": uuid_text.ORDER_CHOICES},
         rejects={"not-uuid": "Not a BLOB of 16 bytes."},
     ),
 )

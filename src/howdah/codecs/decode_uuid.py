@@ -12,6 +12,8 @@ from howdah.codecs.values import SourceColumn
 
 #: Digits between the hyphens.
 _GROUPS = (8, 4, 4, 4, 12)
+#: Bytes of the groups that some systems (.NET) write from the last byte to the first.
+_LITTLE_ENDIAN_GROUPS = (4, 2, 2)
 
 
 def _read_blobs(array: pa.Array, codec: str) -> pa.Array:
@@ -59,4 +61,17 @@ def decode_uuid_hex32(array: pa.Array, params: Params) -> SourceColumn:
 def decode_uuid_blob(array: pa.Array, params: Params) -> SourceColumn:
     """uuid → BLOB of 16 bytes."""
     blobs = _read_blobs(array, "uuid-blob")
-    return source_column(len(blobs), blob=blobs)
+    if params.get("order") != "little-endian" or not len(blobs):
+        return source_column(len(blobs), blob=blobs)
+    content = np.frombuffer(blobs.buffers()[1], dtype=np.uint8)[16 * blobs.offset :][: 16 * len(blobs)]
+    turned = np.empty((len(blobs), 16), dtype=np.uint8)
+    start = 0
+    for width in _LITTLE_ENDIAN_GROUPS:
+        group = content.reshape(-1, 16)[:, start : start + width]
+        turned[:, start : start + width] = group[:, ::-1]
+        start += width
+    turned[:, start:] = content.reshape(-1, 16)[:, start:]
+    values = pa.Array.from_buffers(pa.binary(16), len(blobs), [None, pa.py_buffer(turned)])
+    return source_column(
+        len(blobs), blob=pc.if_else(pc.is_valid(blobs), values, pa.scalar(None, pa.binary(16)))
+    )

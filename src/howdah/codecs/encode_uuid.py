@@ -15,6 +15,10 @@ from howdah.codecs.values import Encoded, SourceColumn
 from howdah.codecs.wire import Rejections, encoded, equal_widths, present
 
 CASE_CHOICES = ("lower", "upper")
+ORDER_CHOICES = ("rfc", "little-endian")
+
+#: Where each byte of a uuid stands in a GUID with little-endian groups (.NET, Guid.ToByteArray).
+_LITTLE_ENDIAN = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]
 
 #: Where the hyphens of 8-4-4-4-12 stand (RFC 9562), and where they do not.
 _HYPHENS = (8, 13, 18, 23)
@@ -44,14 +48,15 @@ def encode_uuid_hex32(column: SourceColumn, params: Params, pg_type: str) -> Enc
 
 
 def encode_uuid_blob(column: SourceColumn, params: Params, pg_type: str) -> Encoded:
-    """BLOB of 16 bytes → uuid, the same bytes in the same order."""
+    """BLOB of 16 bytes → uuid, in the order of RFC 9562 or with the first three groups turned round."""
+    order = read_choice(params, "order", ORDER_CHOICES)
     rejections = Rejections(column.length)
     rejections.add_other_classes(column, ("blob",), "not-uuid")
     values = present(column.blob, column.length)
     fixed = np.zeros((column.length, 16), dtype=np.uint8)
     if column.blob is not None:
         rows, matrix = equal_widths(column.blob, 16)
-        fixed[rows] = matrix
+        fixed[rows] = matrix[:, _LITTLE_ENDIAN] if order == "little-endian" else matrix
         taken = np.zeros(column.length, dtype=np.bool_)
         taken[rows] = True
         rejections.add("not-uuid", values & ~taken)

@@ -13,6 +13,16 @@ from howdah.model.census import ColumnCensus
 
 #: Base name → smallest and largest integer (PostgreSQL documentation, table 8.2).
 _INTEGER_RANGES = {"int2": (-(2**15), 2**15 - 1), "int4": (-(2**31), 2**31 - 1)}
+#: Codec → the shape that the census finds where every text of the column fits, and its name for people.
+_SHAPES = {
+    "iso-date": ("iso-date", "ISO dates"),
+    "iso-time": ("iso-time", "times of day"),
+    "iso-datetime": ("iso-datetime", "ISO timestamps of one form"),
+    "json": ("json", "JSON"),
+    "jsonb": ("jsonb-safe", "JSON that jsonb takes"),
+    "uuid-text": ("uuid", "UUIDs of one case"),
+    "uuid-hex32": ("uuid-hex32", "UUIDs of 32 digits"),
+}
 #: Largest finite value of binary32 (IEEE 754).
 _FLOAT4_MAX = (2 - 2**-23) * 2.0**127
 
@@ -31,6 +41,9 @@ def describe_misfit(codec: str, type_name: str, census: ColumnCensus) -> str:
             return _beyond_numeric(asked, census)
         case "text" | "any-text" if asked.base in ("varchar", "char") and asked.modifiers:
             return _beyond_length(asked, census)
+        case _ if codec in _SHAPES and census.texts:
+            shape, name = _SHAPES[codec]
+            return "" if shape in census.text_shapes else f"its texts are not all {name}"
         case _:
             return ""
 

@@ -17,6 +17,7 @@ from howdah.model.findings import Finding
 from howdah.model.limits import BYTEA_DUMP_BYTES_MAX, FIELD_BYTES_MAX
 from howdah.model.plan import PlanOptions
 from howdah.model.source import Affinity, Column
+from howdah.names import quote_sqlite
 from howdah.planning.declared import DeclaredType, Family, read_declared_type
 from howdah.planning.findings import make_finding, name_column
 from howdah.planning.moments import EPOCH_UNITS, describe_epoch_range
@@ -345,13 +346,19 @@ def _decide_json(facts: ColumnFacts, options: PlanOptions) -> TypeDecision | Non
     census = facts.census
     if census.values and not (facts.holds_only("texts") and "json" in census.text_shapes):
         stored = decide_as_stored(facts)
-        finding = make_finding(
-            "F-209",
-            facts.object_name,
-            f"declared {facts.column.declared_type}, but holds {describe_values(census)}"
-            + ("" if census.json_documents == 0 else f", of which {census.json_documents} JSON documents"),
-            detail=_samples(census),
-        )
+        documents = census.json_documents
+        message = f"declared {facts.column.declared_type}, but holds {describe_values(census)}"
+        if documents:
+            message += f", of which {documents} JSON document{'' if documents == 1 else 's'}"
+        hint = None
+        if facts.holds_only("blobs") and "jsonb" in census.blob_shapes:
+            message += " in SQLite's own JSONB form, which PostgreSQL does not read"
+            column = quote_sqlite(facts.column.name)
+            hint = (
+                "Write the text in the source, then plan again: "
+                f"UPDATE {quote_sqlite(facts.table)} SET {column} = json({column});"
+            )
+        finding = make_finding("F-209", facts.object_name, message, detail=_samples(census), hint=hint)
         return replace(stored, findings=(finding, *(f for f in stored.findings if f.code != "F-205")))
     wanted = options.json_type
     findings: tuple[Finding, ...] = ()
@@ -390,7 +397,10 @@ def _decide_uuid(facts: ColumnFacts) -> TypeDecision:
     stored = decide_as_stored(facts)
     if "uuid16" in census.blob_shapes and facts.holds_only("blobs"):
         message = f"declared {declared}; blobs of 16 bytes may be UUIDs in either byte order"
-        hint = 'If the bytes are in the order of RFC 9562, set type "uuid" and codec "uuid-blob".'
+        hint = (
+            'If the bytes are in the order of RFC 9562, set type "uuid" and codec "uuid-blob"; if a .NET '
+            'application wrote them, with params = {order = "little-endian"} too.'
+        )
     else:
         message, hint = (
             f"declared {declared}, but holds {describe_values(census)} in another spelling",

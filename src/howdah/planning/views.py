@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from howdah.errors import RefusedError
 from howdah.model.findings import Finding
 from howdah.model.plan import Phase, PlanOptions, Step, StepKind
 from howdah.model.source import SourceCatalog, View
@@ -39,6 +40,12 @@ def build_view_steps(
             continue
         try:
             step, relation = _build_step(view, relations, names, options)
+        except RefusedError as refusal:
+            # SQLite lets a column have the empty name; a view would have to give it that name again.
+            findings.append(
+                make_finding("F-104", label, f"it is not carried: {refusal.message}", detail=view.sql)
+            )
+            continue
         except Untranslatable as reason:
             findings.append(make_finding("F-104", label, f"it is not carried: {reason}", detail=view.sql))
             continue
