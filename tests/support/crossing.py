@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,11 @@ def _expected_text(value: Any) -> str:
 def _expected_moment(value: Any, column: ColumnReport) -> datetime | date | time:
     if column.codec in _UNITS:
         moment: datetime = _EPOCH + value * _UNITS[column.codec]
+    elif column.codec == "epoch-real":
+        moment = _EPOCH + timedelta(microseconds=round(Fraction(value) * 10**6))
+    elif column.codec == "julian-day":
+        days = Fraction(value) - Fraction(4881175, 2)  # noon of 1970-01-01 is 2440588
+        moment = _EPOCH + timedelta(milliseconds=round(days * 86_400_000))
     elif column.target_type == "date":
         return date.fromisoformat(value)
     elif column.target_type == "time":

@@ -25,6 +25,7 @@ from howdah.state.ledger import StepOutcome
 from howdah.state.store import Connection
 
 _KEYS = (StepKind.PRIMARY_KEY, StepKind.UNIQUE)
+_COMPUTED = (StepKind.UNIQUE, StepKind.INDEX, StepKind.CHECK)
 
 
 def run_object_step(connection: Connection, job: LoadJob, step: Step) -> StepOutcome:
@@ -44,6 +45,11 @@ def run_object_step(connection: Connection, job: LoadJob, step: Step) -> StepOut
             outcome = _fall_back(connection, job, step, error)
         else:
             raise
+    except psycopg.DataError as error:
+        if step.kind not in _COMPUTED:
+            raise
+        # An expression that SQLite can compute for every row and PostgreSQL cannot: 2**63 - 1 + 1.
+        outcome = _fall_back(connection, job, step, error) if step.fallback_sql else _leave_out(step, error)
     except psycopg.Error as error:
         if not step.optional or connection.broken:
             raise

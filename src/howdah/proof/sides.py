@@ -168,9 +168,9 @@ def _in_quarantine(job: TableJob, rows: Rows, rowids: np.ndarray | None) -> np.n
     if job.quarantined_rowids and rowids is not None:
         named = np.fromiter(job.quarantined_rowids, np.int64, len(job.quarantined_rowids))
         found = np.isin(rowids, named)
-    elif job.quarantined_keys:
+    elif job.quarantined_keys and job.source_key:
         # One by one, but only for a table without rowids that has rows in quarantine.
-        key = [rows.columns[name] for name in job.table.key]
+        key = [rows.columns[name] for name in job.source_key]
         texts = (
             SourceKey(cells=tuple(cell_at(column, row) for column in key)).text for row in range(rows.length)
         )

@@ -29,12 +29,14 @@ def build_table_job(
     quarantined: Collection[str],
     *,
     encoding: str = "UTF-8",
+    source_key: tuple[str, ...] = (),
 ) -> TableJob | None:
     """
     Return what to compare of the table, None where no column of it can be read back.
 
     `encoding` is the source's: in UTF-16 a text has another length than on the target, so that
-    lengths in SQLite do not tell which values are long there.
+    lengths in SQLite do not tell which values are long there. `source_key` are the columns of the
+    source's own primary key: by them the quarantine names rows without a rowid.
     """
     unreadable = {
         found.column
@@ -54,6 +56,7 @@ def build_table_job(
         columns=columns,
         quarantined_rowids=frozenset(key.rowid for key in keys if key.rowid is not None),
         quarantined_keys=frozenset(key.text for key in keys if key.rowid is None),
+        source_key=source_key if set(source_key) <= set(columns) else (),
         key_nullable=_key_nullable(table, target),
         big_columns=big_columns if table.big_rows or encoding != "UTF-8" else (),
     )

@@ -145,7 +145,14 @@ def _build_states(
     for table in plan.tables:
         target = find_table(facts, table)
         job = (
-            build_table_job(table, target, schema, quarantined.get(table.name, ()), encoding=catalog.encoding)
+            build_table_job(
+                table,
+                target,
+                schema,
+                quarantined.get(table.name, ()),
+                encoding=catalog.encoding,
+                source_key=catalog.table(table.name).primary_key,
+            )
             if target is not None
             else None
         )
