@@ -69,7 +69,7 @@ def test_the_pool_works_again_within_two_seconds_of_a_long_outage(own_server: Ow
             await in_thread(own_server.stop, "immediate")
             # Longer than the pool's own attempts go on, with somebody waiting and somebody giving up.
             with pytest.raises(NoConnectionInTimeError) as failed:
-                async with pool.connection(timeout=4.0):
+                async with pool.connection(timeout=2.5):
                     pass
             waiting = asyncio.create_task(ask(pool))
             await in_thread(own_server.start)

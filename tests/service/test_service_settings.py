@@ -11,6 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 from howdah.errors import UsageError
 from howdah.service.admin_settings import read_admin_settings
 from howdah.service.database_settings import DatabaseSettings, read_database_settings
+from howdah.service.database_variables import DATABASE_VARIABLES
+from howdah.service.setting import Kind
+from howdah.service.settings_reference import render_settings_reference
 
 CANARY = "C4n4ry-S3cret"
 PARTS = {
@@ -260,3 +263,43 @@ def test_the_admin_port_does_not_leave_this_machine_without_a_token() -> None:
     assert read_admin_settings({"HOWDAH_ADMIN_HOST": "::", "HOWDAH_ADMIN_TOKEN": "x" * 16}).token
     with pytest.raises(UsageError, match="cannot be used"):
         read_admin_settings({"HOWDAH_ADMIN_TOKEN": "short"})
+
+
+# --- The reference page.
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+
+def test_the_reference_page_is_that_of_the_tables() -> None:
+    """Renew it with: python -m howdah.service.settings_reference > docs/reference/settings.md"""
+    assert REFERENCE.read_text(encoding="utf-8") == render_settings_reference()
+
+
+def test_every_documented_setting_is_read() -> None:
+    """Each is set to nonsense in turn: it is refused, noted, or takes any text."""
+    every = [setting for group in DATABASE_VARIABLES.values() for setting in group]
+    for setting in every:
+        if setting.kind in (Kind.NUMBER, Kind.DURATION, Kind.FLAG) and not setting.no_effect:
+            assert setting.name in refusal(PARTS | {setting.name: "nonsense"}).detail
+        elif setting.no_effect:
+            assert any(
+                setting.name in note for note in read_database_settings(PARTS | {setting.name: "1"}).notes
+            )
+        else:
+            assert setting.name not in str(read_database_settings(PARTS).notes)
+
+
+@pytest.mark.parametrize("group", list(DATABASE_VARIABLES))
+def test_documented_defaults_are_those_that_count(group: str) -> None:
+    written = {
+        setting.name: setting.default
+        for setting in DATABASE_VARIABLES[group]
+        if setting.default and "×" not in setting.default and not setting.no_effect
+    }
+    if group == "Server":
+        # A name for the default host is that host.
+        written.pop("DATABASE_CLIENT")
+    without = {"DATABASE_PASSWORD": "x"}
+    plain, spelled = read_database_settings(without), read_database_settings(without | written)
+    assert parameters(spelled) | {"port": "5432"} == parameters(plain) | {"port": "5432"}
+    assert spelled.pool == plain.pool

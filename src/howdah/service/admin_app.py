@@ -26,9 +26,6 @@ from howdah.service.heartbeat import Heartbeat
 from howdah.service.metrics import CONTENT_TYPE, ServiceMetrics
 from howdah.service.probe import ProbeAnswer
 
-#: Seconds without a turn of the application's loop from which it counts as stuck.
-_STUCK = 5.0
-
 
 class _HealthJson(JSONResponse):
     media_type = "application/health+json"
@@ -45,7 +42,7 @@ def build_admin_app(
     """Put the endpoints together; `further_routes` stand behind the same access check."""
 
     async def livez(_: Request) -> Response:
-        stuck = heartbeat is not None and heartbeat.age > _STUCK
+        stuck = heartbeat is not None and heartbeat.stuck
         return PlainTextResponse("stuck\n" if stuck else "alive\n", status_code=503 if stuck else 200)
 
     async def startupz(_: Request) -> Response:

@@ -16,13 +16,20 @@ _BEAT_SECONDS = 0.5
 class Heartbeat:
     """Stamped by the loop that it watches, read from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stuck_after: float = 5.0) -> None:
+        #: Seconds without a turn from which the loop counts as stuck.
+        self.stuck_after = stuck_after
         self._beat_at: float | None = None
 
     @property
     def age(self) -> float:
         """Seconds since the watched loop turned last; 0 while none is watched."""
         return 0.0 if self._beat_at is None else time.monotonic() - self._beat_at
+
+    @property
+    def stuck(self) -> bool:
+        """Tell whether the watched loop no longer turns."""
+        return self.age > self.stuck_after
 
     async def keep_beating(self) -> None:
         """Run in the loop to be watched, until cancelled."""
