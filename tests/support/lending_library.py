@@ -199,7 +199,12 @@ class Library:
         default_factory=lambda: SourceCatalog(
             path="library.db",
             tables=tuple(
-                Table(name=table.name, columns=(), sequence_value=6000 if table.name == "books" else None)
+                Table(
+                    name=table.name,
+                    columns=(),
+                    primary_key=table.key,
+                    sequence_value=6000 if table.name == "books" else None,
+                )
                 for table in TABLES
             ),
         )
