@@ -7,8 +7,9 @@ from psycopg import sql
 
 from howdah.model.plan import TablePlan
 
-#: What the server says of a row that it will not have: bad data, or a violated constraint.
-ROW_REJECTED = (psycopg.DataError, psycopg.IntegrityError)
+#: What the server says of a row that it will not have: bad data, a violated constraint, or more short
+#: values than fit on a page (which TOAST cannot move out of the row).
+ROW_REJECTED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
 
 def compose_copy(plan: TablePlan, *, freeze: bool = False) -> sql.Composed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from howdah.errors import UsageError
-from howdah.model.census import Census
+from howdah.model.census import Census, TableCensus
 from howdah.model.findings import Finding
 from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
 from howdah.model.source import SourceCatalog, Table
@@ -41,6 +41,9 @@ from howdah.planning.types import TypeDecision
 from howdah.planning.views import build_view_steps
 
 _COLUMNS_MAX = 1600
+#: MaxHeapTupleSize, and what a value takes in the row when it is kept elsewhere (storage-toast).
+_ROW_BYTES_MAX = 8160
+_TOAST_POINTER_BYTES = 18
 
 
 def build_plan(
@@ -257,6 +260,15 @@ def _source_findings(catalog: SourceCatalog, census: Census, tables: tuple[Table
                     f"it has {len(table.columns)} columns, PostgreSQL allows {_COLUMNS_MAX}",
                 )
             )
+        widest = _row_bytes_in_page(census_of(census, table))
+        if widest > _ROW_BYTES_MAX:
+            findings.append(
+                make_finding(
+                    "F-321",
+                    name_table(table.name),
+                    f"a row may need {widest} bytes on a page, PostgreSQL allows {_ROW_BYTES_MAX}",
+                )
+            )
     for trigger in catalog.triggers:
         findings.append(
             make_finding(
@@ -267,3 +279,15 @@ def _source_findings(catalog: SourceCatalog, census: Census, tables: tuple[Table
             )
         )
     return findings
+
+
+def _row_bytes_in_page(census: TableCensus) -> int:
+    """Return what a row of the longest values needs on its page, long values kept elsewhere; coarse."""
+    total = 24
+    for column in census.columns:
+        if column.texts + column.blobs:
+            longest = max(column.text_bytes_max, column.blob_bytes_max)
+            total += min(longest + 1, _TOAST_POINTER_BYTES)
+        elif column.values:
+            total += 8
+    return total

@@ -411,6 +411,14 @@ _KINDS = (
         hint="Leave the table out with --exclude.",
     ),
     FindingKind(
+        code="F-321",
+        severity=WARNING,
+        title="Rows may be too wide",
+        explanation="A row of PostgreSQL must fit on a page of 8 kB; only long values are kept elsewhere. Rows "
+        "with very many short values do not fit and go to quarantine.",
+        hint="Divide the table in the source, or leave it out with --exclude.",
+    ),
+    FindingKind(
         code="F-401",
         severity=WARNING,
         title="The database sorts text unlike SQLite",

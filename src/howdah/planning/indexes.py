@@ -90,14 +90,10 @@ def _build_primary_key(design: TableDesign, names: Names, built: BuiltIndexes) -
         return
     action = design.source.primary_key_on_conflict
     _report_conflict_clause(name_table(design.name), "PRIMARY KEY", action, built)
-    without_equality = [name for name in columns if not _has_equality(design, name)]
-    if without_equality:
+    obstacle = _obstacle_to_key(design, columns)
+    if obstacle:
         built.findings.append(
-            make_finding(
-                "F-307",
-                name_table(design.name),
-                f'the primary key is not carried: column "{without_equality[0]}" is json',
-            )
+            make_finding("F-307", name_table(design.name), f"the primary key is not carried: {obstacle}")
         )
         return
     suffix, kind, step_kind = ("_pkey", "PRIMARY KEY", StepKind.PRIMARY_KEY)
@@ -118,6 +114,14 @@ def _build_primary_key(design: TableDesign, names: Names, built: BuiltIndexes) -
         weight=design.plan.bytes,
     )
     built.add(step, columns)
+
+
+def _obstacle_to_key(design: TableDesign, columns: list[str]) -> str:
+    """Return why PostgreSQL cannot have a key over these columns, "" where it can."""
+    if len(columns) > _INDEX_COLUMNS_MAX:
+        return f"{len(columns)} columns, PostgreSQL allows {_INDEX_COLUMNS_MAX}"
+    without_equality = [name for name in columns if not _has_equality(design, name)]
+    return f'column "{without_equality[0]}" is json' if without_equality else ""
 
 
 def _add_folded_primary_key(design: TableDesign, index: Index, names: Names, built: BuiltIndexes) -> None:
