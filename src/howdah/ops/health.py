@@ -1,0 +1,155 @@
+"""health: the checks of the health endpoint, from the shell, against a database or a running service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from howdah.errors import UsageError
+from howdah.model.health import HealthCheck, HealthReport, HealthStatus
+from howdah.ops.pg import embedded_directory
+from howdah.places import state_directory
+from howdah.postgres.conninfo import Target, parse_target
+from howdah.postgres.embedded import find_embedded
+from howdah.service.checks import check_server
+from howdah.service.database_settings import DatabaseSettings, read_database_settings
+from howdah.service.health import build_report
+from howdah.service.probe import Probe
+from howdah.settings import read_variable
+
+#: Seconds for a person who waits; the endpoints have less.
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
+
+
+def _announce_nothing(line: str) -> None:
+    """Say nothing: a library does not print."""
+
+
+def check_health(
+    target: str | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    pg_bindir: Path | None = None,
+    announce: Callable[[str], None] = _announce_nothing,
+) -> HealthReport:
+    """
+    Check a database, or with an http URL the service behind that admin port.
+
+    Nothing is started or changed. What fails is in the report, exit status 7. Raises UsageError for
+    settings that cannot be used.
+    """
+    if target is not None and target.startswith(("http://", "https://")):
+        announce(f"target: {_shown_url(target)}")
+        return _ask_service(target, read_variable(environ, "HOWDAH_ADMIN_TOKEN"))
+    settings = find_database(target, environ=environ, pg_bindir=pg_bindir)
+    if settings.target is None:
+        absent = HealthCheck(
+            name="postgresql:connectivity",
+            status=HealthStatus.FAIL,
+            output="The embedded server is not running.",
+            detail='Nothing names another database. Start it with "howdah pg start".',
+        )
+        return build_report([absent], target="the embedded server")
+    announce(f"target: {settings.target.redacted} (from {settings.target.origin})")
+    report = build_report(asyncio.run(_check(settings)), target=settings.target.redacted)
+    return replace(report, notes=settings.notes)
+
+
+def find_database(
+    target: str | None, *, environ: Mapping[str, str], pg_bindir: Path | None = None
+) -> DatabaseSettings:
+    """
+    Return the settings of the service, with the running embedded server where they name none.
+
+    Their target is None where that does not run either. Raises UsageError U-320, U-321.
+    """
+    settings = read_database_settings(environ, target=target)
+    if settings.target is not None:
+        return settings
+    return replace(settings, target=_find_rehearsal(pg_bindir))
+
+
+def _find_rehearsal(pg_bindir: Path | None) -> Target | None:
+    server = find_embedded(embedded_directory(pg_bindir))
+    if server is None:
+        return None
+    remembered = state_directory() / "rehearsal-database"
+    database = remembered.read_text(encoding="utf-8").strip() if remembered.exists() else "postgres"
+    return parse_target(server.conninfo(database), origin="embedded", rehearsal=True)
+
+
+async def _check(settings: DatabaseSettings) -> tuple[HealthCheck, ...]:
+    probe = Probe(settings, connect_seconds=_CONNECT_SECONDS, answer_seconds=_ANSWER_SECONDS)
+    try:
+        return check_server(await probe.ask())
+    finally:
+        await probe.close()
+
+
+def _ask_service(url: str, token: str) -> HealthReport:
+    """Ask an admin port for /health."""
+    parts = urlsplit(url)
+    asked = f"{parts.scheme}://{parts.netloc}/health"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(asked, headers=headers)  # noqa: S310
+    # Through no proxy: it is this machine, or one that was named.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=_ANSWER_SECONDS) as response:
+            document = json.load(response)
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            raise UsageError(
+                "U-324",
+                "The admin port wants a token.",
+                hint="Set HOWDAH_ADMIN_TOKEN or HOWDAH_ADMIN_TOKEN_FILE.",
+            ) from None
+        document = _read_document(error)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        document = {"checks": {"service:answer": [_silence(f"The service does not answer: {reason}.")]}}
+    return build_report(_read_checks(document), target=_shown_url(url))
+
+
+def _read_document(error: urllib.error.HTTPError) -> dict[str, object]:
+    try:
+        document = json.load(error)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return {"checks": {"service:answer": [_silence(f"The service answered with status {error.code}.")]}}
+    return document
+
+
+def _silence(output: str) -> dict[str, str]:
+    return {"status": "fail", "componentType": "component", "output": output}
+
+
+def _read_checks(document: Mapping[str, object]) -> list[HealthCheck]:
+    found = document.get("checks")
+    checks = found if isinstance(found, dict) else {}
+    return [
+        HealthCheck(
+            name=name,
+            status=HealthStatus(entry["status"]),
+            component_type=entry.get("componentType", "component"),
+            observed_value=entry.get("observedValue"),
+            observed_unit=entry.get("observedUnit", ""),
+            output=entry.get("output", ""),
+        )
+        for name, entries in checks.items()
+        for entry in entries
+    ]
+
+
+def _shown_url(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
