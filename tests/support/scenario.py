@@ -134,7 +134,7 @@ def check_scenario(scenario: Scenario, outcome: Outcome) -> None:
         for rule, count in table.values_changed.items():
             changed[rule] = changed.get(rule, 0) + count
     with psycopg.connect(outcome.database, options="-c timezone=UTC") as connection:
-        seen = {
+        seen: dict[str, Any] = {
             "exit status": report.exit_status,
             "types": _types(connection, report, scenario),
             "rows": {query: _rows(connection, query) for query in scenario.rows},
@@ -146,7 +146,7 @@ def check_scenario(scenario: Scenario, outcome: Outcome) -> None:
             "changed": changed,
         }
         connection.rollback()
-    expected = {
+    expected: dict[str, Any] = {
         "exit status": scenario.exit_status,
         "types": dict(scenario.types),
         "rows": {query: [_comparable(row) for row in rows] for query, rows in scenario.rows.items()},
@@ -155,7 +155,9 @@ def check_scenario(scenario: Scenario, outcome: Outcome) -> None:
         "quarantined": sorted(scenario.quarantined),
         "changed": dict(scenario.changed),
     }
-    assert seen == expected, [f"{finding.code} {finding.object}: {finding.message}" for finding in ours]
+    unlike = {name: (seen[name], expected[name]) for name in expected if seen[name] != expected[name]}
+    listed = [f"{finding.code} {finding.object}: {finding.message}" for finding in ours]
+    assert unlike == {}, f"(seen, expected): {unlike}; findings: {listed}"
     text = "\n".join(f"{item.object} {item.message} {item.detail} {item.hint}" for item in ours)
     for words in scenario.told:
         assert words in text

@@ -414,8 +414,8 @@ _KINDS = (
         code="F-321",
         severity=WARNING,
         title="Rows may be too wide",
-        explanation="A row of PostgreSQL must fit on a page of 8 kB; only long values are kept elsewhere. Rows "
-        "with very many short values do not fit and go to quarantine.",
+        explanation="A row of PostgreSQL must fit on a page of 8 kB; only long values are kept elsewhere. "
+        "Rows with very many short values do not fit and go to quarantine.",
         hint="Divide the table in the source, or leave it out with --exclude.",
     ),
     FindingKind(

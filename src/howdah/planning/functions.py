@@ -62,8 +62,16 @@ def translate_call(translator: Expressions, node: Node) -> Value:
         return handler(translator, node)
     handler = _BY_NODE.get(type(node))
     if handler is None:
-        raise Untranslatable(f"{type(node).__name__.upper()}")
+        raise Untranslatable(_UNHANDLED.get(type(node), type(node).__name__.upper()))
     return handler(translator, node)
+
+
+#: Nodes that no table of handlers has, by the name they have in SQLite.
+_UNHANDLED: dict[type, str] = {
+    exp.JSONExtract: "json_extract()",
+    exp.JSONExtractScalar: "json_extract()",
+    exp.Typeof: "typeof()",
+}
 
 
 def _arguments(translator: Expressions, node: Node, count: int) -> list[Value]:

@@ -52,6 +52,8 @@ class _KeyPart:
     #: Source column where the key is exactly the column, None for an expression.
     column: str | None
     descending: bool = False
+    #: The key is a column without case, as NOCASE compares it.
+    folded: bool = False
 
 
 def build_indexes(
@@ -202,7 +204,8 @@ def _key_part(design: TableDesign, part: IndexColumn, *, unique: bool) -> _KeyPa
     column = design.quoted(name)
     is_text = parse_type(design.plan.column(name).type).base in _COLLATABLE
     if unique and is_text and part.collation.upper() == "NOCASE":
-        return _KeyPart(sql=f'(lower({column} COLLATE "C"))', column=None, descending=part.descending)
+        folded = f'(lower({column} COLLATE "C"))'
+        return _KeyPart(sql=folded, column=None, descending=part.descending, folded=True)
     if unique and is_text and part.collation.upper() == "RTRIM":
         return _KeyPart(sql=f"(rtrim({column}, ' '))", column=None, descending=part.descending)
     return _KeyPart(sql=column, column=name, descending=part.descending)
@@ -274,8 +277,7 @@ def _report_length(design: TableDesign, columns: list[str], object_name: str, bu
 
 
 def _report_folding(design: TableDesign, name: str, parts: list[_KeyPart], built: BuiltIndexes) -> None:
-    folded = [part.sql for part in parts if part.column is None and "lower(" in part.sql]
-    if folded:
+    if any(part.folded for part in parts):
         message = f'table "{design.name}": unique over {", ".join(part.sql for part in parts)}'
         built.findings.append(make_finding("F-308", f'index "{name}"', message))
 
