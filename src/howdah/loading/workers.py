@@ -71,7 +71,7 @@ class WorkerPool:
             while waiting and idle:
                 pipe = idle.pop()
                 step = waiting.pop()
-                pipe.send(step)
+                _send(pipe, step)
                 busy[pipe] = step
             for ready in multiprocessing.connection.wait(list(busy)):
                 assert isinstance(ready, Pipe)
@@ -102,16 +102,28 @@ class WorkerPool:
                 worker.join()
 
 
+def _send(pipe: Pipe, step: Step) -> None:
+    try:
+        pipe.send(step)
+    except OSError:
+        raise _worker_ended(step) from None
+
+
 def _receive(pipe: Pipe, step: Step) -> Any:
     try:
         return pipe.recv()
-    except EOFError:
-        raise EnvironmentFailedError(
-            "M-301",
-            f"A worker process ended while it carried out the step {step.id}.",
-            detail="It was killed from outside, or the machine ran out of memory.",
-            hint="Run the same command again: it resumes. Use fewer --jobs where memory is short.",
-        ) from None
+    except (EOFError, OSError):
+        # Not the end of the stream but a reset connection, where the worker had something left to read.
+        raise _worker_ended(step) from None
+
+
+def _worker_ended(step: Step) -> EnvironmentFailedError:
+    return EnvironmentFailedError(
+        "M-301",
+        f"A worker process ended while it carried out the step {step.id}.",
+        detail="It was killed from outside, or the machine ran out of memory.",
+        hint="Run the same command again: it resumes. Use fewer --jobs where memory is short.",
+    )
 
 
 def _work(pipe: Pipe, job: LoadJob) -> None:
