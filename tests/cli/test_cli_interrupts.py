@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -64,7 +65,11 @@ def test_an_interrupted_run_ends_soon_and_resumes(
     process = howdah.start("migrate", big, database, "--jobs", jobs, "--json")
     wait_until(is_busy(database, words), process)
 
-    process.send_signal(number)
+    if number == signal.SIGINT:
+        # A terminal sends it to the whole process group.
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     began = time.monotonic()
     out, err = process.communicate(timeout=30)
     seconds = time.monotonic() - began
@@ -78,6 +83,21 @@ def test_an_interrupted_run_ends_soon_and_resumes(
 
     ended = howdah.run("migrate", big, database, "--jobs", jobs, "--json")
     assert (ended.status, ended.document["tables"][0]["rows_target"]) == (0, 500_000), ended.err
+
+
+def test_children_that_are_still_starting_do_not_answer(howdah: Program, big: Path, database: str) -> None:
+    process = howdah.start("migrate", big, database, "--jobs", "4")
+    wait_until(
+        lambda: any(
+            "phase create tables" in path.read_text() for path in howdah.files() if path.suffix == ".log"
+        ),
+        process,
+    )
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 6, err
+    assert "Traceback" not in err
+    assert err.count("error ") == 1
 
 
 def test_before_anything_is_written_nothing_stays(howdah: Program, big: Path, database: str) -> None:
@@ -98,9 +118,12 @@ import howdah.ops.doctor as verb
 def wait(*arguments, **options):
     lock = _thread.allocate_lock()
     lock.acquire()
-    print("waiting", file=sys.stderr, flush=True)
+    words = "waiting"
     while True:
         try:
+            if words:
+                print(words, file=sys.stderr, flush=True)
+            words = ""
             lock.acquire()
         except KeyboardInterrupt:
             print("heard", file=sys.stderr, flush=True)

@@ -135,7 +135,9 @@ def test_doctor_shows_value_and_source_of_every_option(howdah: Program) -> None:
     shown = {item["name"]: (item["value"], item["origin"]) for item in ended.document["sections"]["options"]}
     assert shown["--jobs"] == ("2", "environment: HOWDAH_JOBS")
     assert shown["--schema (migrate)"] == ("app", "file: howdah.toml")
-    assert shown["--schema (plan)"] == ("public", "default")
+    assert ("public", "default") in [
+        item for name, item in shown.items() if name.startswith("--schema (") and "plan" in name
+    ]
     assert shown["--on-reject"] == ("quarantine", "default")
     assert not any("--yes" in name for name in shown)
     assert any(

@@ -42,6 +42,7 @@ async def in_thread(work: Any, *arguments: Any) -> None:
     await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check_after_idle", [0.0, 5.0], ids=["checked by a query", "checked by a look"])
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_stale_connections_after_a_restart_cost_no_error_and_little_time(

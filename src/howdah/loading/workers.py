@@ -28,6 +28,7 @@ from howdah.loading.job import LoadJob
 from howdah.loading.step import run_step
 from howdah.model.plan import Step
 from howdah.postgres.connect import connect, translate_error
+from howdah.process.interrupts import deaf_children
 from howdah.state.ledger import Ledger, StepOutcome
 
 #: Two transactions that each want the other's table: one is chosen and may simply try again.
@@ -52,7 +53,8 @@ class WorkerPool:
                 worker = context.Process(
                     target=_work, args=(theirs, self._job), name=f"howdah-worker-{number + 1}", daemon=True
                 )
-                worker.start()
+                with deaf_children():
+                    worker.start()
                 theirs.close()
                 self._workers.append((worker, ours))
         return self
@@ -128,8 +130,7 @@ def _worker_ended(step: Step) -> EnvironmentFailedError:
 
 def _work(pipe: Pipe, job: LoadJob) -> None:
     """Serve steps until the pipe closes."""
-    # Ctrl-C reaches the whole process group; the parent decides and ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent hears Ctrl-C, decides, and ends us by SIGTERM.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_parent()
     try:

@@ -70,8 +70,8 @@ def open_target(request: TargetRequest, *, source: str | None = None) -> Iterato
     """
     Connect to the target; `source` chooses the database on the embedded server.
 
-    Raises UsageError for a source that names no file, RefusedError where consent is missing, UsageError for a target that cannot
-    be read, EnvironmentFailedError where there is no connection.
+    Raises UsageError for a source that names no file or a target that cannot be read, RefusedError where
+    consent is missing, EnvironmentFailedError where there is no connection.
     """
     if source is not None:
         # First of all, because source and target may have been given the wrong way round.

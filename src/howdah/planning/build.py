@@ -245,6 +245,16 @@ def _build_steps(
 def _source_findings(catalog: SourceCatalog, census: Census, tables: tuple[Table, ...]) -> list[Finding]:
     """Findings about objects of the source that no other part of the plan speaks of."""
     findings = []
+    numbers = [
+        f"{name} is {value}"
+        for name, value in (
+            ("user_version", catalog.user_version),
+            ("application_id", catalog.application_id),
+        )
+        if value
+    ]
+    if numbers:
+        findings.append(make_finding("F-005", "file", "its header says that " + " and ".join(numbers)))
     for name, message in census.unreadable:
         findings.append(make_finding("F-106", name_table(name), message))
     for table in tables:

@@ -59,6 +59,14 @@ _KINDS = (
         "was.",
     ),
     FindingKind(
+        code="F-005",
+        severity=INFO,
+        title="Numbers in the file's header are not carried",
+        explanation="PRAGMA user_version and application_id have no place in PostgreSQL. Applications often "
+        "keep the version of their schema there.",
+        hint="If the application asks for them, keep them in a table.",
+    ),
+    FindingKind(
         code="F-101",
         severity=ERROR,
         title="A virtual table is not carried",

@@ -14,7 +14,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -74,6 +76,37 @@ class Interrupts:
     def _raise(self, number: int, frame: FrameType | None) -> None:
         self.received = True
         raise KeyboardInterrupt
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """
+    Start processes in this block that never hear Ctrl-C, which reaches the whole process group.
+
+    Ignoring it as their first act would be too late: a child that is still importing would
+    answer with a traceback. They inherit a mask instead. Nor is this process interrupted here,
+    between starting a child and telling it what to do: what comes is raised when the block ends.
+    """
+    # The standard library's helper for spawned processes; starting it takes the mask away again.
+    resource_tracker.ensure_running()
+    earlier_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[tuple[int, FrameType | None]] = []
+    earlier: list[tuple[signal.Signals, Any]] = []
+    # Another thread may take the signal in spite of the mask; handlers run in the main thread, always.
+    if threading.current_thread() is threading.main_thread():
+        earlier = [
+            (number, signal.signal(number, lambda number, frame: came.append((number, frame))))
+            for number in _SIGNALS
+        ]
+    try:
+        yield
+    finally:
+        for number, handler in earlier:
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier_mask)
+        for number, handler in earlier:
+            if callable(handler) and any(number == received for received, _ in came):
+                handler(number, None)
 
 
 def leave_at_once(status: int) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.process
 import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from howdah.errors import EnvironmentFailedError
+from howdah.process.interrupts import deaf_children
 from howdah.proof.buckets import sum_source, sum_target
 from howdah.proof.job import Outcome, ProofJob, TableJob
 from howdah.proof.ranges import compare_range
@@ -140,14 +140,16 @@ def running(readers: Readers, pieces: Sequence[Piece], jobs: int) -> Iterator[It
         initializer=_begin_worker,
     )
     try:
-        yield _results({executor.submit(_run, readers.proof, group) for group in groups})
+        # Its processes are started by the first submits.
+        with deaf_children():
+            submitted = {executor.submit(_run, readers.proof, group) for group in groups}
+        yield _results(submitted)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin_worker() -> None:
-    """Leave Ctrl-C, which reaches the whole process group, to the parent, and end when it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End when the parent ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
