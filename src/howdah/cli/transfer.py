@@ -114,6 +114,14 @@ def migrate_command(
         bool,
         typer.Option("--verify/--no-verify", envvar="HOWDAH_VERIFY", help="Prove the result (else exit 9)."),
     ] = True,
+    keep_way_back: Annotated[
+        bool,
+        typer.Option(
+            "--keep-way-back",
+            envvar="HOWDAH_KEEP_WAY_BACK",
+            help="Note the keys of what is changed on PostgreSQL, for rollback --carry-back.",
+        ),
+    ] = False,
     report_dir: ReportDir = None,
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
@@ -139,6 +147,7 @@ def migrate_command(
         plan_file=plan_file,
         jobs=jobs,
         verify=verify,
+        keep_way_back=keep_way_back,
         report_dir=report_dir,
     )
     with make_progress(quiet) as progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from howdah.cli.options import (
 )
 from howdah.cli.output import end, make_progress
 from howdah.cli.session import Session
-from howdah.errors import RefusedError
+from howdah.errors import RefusedError, UsageError
 
 
 def status_command(
@@ -38,17 +39,58 @@ def status_command(
 
 def rollback_command(
     target: TargetArgument = None,
+    carry: Annotated[
+        bool,
+        typer.Option(
+            "--carry-back",
+            help="Write a SQLite file with every write made on PostgreSQL since the migration.",
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where that file goes; else SOURCE.carried-back."),
+    ] = None,
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="Agree to the nearest value where SQLite has no exact one.")
+    ] = False,
+    without_new_objects: Annotated[
+        bool,
+        typer.Option("--without-new-objects", help="Agree to leave out tables and columns that are new."),
+    ] = False,
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="Read every row although a journal was kept.")
+    ] = False,
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
     pg_bindir: PgBindir = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Undo the newest run while the target still equals its proof."""
+    """Undo the newest run while the target still equals its proof, or go home with what was written since."""
+    request = build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir)
+    if carry:
+        from howdah.ops.carry_back import CarryBackRequest, carry_back
+        from howdah.report.live import render_carry_back
+
+        asked = CarryBackRequest(
+            target=request,
+            output=output,
+            nearest=nearest,
+            without_new_objects=without_new_objects,
+            all_rows=all_rows,
+        )
+        with make_progress(quiet) as progress:
+            carried = carry_back(asked, progress)
+        end(carried, render_carry_back, as_json=as_json)
+    if output is not None or nearest or without_new_objects or all_rows:
+        raise UsageError(
+            "U-104",
+            "--output, --nearest, --without-new-objects and --all-rows belong to --carry-back.",
+            hint='Without --carry-back, "howdah rollback" undoes the run and writes no file.',
+        )
     from howdah.ops.rollback import rollback
     from howdah.report.verbs import render_rollback
 
-    request = build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir)
     with make_progress(quiet) as progress:
         report = rollback(request, progress)
     end(report, render_rollback, as_json=as_json)

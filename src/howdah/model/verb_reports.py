@@ -14,7 +14,7 @@ from howdah.model.census import Census
 from howdah.model.findings import Finding
 from howdah.model.plan import Estimate, Plan
 from howdah.model.quarantine import QuarantinedRow
-from howdah.model.report import PhaseReport
+from howdah.model.report import Difference, PhaseReport
 from howdah.model.source import SourceCatalog
 
 
@@ -183,3 +183,53 @@ class FailureReport:
     status: str
     exit_status: int
     error: ErrorFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeTableReport:
+    """What the way home did to one table of the SQLite file."""
+
+    name: str
+    #: "journal" (the keys that were noted), "all rows" (compared), or "unchanged".
+    method: str
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InexactReport:
+    """Values of one column that SQLite cannot hold as PostgreSQL does."""
+
+    table: str
+    column: str
+    #: no-exact-form, affinity.
+    rule: str
+    count: int
+    #: The first of them, as PostgreSQL holds it.
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryBackReport:
+    """A SQLite file that holds what PostgreSQL holds."""
+
+    verb: str = "rollback"
+    status: str = "carried-back"
+    exit_status: int = 0
+    target: str
+    run_id: str
+    #: The file that was migrated.
+    source: str
+    #: The file that the old application opens.
+    output: str
+    sha256: str
+    tables: tuple[HomeTableReport, ...]
+    inexact: tuple[InexactReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    #: "proven", or "different" with the differences in `differences`.
+    proof: str = ""
+    rows: int = 0
+    differences: tuple[Difference, ...] = ()
+    difference_count: int = 0
+    phases: tuple[PhaseReport, ...] = ()

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from howdah import __version__
+from howdah.capture.reversibility import find_irreversible
+from howdah.capture.way_back import WayBack
 from howdah.errors import RefusedError
 from howdah.loading.job import LoadJob
 from howdah.loading.runner import run_in_one_transaction, run_in_steps
@@ -31,6 +33,7 @@ from howdah.ops.run_report import (
 )
 from howdah.ops.source_facts import SourceFacts, read_kept_snapshot, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.ops.way_back import begin_way_back
 from howdah.ops.workspace import Workspace, new_run_id, run_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
@@ -44,6 +47,7 @@ from howdah.sqlite.location import source_path
 from howdah.state.ledger import Ledger, Run, StepOutcome, digest_plan
 from howdah.state.quarantine import Quarantine, write_quarantine_file
 from howdah.state.store import (
+    Connection,
     StateSchema,
     exclusive_run,
     install_state,
@@ -67,6 +71,8 @@ class MigrateRequest:
     verify: bool = True
     #: Where report and log go besides the run's own directory.
     report_dir: Path | None = None
+    #: Note the keys of rows that the application changes on PostgreSQL, so that they can go home.
+    keep_way_back: bool = False
 
 
 def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunReport:
@@ -84,6 +90,7 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
             earlier = _find_earlier_run(target, state, request)
             connection.rollback()
             if earlier is not None and earlier.report is not None:
+                _require_way_back(connection, state, request)
                 return replace(earlier.report, repeated=True)
             run_id = earlier.id if earlier is not None else new_run_id()
             workspace = run_workspace(state_directory(), run_id)
@@ -102,6 +109,16 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
             if request.report_dir is not None:
                 copy_log(workspace.log, request.report_dir)
             return report
+
+
+def _require_way_back(connection: Connection, state: StateSchema, request: MigrateRequest) -> None:
+    if not request.keep_way_back or WayBack(state=state).exists(connection):
+        return
+    raise RefusedError(
+        "M-111",
+        "This migration was finished without a journal of the way back, and one cannot begin in its middle.",
+        hint='"howdah rollback --carry-back" works without it: it reads every row.',
+    )
 
 
 def _find_earlier_run(target: OpenTarget, state: StateSchema, request: MigrateRequest) -> Run | None:
@@ -267,6 +284,9 @@ def _finish(
     quarantine = Quarantine(state=state, run_id=run.id)
     keys = quarantine.keys(target.connection)
     target.connection.rollback()
+    if request.keep_way_back:
+        # Before the proof: what is written from here on is in the journal or a difference.
+        begin_way_back(target.connection, state, run)
     proof = None
     if request.verify:
         proof = prove(
@@ -295,7 +315,10 @@ def _finish(
             Counter({table: len(texts) for table, texts in keys.items()}),
             proof.tables if proof else {},
         ),
-        findings=outcome_findings(run.plan, outcomes),
+        findings=(
+            *outcome_findings(run.plan, outcomes),
+            *(find_irreversible(run.plan) if request.keep_way_back else ()),
+        ),
         phases=phases.reports,
         differences=proof.differences if proof else (),
         difference_count=proof.difference_count if proof else 0,

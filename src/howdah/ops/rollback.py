@@ -12,6 +12,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import sql
 
+from howdah.capture.way_back import WayBack
 from howdah.errors import DifferenceError, RefusedError
 from howdah.model.plan import StepKind
 from howdah.model.verb_reports import RollbackReport
@@ -97,6 +98,7 @@ def forget_run(connection: Connection, state: StateSchema, run: Run) -> tuple[st
     Without another run in the ledger nothing of ours stays: the target is as it was. Raises what
     `drop_run_objects` raises.
     """
+    WayBack(state=state).remove(connection)
     dropped = drop_run_objects(connection, run)
     ledger = Ledger(state=state)
     if any(other.id != run.id for other in ledger.runs(connection)):

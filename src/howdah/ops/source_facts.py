@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from howdah.errors import IntegrityError
@@ -82,6 +83,12 @@ def read_kept_catalog(run: Run) -> SourceCatalog:
     """Read the catalog from the snapshot of an earlier run. Raises IntegrityError where that has changed."""
     verify_snapshot(run.snapshot.path, run.snapshot.sha256)
     return _read_catalog(run.source, run.snapshot)
+
+
+def read_catalog_of(path: str) -> SourceCatalog:
+    """Read the catalog of a private file. Raises what `open_snapshot` and `read_catalog` raise."""
+    with closing(open_snapshot(path)) as connection:
+        return read_catalog(connection, path)
 
 
 def _read_catalog(source: str, snapshot: Snapshot) -> SourceCatalog:

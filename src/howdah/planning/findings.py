@@ -3,7 +3,7 @@ The table of findings: every code, its severity, what it means, what to do about
 
 Data and one constructor. A code is stable and never reused. The first digit tells the
 subject: 0 the file, 1 objects of the source, 2 types and values, 3 defaults, keys, constraints and
-indexes, 4 the target, 9 what happened while the steps ran.
+indexes, 4 the target, 6 the way back, 9 what happened while the steps ran.
 `docs/reference/findings.md` is rendered from here.
 """
 
@@ -462,6 +462,56 @@ _KINDS = (
         title="The server did not take an object",
         explanation="PostgreSQL refused to create it and the run went on without it.",
         hint="Correct the SQL in the detail and run it by hand.",
+    ),
+    FindingKind(
+        code="F-601",
+        severity=WARNING,
+        title="The journal of the way back was interrupted",
+        explanation="Triggers that note changes were dropped or disabled, so the journal alone does not tell "
+        "what changed. Every row of the table is read and compared instead.",
+    ),
+    FindingKind(
+        code="F-602",
+        severity=WARNING,
+        title="Something on PostgreSQL has no place in the SQLite file",
+        explanation="A table or column was added after the migration. What it holds does not go home.",
+        hint="Add the same column or table to the SQLite file with the application's own migration.",
+    ),
+    FindingKind(
+        code="F-603",
+        severity=WARNING,
+        title="The source was written to after it was migrated",
+        explanation="Those writes are not on PostgreSQL, so they are not in the file that was carried back.",
+        hint="Compare the two files before the old one is put away.",
+    ),
+    FindingKind(
+        code="F-604",
+        severity=WARNING,
+        title="References in the SQLite file lead nowhere",
+        explanation="PRAGMA foreign_key_check lists rows that it did not list before: PostgreSQL was not "
+        "told of that foreign key, or does not enforce it for them.",
+    ),
+    FindingKind(
+        code="F-605",
+        severity=WARNING,
+        title="A row on PostgreSQL took the place of one in quarantine",
+        explanation="The row that could not be migrated is not in the file that was carried back; it is "
+        "still in quarantine.",
+    ),
+    FindingKind(
+        code="F-606",
+        severity=WARNING,
+        title="A virtual table was not brought up to date",
+        explanation="Its rows were not carried to PostgreSQL, so what changed since is not in it.",
+        hint="Let the application build its index again.",
+    ),
+    FindingKind(
+        code="F-607",
+        severity=INFO,
+        title="A column on PostgreSQL can hold what SQLite cannot take back",
+        explanation="The column's type is wider than what the codec can bring home. Values of that kind, "
+        "should the application write any, are counted when rows are carried back, and not "
+        "written without consent.",
     ),
 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from howdah.errors import IntegrityError
@@ -62,6 +62,7 @@ def verify(
     progress: Progress | None = None,
     key: bytes | None = None,
     listed_max: int = LISTED_MAX,
+    exported: tuple[Connection, str] | None = None,
 ) -> Proof:
     """
     Compare everything and return what was found; a difference is a result, not an error.
@@ -69,7 +70,9 @@ def verify(
     `quarantined` gives by source table the `SourceKey.text` of the rows set aside: they must be in
     the source and not in the target. `expected_not_valid` and `expected_missing` are ids of steps whose
     constraint is NOT VALID, or whose object was refused by the server, by a finding of the run.
-    `key` is the key of the row hashes (up to 64 bytes), random by default.
+    `key` is the key of the row hashes (up to 64 bytes), random by default. `exported` is a connection
+    in a transaction whose snapshot it has exported, with that snapshot's name, for a caller who
+    wants the target compared as it was at that moment.
 
     Raises EnvironmentFailedError where a side cannot be read to its end, IntegrityError where the
     source or an index of the target is damaged.
@@ -78,7 +81,7 @@ def verify(
     path = snapshot if isinstance(snapshot, str) else snapshot.path
     quarantined = quarantined or {}
     known = KnownGaps(not_valid=frozenset(expected_not_valid), missing=frozenset(expected_missing))
-    with _exported_snapshot(conninfo) as (connection, snapshot_id):
+    with nullcontext(exported) if exported else exported_snapshot(conninfo) as (connection, snapshot_id):
         facts = read_target_facts(connection, plan.options.schema)
         schema = check_schema(plan, facts, _read_type_names(connection, plan), known)
         proof = ProofJob(
@@ -107,10 +110,15 @@ def verify(
 
 
 @contextmanager
-def _exported_snapshot(conninfo: str) -> Iterator[tuple[Connection, str]]:
-    """Open a read-only transaction and export its snapshot for as long as it stays open."""
+def exported_snapshot(conninfo: str, *, writing: bool = False) -> Iterator[tuple[Connection, str]]:
+    """
+    Open a transaction and export its snapshot for as long as it stays open.
+
+    It may write where the caller wants to, say, fill a temporary table and compare.
+    """
     with connect(conninfo, application_name="howdah verify", autocommit=True) as connection:
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        access = "READ WRITE" if writing else "READ ONLY"
+        connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ, {access}")
         row = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
         assert row is not None
         yield connection, row[0]

@@ -93,11 +93,15 @@ def _connect(path: str, parameters: str) -> apsw.Connection:
     # The characters that end a URI's path, and those that do not survive it, are escaped by quote().
     uri = f"file:{quote(os.path.abspath(path))}?{parameters}"
     connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-    # A schema is input too: it must not call functions with side effects or reach SQLite's own tables.
-    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    apply_safety(connection)
     connection.collation_needed(_register_stand_in)
     return connection
+
+
+def apply_safety(connection: apsw.Connection) -> None:
+    """Treat the schema as input: it must not call functions with side effects or reach SQLite's tables."""
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
 
 
 def _register_stand_in(connection: apsw.Connection, name: str) -> None:

@@ -66,7 +66,7 @@ def take_snapshot(
     _refuse_same_file(path, destination)
     facts = _read_facts(path)
     findings = find_file_findings(facts)
-    with _appearing_whole(destination) as partial:
+    with appearing_whole(destination) as partial:
         try:
             identity = _back_up(source, path, partial, busy_timeout, progress)
         except NeedsRecoveryError as reason:
@@ -154,11 +154,12 @@ def _refuse_same_file(path: str, destination: str) -> None:
 
 
 @contextmanager
-def _appearing_whole(destination: str) -> Iterator[str]:
+def appearing_whole(destination: str) -> Iterator[str]:
     """Give a name to write to; move it to `destination` when the block ends well, remove it otherwise."""
     directory, name = os.path.split(os.path.abspath(destination))
     partial = os.path.join(directory, f".{name}.{os.getpid()}.partial")
     try:
+        _remove_abandoned(directory, name)
         remove_if_there(partial)
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield partial
@@ -170,6 +171,24 @@ def _appearing_whole(destination: str) -> Iterator[str]:
     finally:
         for leftover in (partial, *side_files(partial).all):
             remove_if_there(leftover)
+
+
+def _remove_abandoned(directory: str, name: str) -> None:
+    """Remove what a process that was killed had begun to write under this name."""
+    for found in os.listdir(directory):
+        process = found.removeprefix(f".{name}.").removesuffix(".partial")
+        if found == f".{name}.{process}.partial" and process.isdigit() and not _is_running(int(process)):
+            remove_if_there(os.path.join(directory, found))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _sync(path: str) -> None:

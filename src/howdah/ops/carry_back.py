@@ -1,0 +1,488 @@
+"""
+carry-back: a SQLite file with every write made on PostgreSQL since the migration.
+
+The base is the snapshot that was migrated. With a journal (`migrate --keep-way-back`) the rows
+whose keys were noted go into a copy of it; without one every row is read and what differs goes.
+The copy gets its name only when it is whole, proven and on disk; PostgreSQL is only read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from howdah.capture.home_rows import HomeReader
+from howdah.capture.home_values import HomeBatch, HomeTally
+from howdah.capture.round_trip import count_unlike
+from howdah.capture.way_back import NotedTable, WayBack
+from howdah.errors import ExitStatus, RefusedError
+from howdah.model.findings import Finding
+from howdah.model.limits import BIG_VALUE_BYTES
+from howdah.model.plan import Plan, TablePlan
+from howdah.model.quarantine import Cell, SourceKey
+from howdah.model.report import Difference, ProofStatus
+from howdah.model.source import SourceCatalog
+from howdah.model.target import TargetFacts
+from howdah.model.verb_reports import CarryBackReport, HomeTableReport, InexactReport
+from howdah.names import qualified, quote, quote_literal
+from howdah.ops.source_facts import read_catalog_of, read_kept_catalog
+from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.planning.findings import make_finding, name_column, name_table
+from howdah.postgres.arrow_reader import ArrowReader
+from howdah.postgres.catalog import read_target_facts
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.proof.result import Proof
+from howdah.proof.schema import find_table
+from howdah.proof.verify import exported_snapshot, verify
+from howdah.sqlite.home_file import Changes, HomeFile, HomeTable
+from howdah.sqlite.integrity import require_integrity
+from howdah.sqlite.snapshot import appearing_whole, hash_file, live_identity
+from howdah.state.ledger import Ledger, Run
+from howdah.state.quarantine import Quarantine
+from howdah.state.store import Connection, StateSchema, state_exists
+
+#: Differences that the proof lists for one table, so that those which a rule explains can be told apart.
+_LISTED_MAX = 10_000
+_ROW_KINDS = ("value", "missing-row", "extra-row", "row-count")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryBackRequest:
+    target: TargetRequest = field(default_factory=TargetRequest)
+    #: Where the file goes; None puts it beside the source, its name ending in ".carried-back".
+    output: Path | None = None
+    #: Agrees to the nearest value where SQLite has no exact one.
+    nearest: bool = False
+    #: Agrees to leave out what the plan does not know of: new tables, new columns.
+    without_new_objects: bool = False
+    #: Reads every row although a journal is there.
+    all_rows: bool = False
+
+
+@dataclass
+class _Home:
+    """What one run of the verb knows and has met."""
+
+    run: Run
+    state_name: str
+    catalog: SourceCatalog
+    noted: Mapping[str, NotedTable]
+    whole: frozenset[int]
+    quarantined: Mapping[str, frozenset[str]]
+    tally: HomeTally = field(default_factory=HomeTally)
+    #: (table, column, key) of values that are known to differ.
+    inexact: set[tuple[str, str, tuple[Cell, ...]]] = field(default_factory=set)
+    #: Tables without a key that hold such values.
+    inexact_keyless: set[str] = field(default_factory=set)
+    #: Table → keys of written rows that are compared once more by PostgreSQL.
+    written: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    not_twice: dict[str, set[tuple[Any, ...]]] = field(default_factory=dict)
+    big: set[str] = field(default_factory=set)
+    overwritten: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def carry_back(request: CarryBackRequest, progress: Progress | None = None) -> CarryBackReport:
+    """
+    Write the SQLite file and prove it; return what was written.
+
+    Raises RefusedError where there is no finished run, the file would replace another, the schema
+    has changed, or a value has no exact form in SQLite and `nearest` was not agreed to.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    state = StateSchema(name=request.target.state_schema)
+    with open_target(request.target) as target:
+        run = _finished_run(target.connection, state)
+        target.connection.rollback()
+        output = _choose_output(request, run)
+        catalog = read_kept_catalog(run)
+        with exported_snapshot(target.conninfo, writing=True) as exported:
+            connection = exported[0]
+            home = _read_state(connection, state, run, catalog, request)
+            home.findings += _check_objects(connection, run, request)
+            home.findings += _check_source(run)
+            with _becoming(run, output) as path:
+                tables = _write(path, target, exported[1], home, phases)
+                _require_exact(home, request)
+                proof, unlike = _prove(path, target, exported, home, phases)
+            return _report(target, run, output, home, tables, proof, unlike, phases)
+
+
+def _finished_run(connection: Connection, state: StateSchema) -> Run:
+    runs = Ledger(state=state).runs(connection) if state_exists(connection, state) else []
+    for run in runs:
+        if run.status in ("loaded", "done"):
+            return run
+    raise RefusedError(
+        "B-101",
+        "There is no finished migration in this target to carry anything back from.",
+        hint='"howdah status" lists the runs; name the target and --state-schema of the run.',
+    )
+
+
+def _choose_output(request: CarryBackRequest, run: Run) -> Path:
+    output = request.output or Path(run.source + ".carried-back")
+    if output.exists():
+        raise RefusedError(
+            "B-102",
+            f"File {output} is there already and is not replaced.",
+            hint="Name another file with --output.",
+        )
+    if not output.parent.is_dir():
+        raise RefusedError("B-103", f"There is no directory {output.parent} to write the file to.")
+    return output
+
+
+def _read_state(
+    connection: Connection, state: StateSchema, run: Run, catalog: SourceCatalog, request: CarryBackRequest
+) -> _Home:
+    way_back = WayBack(state=state)
+    noted = {table.source_table: table for table in way_back.tables(connection) if table.run_id == run.id}
+    home = _Home(
+        run=run,
+        state_name=state.name,
+        catalog=catalog,
+        noted={} if request.all_rows else noted,
+        whole=way_back.whole(connection) if noted else frozenset(),
+        quarantined=Quarantine(state=state, run_id=run.id).keys(connection),
+    )
+    for table in way_back.missing_triggers(connection) if home.noted else []:
+        # Without its triggers the journal cannot be trusted: every row of that table is read.
+        home.noted = {name: each for name, each in home.noted.items() if each.number != table.number}
+        home.findings.append(
+            make_finding("F-601", name_table(table.source_table), "its journal triggers are gone or disabled")
+        )
+    return home
+
+
+def _check_objects(connection: Connection, run: Run, request: CarryBackRequest) -> list[Finding]:
+    """Report what the application altered on PostgreSQL since, before anything moves."""
+    facts = read_target_facts(connection, run.target_schema)
+    findings, lost = find_altered(run.plan, facts)
+    if lost:
+        raise RefusedError(
+            "B-104",
+            "The tables on PostgreSQL are not those of the migration any more: columns or tables are gone.",
+            detail="; ".join(lost),
+            hint="Bring them back, or carry the data home by hand.",
+        )
+    if findings and not request.without_new_objects:
+        raise RefusedError(
+            "B-105",
+            "The schema on PostgreSQL has grown, and the SQLite file has no place for what is new.",
+            detail="; ".join(f"{finding.object}: {finding.message}" for finding in findings),
+            hint="Say --without-new-objects to carry back everything else.",
+        )
+    return findings
+
+
+def find_altered(plan: Plan, facts: TargetFacts) -> tuple[list[Finding], list[str]]:
+    """Return what the plan does not know of as findings, and what it would miss as sentences. Pure."""
+    findings: list[Finding] = []
+    lost: list[str] = []
+    for table in plan.tables:
+        target = find_table(facts, table)
+        if target is None:
+            lost.append(f'table "{table.target_name}" is gone')
+            continue
+        known = {column.target_name for column in table.columns}
+        there = {column.name for column in target.columns}
+        lost += [f'column "{table.target_name}"."{name}" is gone' for name in sorted(known - there)]
+        findings += [
+            make_finding("F-602", name_column(table.target_name, name), "it was added since the migration")
+            for name in sorted(there - known)
+        ]
+    planned = {table.target_name for table in plan.tables}
+    findings += [
+        make_finding("F-602", name_table(table.name), "it was added since the migration")
+        for table in facts.tables
+        if table.name not in planned and table.schema == plan.options.schema
+    ]
+    return findings, lost
+
+
+def _check_source(run: Run) -> list[Finding]:
+    if not os.path.exists(run.source) or run.snapshot.identity is None:
+        return []
+    now, then = live_identity(run.source), run.snapshot.identity
+    same = (now.device, now.inode, now.size, now.modified_ns, now.change_counter, now.wal_size) == (
+        then.device,
+        then.inode,
+        then.size,
+        then.modified_ns,
+        then.change_counter,
+        then.wal_size,
+    )
+    if same:
+        return []
+    return [
+        make_finding("F-603", f'file "{run.source}"', "it was written to, or replaced, after it was migrated")
+    ]
+
+
+@contextmanager
+def _becoming(run: Run, output: Path) -> Iterator[str]:
+    """Give a copy of the snapshot to write to; it becomes `output` when the block ends well."""
+    with appearing_whole(str(output)) as partial:
+        shutil.copyfile(run.snapshot.path, partial)
+        yield partial
+        if run.snapshot.journal_mode == "wal":
+            with HomeFile(partial) as file:
+                file.set_wal_mode()
+
+
+def _write(
+    path: str, target: OpenTarget, snapshot_id: str, home: _Home, phases: PhaseLog
+) -> tuple[HomeTableReport, ...]:
+    tables: list[HomeTableReport] = []
+    with (
+        phases.phase("carry rows back") as count,
+        HomeFile(path) as file,
+        ArrowReader(target.conninfo, snapshot_id, application_name="howdah carry-back") as reader,
+    ):
+        broken = file.broken_references()
+        with file.transaction():
+            for plan in home.run.plan.tables:
+                tables.append(_write_table(file, reader, home, plan))
+            _write_sequences(file, reader, home)
+            home.findings += _rebuild_search(
+                file, home.catalog, {item.name for item in tables if _changed(item)}
+            )
+        new = len(file.broken_references() - broken)
+        if new:
+            home.findings.append(
+                make_finding("F-604", f'file "{home.run.source}"', f"{new} references lead nowhere")
+            )
+        count.rows = sum(item.inserted + item.updated + item.deleted for item in tables)
+    return tuple(tables)
+
+
+def _changed(item: HomeTableReport) -> bool:
+    return bool(item.inserted or item.updated or item.deleted)
+
+
+def _write_table(file: HomeFile, reader: ArrowReader, home: _Home, plan: TablePlan) -> HomeTableReport:
+    table = home.catalog.table(plan.name)
+    home_table = HomeTable(
+        table=table, columns=tuple(column.name for column in plan.copied_columns), key=plan.key
+    )
+    rows = HomeReader(reader=reader, plan=plan, table=table)
+    noted = home.noted.get(plan.name)
+    by_journal = noted is not None and bool(noted.key) and noted.number not in home.whole
+    if noted is not None and not noted.key and noted.number not in home.whole:
+        return HomeTableReport(name=plan.name, method="unchanged")
+    file.begin_table(home_table)
+    if noted is not None and by_journal:
+        dirty = _dirty_name(home, noted)
+        match = " AND ".join(f"d.{quote(name)} = t.{quote(name)}" for name in noted.key)
+        target_name = qualified(plan.target_schema, plan.target_name)
+        for batch in rows.rows(f"EXISTS (SELECT FROM {dirty} d WHERE {match})"):
+            _stage(file, home, plan, batch)
+        columns = ", ".join(quote(name) for name in noted.key)
+        gone = (
+            f"(SELECT DISTINCT {columns} FROM {dirty} d"
+            f" WHERE NOT EXISTS (SELECT FROM {target_name} t WHERE {match})) d"
+        )
+        for batch in rows.keys(gone):
+            file.stage_gone(batch.rows, len(plan.key))
+        changes = file.apply_some(home_table)
+    else:
+        kept = [SourceKey.from_text(text) for text in home.quarantined.get(plan.name, ())]
+        file.stage_kept(kept)
+        for batch in rows.rows():
+            _stage(file, home, plan, batch)
+        if kept and (count := file.count_kept_overwritten(home_table)):
+            home.findings.append(
+                make_finding(
+                    "F-605", name_table(plan.name), f"{count} rows have the key of a row in quarantine"
+                )
+            )
+            home.overwritten.add(plan.name)
+        changes = file.apply_whole(home_table)
+    if plan.key and changes.any:
+        skip = home.not_twice.get(plan.name, set())
+        home.written[plan.name] = [key for key in file.staged_keys(home_table) if key not in skip]
+    return _table_report(plan, "journal" if by_journal else "all rows", changes)
+
+
+def _dirty_name(home: _Home, noted: NotedTable) -> str:
+    return qualified(home.state_name, f"dirty_{noted.number}")
+
+
+def _table_report(plan: TablePlan, method: str, changes: Changes) -> HomeTableReport:
+    return HomeTableReport(
+        name=plan.name,
+        method=method,
+        inserted=changes.inserted,
+        updated=changes.updated,
+        deleted=changes.deleted,
+    )
+
+
+def _stage(file: HomeFile, home: _Home, plan: TablePlan, batch: HomeBatch) -> None:
+    names = [column.name for column in plan.copied_columns]
+    key_places = [names.index(name) for name in plan.key]
+    for value in batch.inexact:
+        home.tally.add(plan.name, value)
+        key = tuple(batch.rows[value.row][place] for place in key_places)
+        home.inexact.add((plan.name, value.column, tuple(map(Cell.of, key))))
+        home.not_twice.setdefault(plan.name, set()).add(key)
+        if not key:
+            home.inexact_keyless.add(plan.name)
+    for row in batch.rows:
+        if any(isinstance(value, (str, bytes)) and len(value) * 4 > BIG_VALUE_BYTES for value in row):
+            home.big.add(plan.name)
+            home.not_twice.setdefault(plan.name, set()).add(tuple(row[place] for place in key_places))
+    file.stage_rows(batch.rows, len(names))
+
+
+def _write_sequences(file: HomeFile, reader: ArrowReader, home: _Home) -> None:
+    """Let AUTOINCREMENT go on where PostgreSQL's numbering stands."""
+    for plan in home.run.plan.tables:
+        table = home.catalog.table(plan.name)
+        identity = next((column for column in plan.columns if column.identity), None)
+        if not table.autoincrement or identity is None:
+            continue
+        name = qualified(plan.target_schema, plan.target_name)
+        query = (
+            "SELECT coalesce(s.last_value, 0)::bigint FROM pg_catalog.pg_sequences s"
+            " WHERE pg_catalog.format('%I.%I', s.schemaname, s.sequencename)::regclass"
+            f" = pg_catalog.pg_get_serial_sequence({quote_literal(name)},"
+            f" {quote_literal(identity.target_name)})::regclass"
+        )
+        for batch in reader.read(query):
+            for value in batch.columns[0].to_pylist():
+                file.set_sequence(table.name, int(value))
+
+
+def _rebuild_search(file: HomeFile, catalog: SourceCatalog, changed: set[str]) -> list[Finding]:
+    """Let full-text tables over another table's content read it again; others cannot be helped."""
+    if not changed:
+        return []
+    findings: list[Finding] = []
+    names = {table.name.lower() for table in catalog.tables}
+    for table in catalog.tables:
+        if table.kind != "virtual":
+            continue
+        has_own_content = f"{table.name.lower()}_content" in names
+        if table.module.lower() in ("fts3", "fts4", "fts5") and not has_own_content:
+            file.rebuild_search_index(table.name)
+            continue
+        findings.append(
+            make_finding("F-606", name_table(table.name), "it is as it was when the file was migrated")
+        )
+    return findings
+
+
+def _require_exact(home: _Home, request: CarryBackRequest) -> None:
+    without = {place: count for place, count in home.tally.counts.items() if place[2] == "no-exact-form"}
+    if without and not request.nearest:
+        raise RefusedError(
+            "B-107",
+            f"{sum(without.values())} values on PostgreSQL have no exact form in the SQLite file.",
+            detail="; ".join(
+                f'"{table}"."{column}": {count}, such as {home.tally.examples[table, column, rule]}'
+                for (table, column, rule), count in sorted(without.items())
+            ),
+            hint="Say --nearest to write the nearest value there is, each counted in the report.",
+        )
+
+
+def _prove(
+    path: str, target: OpenTarget, exported: tuple[Connection, str], home: _Home, phases: PhaseLog
+) -> tuple[Proof, int]:
+    with phases.phase("check the file"):
+        require_integrity(path, path)
+    plan = replace(
+        home.run.plan,
+        tables=tuple(
+            replace(table, big_rows=max(table.big_rows, int(table.name in home.big)))
+            for table in home.run.plan.tables
+        ),
+    )
+    with phases.phase("prove") as count:
+        proof = verify(
+            plan,
+            read_catalog_of(path),
+            path,
+            target.conninfo,
+            quarantined={
+                name: keys for name, keys in home.quarantined.items() if name not in home.overwritten
+            },
+            progress=phases.progress,
+            listed_max=_LISTED_MAX,
+            jobs=plan.options.jobs,
+            exported=exported,
+        )
+        unlike = sum(
+            count_unlike(exported[0], path, plan.table(name), home.catalog.table(name), keys)
+            for name, keys in home.written.items()
+            if keys
+        )
+        count.rows = proof.rows
+    return proof, unlike
+
+
+def unexplained(proof: Proof, home: _Home) -> tuple[list[Difference], int]:
+    """Return the differences of rows that no inexact value explains, and how many there are."""
+    rows = [found for found in proof.differences if found.kind in _ROW_KINDS]
+    left = [
+        found
+        for found in rows
+        if found.table not in home.inexact_keyless
+        and (found.kind != "value" or (found.table, found.column, found.key_cells) not in home.inexact)
+    ]
+    in_rows = sum(
+        table.differences
+        - sum(found.table == name and found.kind not in _ROW_KINDS for found in proof.differences)
+        for name, table in proof.tables.items()
+    )
+    # More than are listed: what is not seen is not explained.
+    return left, len(left) + max(0, in_rows - len(rows))
+
+
+def _report(
+    target: OpenTarget,
+    run: Run,
+    output: Path,
+    home: _Home,
+    tables: Sequence[HomeTableReport],
+    proof: Proof,
+    unlike: int,
+    phases: PhaseLog,
+) -> CarryBackReport:
+    left, count = unexplained(proof, home)
+    count += unlike
+    status = ExitStatus.DIFFERENT if count else ExitStatus.OK
+    return CarryBackReport(
+        status="different" if count else "carried-back",
+        exit_status=int(status),
+        target=target.display,
+        run_id=run.id,
+        source=run.source,
+        output=str(output),
+        sha256=hash_file(str(output)),
+        tables=tuple(tables),
+        inexact=tuple(
+            InexactReport(
+                table=table,
+                column=column,
+                rule=rule,
+                count=number,
+                example=home.tally.examples[table, column, rule],
+            )
+            for (table, column, rule), number in sorted(home.tally.counts.items())
+        ),
+        findings=tuple(home.findings),
+        proof=str(ProofStatus.DIFFERENT if count else ProofStatus.PROVEN),
+        rows=proof.rows,
+        differences=tuple(left),
+        difference_count=count,
+        phases=tuple(phases.reports),
+    )

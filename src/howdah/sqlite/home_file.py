@@ -1,0 +1,317 @@
+"""
+Bring rows home: write them into a SQLite file so that it holds what PostgreSQL holds.
+
+The file is a private copy, or the fenced one. Its triggers (the application's, and ours) and
+foreign keys are off for this connection: what they would do has happened on PostgreSQL already.
+Rows are staged in a temporary table of the same affinities, compared there, and only those
+that differ are taken out and put back, all taken out before any is put back, so that unique
+values may change places. Rowids that PostgreSQL does not know stay as they were.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import apsw
+
+from howdah.errors import RefusedError
+from howdah.model.quarantine import SourceKey
+from howdah.model.source import StorageClass, Table
+from howdah.names import quote_sqlite
+from howdah.sqlite.connect import BUSY_TIMEOUT, apply_safety
+from howdah.sqlite.failures import explain_failure
+
+_STAGE, _GONE, _KEPT, _OLD = (f"temp._howdah_{name}" for name in ("stage", "gone", "kept", "old"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeTable:
+    table: Table
+    #: Columns that are written, in the order of staged rows (generated ones are computed).
+    columns: tuple[str, ...]
+    #: Columns that name a row on both sides, () where there are none.
+    key: tuple[str, ...]
+
+    @property
+    def keeps_rowids(self) -> bool:
+        """Whether rows have a rowid that is not one of the columns."""
+        return self.table.rowid_name is not None and self.table.rowid_alias is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Rows that were written to one table."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was."""
+        return bool(self.inserted or self.updated or self.deleted)
+
+
+class HomeFile:
+    """One connection that writes; a context manager. Everything happens inside `transaction()`."""
+
+    def __init__(self, path: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        """Raises HowdahError where the file cannot be opened for writing."""
+        self._path = path
+        try:
+            self._connection = apsw.Connection(os.path.abspath(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            self._connection.set_busy_timeout(int(busy_timeout * 1000))
+            apply_safety(self._connection)
+            self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+            self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except apsw.Error as error:
+            raise explain_failure(error, path) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """For what else belongs into the same transaction."""
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything in the block, or nothing. Raises HowdahError where the file is locked or full."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise explain_failure(error, self._path) from error
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            self._undo()
+            raise explain_failure(error, self._path) from error
+        except BaseException:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def begin_table(self, home: HomeTable) -> None:
+        """Make room for the rows of a table; what was staged before is gone."""
+        for name in (_STAGE, _GONE, _KEPT, _OLD):
+            self._connection.execute(f"DROP TABLE IF EXISTS {name}")
+        table = quote_sqlite(home.table.name)
+        self._connection.execute(
+            # As a SELECT the temporary tables take the columns' affinities, and nothing else.
+            f"CREATE TEMP TABLE _howdah_stage AS SELECT {_list(home.columns)} FROM main.{table} WHERE 0"
+        )
+        if home.key:
+            self._connection.execute(
+                f"CREATE TEMP TABLE _howdah_gone AS SELECT {_list(home.key)} FROM main.{table} WHERE 0"
+            )
+            self._connection.execute(
+                f"CREATE INDEX temp._howdah_stage_key ON _howdah_stage ({_list(home.key)})"
+            )
+        by_key = home.table.rowid_name is None and home.table.primary_key
+        kept = _list(home.table.primary_key) if by_key else "rid INTEGER PRIMARY KEY"
+        self._connection.execute(f"CREATE TEMP TABLE _howdah_kept ({kept})")
+
+    def stage_rows(self, rows: Iterable[Sequence[Any]], width: int) -> None:
+        """Add rows as they are on PostgreSQL, in SQLite's terms."""
+        self._add(_STAGE, rows, width)
+
+    def stage_gone(self, keys: Iterable[Sequence[Any]], width: int) -> None:
+        """Add keys of rows that PostgreSQL does not have any more."""
+        self._add(_GONE, keys, width)
+
+    def stage_kept(self, keys: Iterable[SourceKey]) -> None:
+        """Name rows that never went to PostgreSQL: they stay whatever is staged."""
+        for key in keys:
+            values = (key.rowid,) if key.rowid is not None else tuple(map(_cell_value, key.cells))
+            self._add(_KEPT, [values], len(values))
+
+    def _add(self, name: str, rows: Iterable[Sequence[Any]], width: int) -> None:
+        marks = ", ".join("?" * width)
+        self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+
+    def count_kept_overwritten(self, home: HomeTable) -> int:
+        """Return how many staged rows have the key of a row that is kept."""
+        if not home.key:
+            return 0
+        return self._count(
+            f"SELECT count(*) FROM {_STAGE} s CROSS JOIN main.{quote_sqlite(home.table.name)} t"
+            f" ON {_match(home, 't', 's')} WHERE NOT {self._not_kept(home)}"
+        )
+
+    def apply_whole(self, home: HomeTable) -> Changes:
+        """Make the table hold the staged rows, and those kept; what differed is left on the stage."""
+        if not home.key:
+            return self._replace_all(home)
+        table = quote_sqlite(home.table.name)
+        self._execute(
+            f"INSERT INTO {_GONE} SELECT {_list(home.key, 't')} FROM main.{table} t"
+            f" WHERE {self._not_kept(home)}"
+            f" AND NOT EXISTS (SELECT 1 FROM {_STAGE} s WHERE {_equal(home.key, 's', 't')})"
+        )
+        same = " AND ".join(_same(name) for name in home.columns)
+        self._execute(
+            f"DELETE FROM {_STAGE} AS s WHERE EXISTS (SELECT 1 FROM main.{table} t"
+            f" WHERE {_match(home, 't', 's')} AND {same})"
+        )
+        return self.apply_some(home)
+
+    def apply_some(self, home: HomeTable) -> Changes:
+        """Put the staged rows in the place of those with their keys, and take the gone ones out."""
+        table = quote_sqlite(home.table.name)
+        staged = self._count(f"SELECT count(*) FROM {_STAGE}")
+        deleted = self._take_out(home, _GONE)
+        if home.keeps_rowids:
+            rowid = quote_sqlite(str(home.table.rowid_name))
+            self._execute(
+                f"CREATE TEMP TABLE _howdah_old AS SELECT s.rowid AS place, t.{rowid} AS rid"
+                f" FROM {_STAGE} s CROSS JOIN main.{table} t ON {_match(home, 't', 's')}"
+            )
+            self._execute(f"DELETE FROM main.{table} WHERE {rowid} IN (SELECT rid FROM {_OLD})")
+            updated = self._connection.changes()
+            # Known rowids first: a new row takes the next number, which one of them may have.
+            self._execute(
+                f"INSERT INTO main.{table} ({rowid}, {_list(home.columns)})"
+                f" SELECT o.rid, {_list(home.columns, 's')} FROM {_STAGE} s"
+                f" LEFT JOIN {_OLD} o ON o.place = s.rowid ORDER BY o.rid IS NULL, s.rowid"
+            )
+        else:
+            updated = self._take_out(home, _STAGE)
+            self._execute(
+                f"INSERT INTO main.{table} ({_list(home.columns)}) SELECT {_list(home.columns)} FROM {_STAGE}"
+            )
+        return Changes(inserted=staged - updated, updated=updated, deleted=deleted)
+
+    def _take_out(self, home: HomeTable, name: str) -> int:
+        key = _list(home.key)
+        rows = f"({key})" if len(home.key) > 1 else key
+        self._execute(
+            f"DELETE FROM main.{quote_sqlite(home.table.name)} WHERE {rows} IN (SELECT {key} FROM {name})"
+        )
+        return self._connection.changes()
+
+    def _replace_all(self, home: HomeTable) -> Changes:
+        table = quote_sqlite(home.table.name)
+        counted = ", ".join(
+            f"typeof({name}), {name} COLLATE BINARY" for name in map(quote_sqlite, home.columns)
+        )
+        condition = self._not_kept(home)
+
+        def groups(source: str, where: str) -> str:
+            places = ", ".join(str(place) for place in range(1, 2 * len(home.columns) + 1))
+            return f"SELECT {counted}, count(*) FROM {source} t WHERE {where} GROUP BY {places}"
+
+        here, there = groups(f"main.{table}", condition), groups(_STAGE, "1")
+        differ = self._count(
+            f"SELECT EXISTS (SELECT * FROM ({here}) EXCEPT SELECT * FROM ({there}))"
+            f" OR EXISTS (SELECT * FROM ({there}) EXCEPT SELECT * FROM ({here}))"
+        )
+        if not differ:
+            self._execute(f"DELETE FROM {_STAGE}")
+            return Changes()
+        self._execute(f"DELETE FROM main.{table} AS t WHERE {condition}")
+        deleted = self._connection.changes()
+        self._execute(
+            f"INSERT INTO main.{table} ({_list(home.columns)}) SELECT {_list(home.columns)} FROM {_STAGE}"
+            " ORDER BY rowid"
+        )
+        return Changes(inserted=self._connection.changes(), deleted=deleted)
+
+    def staged_keys(self, home: HomeTable) -> list[tuple[Any, ...]]:
+        """Return the keys of the rows that the last apply wrote."""
+        rows: list[tuple[Any, ...]] = self._connection.execute(
+            f"SELECT {_list(home.key)} FROM {_STAGE}"
+        ).fetchall()
+        return rows
+
+    def set_sequence(self, table: str, last: int) -> None:
+        """Let AUTOINCREMENT go on behind `last`, or behind what it has given out if that is more."""
+        self._execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (last, table))
+        if not self._connection.changes():
+            self._execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
+
+    def rebuild_search_index(self, name: str) -> None:
+        """Let a full-text table read its content table again."""
+        quoted = quote_sqlite(name)
+        self._execute(f"INSERT INTO main.{quoted} ({quoted}) VALUES ('rebuild')")
+
+    def set_wal_mode(self) -> None:
+        """Go back to WAL, as the application had it; outside of a transaction."""
+        self._connection.execute("PRAGMA journal_mode = WAL").fetchall()
+
+    def broken_references(self) -> frozenset[tuple[Any, ...]]:
+        """Return what PRAGMA foreign_key_check lists."""
+        return frozenset(self._connection.execute("PRAGMA foreign_key_check").fetchall())
+
+    def _not_kept(self, home: HomeTable) -> str:
+        if home.table.rowid_name:
+            return f"t.{quote_sqlite(home.table.rowid_name)} NOT IN (SELECT rid FROM {_KEPT})"
+        if not home.table.primary_key:
+            return "1"
+        key = _list(home.table.primary_key, "t")
+        rows = f"({key})" if len(home.table.primary_key) > 1 else key
+        return f"{rows} NOT IN (SELECT {_list(home.table.primary_key)} FROM {_KEPT})"
+
+    def _count(self, query: str) -> int:
+        rows: list[tuple[Any, ...]] = self._connection.execute(query).fetchall()
+        return int(rows[0][0])
+
+    def _execute(self, statement: str, bindings: Sequence[Any] = ()) -> None:
+        try:
+            self._connection.execute(statement, tuple(bindings)).fetchall()
+        except (apsw.ConstraintError, apsw.MismatchError, apsw.SQLError) as error:
+            raise RefusedError(
+                "B-106",
+                "The SQLite file does not take a row that PostgreSQL holds; nothing was changed.",
+                detail=f"SQLite says: {error}.",
+                hint="Correct the row on PostgreSQL, then run the same command again.",
+            ) from error
+
+
+def _list(names: Iterable[str], alias: str = "") -> str:
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(prefix + quote_sqlite(name) for name in names)
+
+
+def _equal(names: Iterable[str], left: str, right: str) -> str:
+    return " AND ".join(f"{left}.{name} = {right}.{name}" for name in map(quote_sqlite, names))
+
+
+def _match(home: HomeTable, table: str, stage: str) -> str:
+    """By the table's own index, whatever its collation, and then exactly."""
+    exact = " AND ".join(
+        f"+{table}.{name} = {stage}.{name} COLLATE BINARY" for name in map(quote_sqlite, home.key)
+    )
+    return f"{_equal(home.key, table, stage)} AND {exact}"
+
+
+def _same(name: str) -> str:
+    column = quote_sqlite(name)
+    # 0.0 and -0.0 compare equal: such a row is written again rather than looked at.
+    return (
+        f"t.{column} COLLATE BINARY IS s.{column} AND typeof(t.{column}) = typeof(s.{column})"
+        f" AND NOT (typeof(s.{column}) = 'real' AND s.{column} = 0.0)"
+    )
+
+
+def _cell_value(cell: Any) -> Any:
+    content = cell.content
+    return content.decode() if cell.storage_class is StorageClass.TEXT and content is not None else content

@@ -1,0 +1,319 @@
+"""Home with every write: a SQLite file that the old application opens, proven against PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from howdah.capture.round_trip import count_unlike
+from howdah.errors import RefusedError
+from howdah.model.verb_reports import CarryBackReport
+from howdah.ops.carry_back import CarryBackRequest, carry_back
+from howdah.ops.migrate import MigrateRequest, migrate
+from howdah.ops.rollback import rollback
+from support.files import make_database
+from support.runs import target_request
+
+SCRIPT = """
+CREATE TABLE author (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL UNIQUE, made DATETIME, rating REAL,
+    price DECIMAL(8,2), facts JSON, picture BLOB, shout TEXT GENERATED ALWAYS AS (upper(email)) VIRTUAL
+);
+CREATE TABLE tag (code TEXT PRIMARY KEY, label TEXT) WITHOUT ROWID;
+CREATE TABLE loan (reader TEXT NOT NULL, number INTEGER NOT NULL, note TEXT, PRIMARY KEY (reader, number));
+CREATE TABLE visit (who TEXT, door INTEGER);
+CREATE TABLE log (what TEXT);
+CREATE VIRTUAL TABLE search USING fts5(email, content='author', content_rowid='id');
+CREATE TRIGGER author_log AFTER UPDATE ON author BEGIN INSERT INTO log VALUES ('changed'); END;
+CREATE TRIGGER author_search AFTER INSERT ON author BEGIN
+    INSERT INTO search (rowid, email) VALUES (NEW.id, NEW.email); END;
+INSERT INTO author (id, email, made, rating, price, facts, picture) VALUES
+    (1, 'ann@x', '2024-01-01 10:00:00', 1.5, 9.90, '{"a": 1}', x'00ff'),
+    (2, 'bob@x', '2024-01-02 10:00:00', 0.5, 10, '[1, 2]', NULL),
+    (3, 'eve@x', NULL, NULL, NULL, NULL, x'');
+DELETE FROM author WHERE id = 3;
+INSERT INTO tag VALUES ('a', 'first'), ('b', 'second'), ('A', 'upper');
+INSERT INTO loan VALUES ('ann', 1, 'one'), ('ann', 2, 'two'), ('bob', 1, NULL);
+INSERT INTO visit VALUES ('ann', 1), ('ann', 1), ('bob', 2);
+"""
+
+WRITES = """
+UPDATE author SET email = 'swap' WHERE id = 2;
+UPDATE author SET email = 'bob@x' WHERE id = 1;
+UPDATE author SET email = 'ann@x' WHERE id = 2;
+INSERT INTO author (email, made, rating, price, facts, picture)
+    VALUES ('new@x', '2025-05-05 05:05:05', 2.25, 1.10, '{"b": [null]}', '\\x0102');
+DELETE FROM tag WHERE code = 'b';
+INSERT INTO tag VALUES ('c', 'third');
+UPDATE loan SET number = 7 WHERE reader = 'ann' AND number = 2;
+INSERT INTO visit VALUES ('eve', 3);
+"""
+
+AUTHORS = [
+    (1, "bob@x", "2024-01-01 10:00:00", 1.5, 9.9, '{"a": 1}', b"\x00\xff", "BOB@X"),
+    (2, "ann@x", "2024-01-02 10:00:00", 0.5, 10, "[1, 2]", None, "ANN@X"),
+    (4, "new@x", "2025-05-05 05:05:05", 2.25, 1.1, '{"b": [null]}', b"\x01\x02", "NEW@X"),
+]
+
+
+def _execute(database: str, script: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in filter(str.strip, script.split(";\n")):
+            connection.execute(statement)
+
+
+def _ask(path: str | Path, query: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def _migrate(source: Path, database: str, *, journal: bool) -> None:
+    migrate(MigrateRequest(source=str(source), target=target_request(database), keep_way_back=journal))
+
+
+def _carry(database: str, **options: Any) -> CarryBackReport:
+    return carry_back(CarryBackRequest(target=target_request(database), **options))
+
+
+@pytest.fixture(params=["journal", "all rows"])
+def journal(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param == "journal")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return make_database(tmp_path / "app.db", SCRIPT)
+
+
+def test_every_write_since_the_migration_is_in_the_file(source: Path, database: str, journal: bool) -> None:
+    before = source.read_bytes()
+    _migrate(source, database, journal=journal)
+    _execute(database, WRITES)
+
+    report = _carry(database)
+
+    assert (report.status, report.exit_status, report.proof) == ("carried-back", 0, "proven")
+    path = report.output
+    assert path == f"{source}.carried-back"
+    assert _ask(path, "SELECT * FROM author ORDER BY id") == AUTHORS
+    assert _ask(path, "SELECT * FROM tag ORDER BY code") == [("A", "upper"), ("a", "first"), ("c", "third")]
+    assert _ask(path, "SELECT * FROM loan ORDER BY reader, number") == [
+        ("ann", 1, "one"),
+        ("ann", 7, "two"),
+        ("bob", 1, None),
+    ]
+    assert sorted(_ask(path, "SELECT * FROM visit")) == [("ann", 1), ("ann", 1), ("bob", 2), ("eve", 3)]
+    assert source.read_bytes() == before
+    methods = {table.name: table.method for table in report.tables}
+    assert methods["author"] == ("journal" if journal else "all rows")
+    assert methods["log"] == ("unchanged" if journal else "all rows")
+
+
+def test_the_old_application_goes_on_as_if_it_had_never_left(
+    source: Path, database: str, journal: bool
+) -> None:
+    _migrate(source, database, journal=journal)
+    _execute(
+        database, WRITES + "INSERT INTO author (email) VALUES ('gone@x');\nDELETE FROM author WHERE id = 5"
+    )
+    path = _carry(database).output
+
+    # Its triggers are there and did not fire on the way; its search index knows the new rows.
+    assert _ask(path, "SELECT count(*) FROM log") == [(0,)]
+    assert _ask(path, "SELECT rowid FROM search WHERE search MATCH 'new'") == [(4,)]
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO author (email) VALUES ('next@x')")
+    connection.execute("UPDATE author SET rating = 1 WHERE id = 1")
+    connection.commit()
+    # 5 was given out on PostgreSQL and must not be given out again.
+    assert connection.execute("SELECT max(id) FROM author").fetchall() == [(6,)]
+    assert connection.execute("SELECT * FROM log").fetchall() == [("changed",)]
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("SELECT name FROM sqlite_schema WHERE name LIKE '%howdah%'").fetchall() == []
+    connection.close()
+
+
+def test_rowids_that_postgresql_never_saw_stay_as_they_were(
+    source: Path, database: str, journal: bool
+) -> None:
+    connection = sqlite3.connect(source)
+    connection.execute("UPDATE loan SET rowid = 100 WHERE reader = 'bob'")
+    connection.commit()
+    connection.close()
+    _migrate(source, database, journal=journal)
+    _execute(database, "UPDATE loan SET note = 'seen' WHERE reader = 'bob'")
+
+    path = _carry(database).output
+
+    assert _ask(path, "SELECT rowid, note FROM loan WHERE reader = 'bob'") == [(100, "seen")]
+
+
+def test_a_wal_file_comes_home_as_one(tmp_path: Path, database: str) -> None:
+    source = make_database(
+        tmp_path / "wal.db", "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY);"
+    )
+    _migrate(source, database, journal=True)
+    _execute(database, "INSERT INTO t VALUES (1)")
+    path = _carry(database).output
+    assert _ask(path, "PRAGMA journal_mode") == [("wal",)]
+    assert _ask(path, "SELECT * FROM t") == [(1,)]
+
+
+def test_truncate_and_replication_sessions_do_not_escape_the_journal(source: Path, database: str) -> None:
+    _migrate(source, database, journal=True)
+    _execute(
+        database,
+        "TRUNCATE tag;\nSET session_replication_role = replica;\nDELETE FROM author WHERE id = 1;\n"
+        "INSERT INTO tag VALUES ('z', 'after')",
+    )
+    report = _carry(database)
+    assert _ask(report.output, "SELECT code FROM tag") == [("z",)]
+    assert _ask(report.output, "SELECT id FROM author") == [(2,)]
+    assert report.proof == "proven"
+
+
+def test_a_role_without_rights_on_our_schema_writes_through_the_journal(source: Path, database: str) -> None:
+    _migrate(source, database, journal=True)
+    _execute(
+        database,
+        "DROP ROLE IF EXISTS app_writer;\nCREATE ROLE app_writer;\n"
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO app_writer;\nSET ROLE app_writer;\n"
+        "UPDATE tag SET label = 'by the application' WHERE code = 'a'",
+    )
+    path = _carry(database).output
+    assert _ask(path, "SELECT label FROM tag WHERE code = 'a'") == [("by the application",)]
+    _execute(database, "DROP OWNED BY app_writer;\nDROP ROLE app_writer")
+
+
+def test_a_value_without_an_exact_form_is_refused_until_agreed_to(
+    source: Path, database: str, journal: bool
+) -> None:
+    _migrate(source, database, journal=journal)
+    _execute(database, "UPDATE author SET made = '2024-01-01 10:00:00.123456' WHERE id = 1")
+
+    with pytest.raises(RefusedError) as refused:
+        _carry(database)
+    assert refused.value.code == "B-107"
+    assert "2024-01-01 10:00:00.123456" in refused.value.detail
+    assert not Path(f"{source}.carried-back").exists()
+
+    report = _carry(database, nearest=True)
+    assert report.exit_status == 0
+    assert [(value.column, value.count) for value in report.inexact] == [("made", 1)]
+    assert _ask(report.output, "SELECT made FROM author WHERE id = 1") == [("2024-01-01 10:00:00.123456",)]
+
+
+def test_ddl_since_is_reported_before_anything_moves(source: Path, database: str) -> None:
+    _migrate(source, database, journal=True)
+    _execute(database, "ALTER TABLE author ADD COLUMN age int;\nCREATE TABLE extra (id int)")
+    with pytest.raises(RefusedError) as refused:
+        _carry(database)
+    assert refused.value.code == "B-105"
+    assert '"author"."age"' in refused.value.detail
+    assert '"extra"' in refused.value.detail
+
+    report = _carry(database, without_new_objects=True)
+    assert [finding.code for finding in report.findings if finding.code == "F-602"] == ["F-602"] * 2
+
+    _execute(database, "ALTER TABLE author DROP COLUMN picture")
+    with pytest.raises(RefusedError) as refused:
+        _carry(database, without_new_objects=True, output=source.parent / "other.db")
+    assert refused.value.code == "B-104"
+
+
+def test_a_journal_that_was_switched_off_is_not_trusted(source: Path, database: str) -> None:
+    _migrate(source, database, journal=True)
+    _execute(
+        database,
+        "ALTER TABLE tag DISABLE TRIGGER ALL;\nUPDATE tag SET label = 'unseen' WHERE code = 'a'",
+    )
+    report = _carry(database)
+    assert _ask(report.output, "SELECT label FROM tag WHERE code = 'a'") == [("unseen",)]
+    assert [(item.code, item.object) for item in report.findings if item.code == "F-601"] == [
+        ("F-601", 'table "tag"')
+    ]
+
+
+def test_rows_in_quarantine_are_still_in_the_file(tmp_path: Path, database: str, journal: bool) -> None:
+    source = make_database(
+        tmp_path / "nul.db",
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT);"
+        "INSERT INTO note VALUES (1, 'a' || char(0) || 'b'), (2, 'kept');",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(database, "UPDATE note SET body = 'changed' WHERE id = 2")
+    report = _carry(database)
+    assert report.proof == "proven"
+    assert _ask(report.output, "SELECT id, body FROM note") == [(1, "a\0b"), (2, "changed")]
+
+
+def test_the_file_is_refused_where_another_stands(source: Path, database: str) -> None:
+    _migrate(source, database, journal=False)
+    other = source.parent / "other.db"
+    other.write_bytes(b"mine")
+    with pytest.raises(RefusedError) as refused:
+        _carry(database, output=other)
+    assert refused.value.code == "B-102"
+    assert other.read_bytes() == b"mine"
+
+
+def test_a_unique_value_that_only_sqlite_guards_stops_it_with_nothing_written(
+    tmp_path: Path, database: str
+) -> None:
+    source = make_database(
+        tmp_path / "case.db",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); CREATE UNIQUE INDEX u ON t (lower(name) || 'x');"
+        "INSERT INTO t VALUES (1, 'a');",
+    )
+    _migrate(source, database, journal=True)
+    _execute(database, "DROP INDEX IF EXISTS u;\nINSERT INTO t VALUES (2, 'A')")
+    with pytest.raises(RefusedError) as refused:
+        _carry(database)
+    assert refused.value.code == "B-106"
+    assert [path.name for path in tmp_path.iterdir()] == ["case.db"]
+
+
+def test_what_a_killed_run_left_behind_goes_with_the_next(source: Path, database: str) -> None:
+    _migrate(source, database, journal=False)
+    # No process has that number: it is beyond what the kernel gives out.
+    left = source.parent / ".app.db.carried-back.99999999.partial"
+    left.write_bytes(b"half")
+    _carry(database)
+    assert not left.exists()
+
+
+def test_undo_takes_the_journal_with_it(source: Path, database: str) -> None:
+    _migrate(source, database, journal=True)
+    rollback(target_request(database))
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_proc WHERE proname LIKE 'note%'").fetchall() == [
+            (0,)
+        ]
+
+
+def test_the_second_comparison_sees_a_row_that_is_not_what_the_file_says(source: Path, database: str) -> None:
+    from howdah.ops.source_facts import read_catalog_of
+    from howdah.state.ledger import Ledger
+    from howdah.state.store import StateSchema
+
+    _migrate(source, database, journal=False)
+    catalog = read_catalog_of(str(source))
+    with psycopg.connect(database) as connection:
+        run = Ledger(state=StateSchema()).runs(connection)[0]
+
+        def unlike() -> int:
+            plan = run.plan.table("author")
+            return count_unlike(connection, run.snapshot.path, plan, catalog.table("author"), [(1,), (2,)])
+
+        assert unlike() == 0
+        connection.execute("UPDATE author SET rating = 1.5000000000000002 WHERE id = 1")
+        assert unlike() == 1
+        connection.execute("DELETE FROM author WHERE id = 2")
+        assert unlike() == 2
