@@ -10,13 +10,15 @@ BENCH_ARGS ?=
 DEMO_SOURCE := examples/agent-platform/strapi.db
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
-.PHONY: help demo test test-all test-shared lint format bench bench-quick clean
+.PHONY: help demo test test-all test-shared lint format docs dist bench bench-quick clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
 	@echo "make test         the test suite (minutes); test-all adds the long sweeps"
 	@echo "make test-shared  the tests on the files of ../shared (HOWDAH_SHARED=... elsewhere)"
 	@echo "make lint         ruff and mypy; make format puts the code in shape"
+	@echo "make docs         the documentation site into site/; fails at a broken link"
+	@echo "make dist         wheel and source distribution into dist/, the same bytes every time"
 	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB"
 	@echo "make clean        remove the virtual environment and everything that was built"
 
@@ -50,6 +52,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/.installed-dev
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
+
+dist: $(VENV)/.installed-dev
+	$(BIN)/python -m hatchling build -d dist
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 600 $(BENCH_ARGS)
 
@@ -57,5 +65,5 @@ bench-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 40 --runs 1 $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) dist build .work .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site .work .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
