@@ -81,7 +81,9 @@ def test_types_are_read_as_people_write_them(written: str, base: str, modifiers:
     assert (parsed.base, parsed.modifiers) == (base, modifiers)
 
 
-@pytest.mark.parametrize("written", ["", "int3", "numeric(x)", "numeric(10", "integer[]", "interval"])
+@pytest.mark.parametrize(
+    "written", ["", "int3", "numeric(x)", "numeric(10", "geometry", "int4[", "interval day"]
+)
 def test_unknown_types_are_refused(written: str) -> None:
     with pytest.raises(UsageError):
         parse_type(written)
@@ -106,10 +108,12 @@ def test_every_reason_and_rule_in_the_encoders_is_documented() -> None:
     documented = {word for codec in CODECS.values() for word in (*codec.rejects, *codec.changes)}
     for path in sorted((PACKAGE / "codecs").glob("encode_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in ("add", "add_rows", "add_other_classes")
+            if isinstance(node, ast.Call) and (
+                (
+                    isinstance(node.func, ast.Attribute)
+                    and node.func.attr in ("add", "add_rows", "add_other_classes")
+                )
+                or (isinstance(node.func, ast.Name) and node.func.id == "Unfit")
             ):
                 words = [item.value for item in node.args if isinstance(item, ast.Constant)]
                 assert {word for word in words if isinstance(word, str)} <= documented, path
@@ -134,7 +138,7 @@ def test_encoders_and_decoders_share_no_conversion() -> None:
             todo |= imports_of(directory / f"{module}.py") - seen
         return seen
 
-    assert reach("encode") & reach("decode") == {"base", "values", "params", "iso_format"}
+    assert reach("encode") & reach("decode") == {"base", "values", "params", "iso_format", "moment_params"}
 
 
 def test_samples_show_what_values_become() -> None:

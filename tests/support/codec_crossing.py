@@ -130,6 +130,10 @@ class Crossing:
         self._load = psycopg.connect(conninfo, autocommit=True)
         self._proof = adbc.connect(conninfo, autocommit=True)
         self._load.execute("SET timezone = 'UTC'")
+        with self._proof.cursor() as cursor:
+            # As the proof's session is set.
+            cursor.execute("SET timezone = 'UTC'")
+            cursor.execute("SET intervalstyle = 'iso_8601'")
 
     def close(self) -> None:
         self._proof.close()
@@ -137,7 +141,7 @@ class Crossing:
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Ask PostgreSQL itself."""
-        return self._load.execute(statement, parameters).fetchall()
+        return self._load.execute(statement, parameters, prepare=False).fetchall()
 
     def binary_of(self, expression: str) -> bytes | None:
         """Return how the server itself sends a value in COPY binary."""
@@ -176,14 +180,35 @@ class Crossing:
         return [None if value is None else str(value) for (value,) in rows]
 
     def carry(
-        self, name: str, values: Sequence[Value], pg_type: str, params: Mapping[str, str] | None = None
+        self,
+        name: str,
+        values: Sequence[Value],
+        pg_type: str,
+        params: Mapping[str, str] | None = None,
+        wire_type: str = "",
     ) -> Carried:
         """Encode, load, and read back."""
         codec = get_codec(name)
         column = make_column(values)
-        result = codec.encode(column, params or {}, pg_type)
+        result = codec.encode(column, params or {}, wire_type or pg_type)
         self.load(fields_of(result, column.length), pg_type)
         return Carried(encoded=result, shown=self.shown(), decoded=self.read_back(codec, params or {}))
+
+    def assert_proven(
+        self,
+        name: str,
+        values: Sequence[Value],
+        pg_type: str,
+        params: Mapping[str, str] | None = None,
+        wire_type: str = "",
+    ) -> Carried:
+        """Carry the values and see each equal what the source's value projects to."""
+        carried = self.carry(name, values, pg_type, params, wire_type)
+        projected = values_of(get_codec(name).projected(make_column(values), params or {}))
+        reasons = carried.reasons
+        expected = [None if row in reasons else value for row, value in enumerate(projected)]
+        assert list(map(repr, carried.values)) == list(map(repr, expected))
+        return carried
 
     def assert_exact(
         self, name: str, values: Sequence[Value], pg_type: str, params: Mapping[str, str] | None = None

@@ -26,13 +26,14 @@ from howdah.codecs import encode_scalars as scalars
 from howdah.codecs import encode_text as text
 from howdah.codecs import encode_uuid as uuid_text
 from howdah.codecs.base import Codec
+from howdah.codecs.catalogue_any import ANY_CODECS
 
 _MOMENTS = frozenset({"timestamp", "timestamptz"})
 
 _TEXT_REJECTS = {
     "invalid-utf8": "The bytes are not UTF-8.",
     "nul-in-text": "Holds a NUL, which PostgreSQL's text cannot.",
-    "too-long": "More characters than varchar(n) or char(n) allows.",
+    "too-long": "More characters than varchar(n) or char(n) allows, or bytes than name.",
     "field-too-long": "Longer than PostgreSQL's limit of 1 GB for one field.",
 }
 _TEXT_CHANGES = {
@@ -47,6 +48,7 @@ _TEXT_PARAMETERS = {
     "nul": "what to do with NUL characters",
 }
 _TEXT_CHOICES = {"invalid_utf8": text.INVALID_UTF8_CHOICES, "nul": text.NUL_CHOICES}
+_TRAILING_SPACE = "char(n) cannot tell a space at the end from its filling."
 _UNLIKE_AFFINITY = (
     "SQLite does not keep a value of this class under the column's affinity, so it could not be read back."
 )
@@ -100,7 +102,7 @@ ALL_CODECS = (
     Codec(
         name="text",
         summary="TEXT as it is; what PostgreSQL cannot hold goes by the policies.",
-        target_types=frozenset({"text", "varchar", "char", "bpchar"}),
+        target_types=frozenset({"text", "varchar", "char", "bpchar", "citext", "name", "xml"}),
         encode=text.encode_text,
         decode=text_back.decode_text,
         # char(n) loses its filling by the cast; for the other types it costs nothing.
@@ -113,14 +115,14 @@ ALL_CODECS = (
         rejects={
             "not-text": "The value is not a TEXT.",
             **_TEXT_REJECTS,
-            "trailing-space": "char(n) cannot tell a space at the end from its filling.",
+            "trailing-space": _TRAILING_SPACE,
         },
         changes=_TEXT_CHANGES,
     ),
     Codec(
         name="any-text",
         summary="Values of several classes as text; exact where affinity and spelling tell the class.",
-        target_types=frozenset({"text", "varchar"}),
+        target_types=frozenset({"text", "varchar", "char", "bpchar", "citext", "name", "xml"}),
         encode=any_text.encode_any_text,
         decode=any_text_back.decode_any_text,
         read_as="{}::text",
@@ -137,6 +139,7 @@ ALL_CODECS = (
             **_TEXT_REJECTS,
             "blob-in-text": "A BLOB, or (with blob = utf8) one that is not UTF-8.",
             "class-unlike-affinity": _UNLIKE_AFFINITY,
+            "trailing-space": _TRAILING_SPACE,
         },
         changes={**_TEXT_CHANGES, "stored-as-text": "A number or BLOB whose class cannot be read back."},
     ),
@@ -339,4 +342,5 @@ ALL_CODECS = (
         choices={"order": uuid_text.ORDER_CHOICES},
         rejects={"not-uuid": "Not a BLOB of 16 bytes."},
     ),
+    *ANY_CODECS,
 )

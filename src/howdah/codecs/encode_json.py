@@ -50,7 +50,7 @@ def encode_json(column: SourceColumn, params: Params, pg_type: str) -> Encoded:
     part = checked_text(column.text, rejections, {}, {}, _PLAIN_TEXT)
     if not trusted:
         for row, text in _texts(part, values & ~rejections.taken):
-            fault = _fault_of(text)
+            fault = fault_of(text)
             if fault:
                 rejections.add_rows(fault, [row])
     return encoded(rejections, values, variable=without_nulls(part))
@@ -64,7 +64,7 @@ def encode_jsonb(column: SourceColumn, params: Params, pg_type: str) -> Encoded:
     if column.text is None:
         return encoded(rejections, values, variable=no_values(column.length))
     part = checked_text(column.text, rejections, {}, {}, _PLAIN_TEXT)
-    inspector = _JsonbInspector()
+    inspector = JsonbInspector()
     with_duplicates: list[int] = []
     for row, text in _texts(part, values & ~rejections.taken):
         fault = inspector.fault_of(text)
@@ -92,7 +92,8 @@ def _refuse(constant: str) -> NoReturn:
 _VALIDATOR = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
 
 
-def _fault_of(text: str) -> str:
+def fault_of(text: str) -> str:
+    """Return why the text is no JSON, as a reason; "" where it is."""
     try:
         _VALIDATOR.decode(text)
     except RecursionError:
@@ -106,7 +107,7 @@ class _NotInJsonbError(Exception):
     """Valid JSON that jsonb refuses."""
 
 
-class _JsonbInspector:
+class JsonbInspector:
     """Says what keeps a document out of jsonb, and whether its objects repeat keys."""
 
     def __init__(self) -> None:
@@ -131,6 +132,7 @@ class _JsonbInspector:
         return members
 
     def fault_of(self, text: str) -> str:
+        """Return why jsonb does not take the text, as a reason; "" where it does."""
         self.duplicates = False
         careful = len(text) > _LONG_DOCUMENT or _LONG_EXPONENT.search(text) is not None
         try:

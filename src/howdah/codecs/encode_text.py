@@ -41,6 +41,9 @@ NUL_CHOICES = ("quarantine", "strip", "replace")
 #: U+2400 SYMBOL FOR NULL.
 _NUL_SYMBOL = "\u2400".encode()
 
+#: NAMEDATALEN - 1 (pg_config_manual.h).
+_NAME_BYTES_MAX = 63
+
 _NUL = re.compile(b"\0")
 
 #: Slices of a batch that Arrow refuses are halved down to this many values, then tried one by one.
@@ -133,6 +136,8 @@ def _check_length(part: pa.Array, rejections: Rejections, pg_type: PgType) -> No
     positions, _ = offsets_and_bytes(part)
     byte_lengths = np.diff(positions)
     rejections.add("field-too-long", byte_lengths > FIELD_BYTES_MAX)
+    if pg_type.base == "name":
+        rejections.add("too-long", byte_lengths > _NAME_BYTES_MAX)
     if pg_type.base in ("varchar", "char") and pg_type.modifiers:
         _reject_too_many_characters(part, byte_lengths, pg_type.modifiers[0], rejections)
     if pg_type.base in ("char", "bpchar"):

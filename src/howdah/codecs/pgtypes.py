@@ -45,16 +45,40 @@ _BASE_NAMES = {
     "timestamp without time zone": "timestamp",
     "timestamptz": "timestamptz",
     "timestamp with time zone": "timestamptz",
+    "timetz": "timetz",
+    "time with time zone": "timetz",
+    "interval": "interval",
+    "inet": "inet",
+    "cidr": "cidr",
+    "macaddr": "macaddr",
+    "macaddr8": "macaddr8",
+    "bit": "bit",
+    "bit varying": "varbit",
+    "varbit": "varbit",
+    "xml": "xml",
+    "tsvector": "tsvector",
+    "money": "money",
+    "oid": "oid",
+    "name": "name",
+    # Made by the application or by an extension: the planner names them so, wherever they live.
+    "enum": "enum",
+    "citext": "citext",
+    "hstore": "hstore",
+    "vector": "vector",
 }
+
+#: How the planner writes a range type, built in or not: "range<integer>".
+_RANGE = "range<"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PgType:
-    #: One of "int2", "int4", "int8", "bool", "float4", "float8", "numeric", "text", "varchar", "char",
-    #: "bpchar" (unlimited), "bytea", "json", "jsonb", "uuid", "date", "time", "timestamp", "timestamptz".
+    #: A value of `_BASE_NAMES` ("bpchar" without a length, "char" with one), "array" or "range".
     base: str
     #: What stands in parentheses: (10, 2) of numeric(10,2).
     modifiers: tuple[int, ...] = ()
+    #: Of an array its elements, of a range its bounds.
+    element: PgType | None = None
 
 
 def parse_type(pg_type: str) -> PgType:
@@ -63,7 +87,12 @@ def parse_type(pg_type: str) -> PgType:
 
     Raises UsageError C-104 for a type that no codec can write.
     """
-    name, modifiers = _split_modifiers(" ".join(pg_type.lower().split()))
+    written = " ".join(pg_type.lower().split())
+    if written.endswith("[]"):
+        return PgType(base="array", element=parse_type(written.rstrip("[]")))
+    if written.startswith(_RANGE) and written.endswith(">"):
+        return PgType(base="range", element=parse_type(written[len(_RANGE) : -1]))
+    name, modifiers = _split_modifiers(written)
     base = _BASE_NAMES.get(name)
     if base is None or modifiers is None:
         raise UsageError(
@@ -71,8 +100,8 @@ def parse_type(pg_type: str) -> PgType:
             f'type "{pg_type}" is not one that Howdah writes',
             hint="Known types: " + ", ".join(sorted(set(_BASE_NAMES))) + ".",
         )
-    if base == "char" and not modifiers:
-        modifiers = (1,)  # character without a length is character(1)
+    if base in ("char", "bit") and not modifiers:
+        modifiers = (1,)  # character without a length is character(1), bit without one is bit(1)
     return PgType(base=base, modifiers=modifiers)
 
 

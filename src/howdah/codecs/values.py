@@ -56,10 +56,15 @@ class Encoded:
 
     `rejected` maps a stable reason ("integer-out-of-range", "nul-in-text"…) to a
     bool array over the rows; the wire holds NULL there and the caller must set
-    those rows aside. `changed` maps the name of a rule to the number of values
-    that arrive altered by it.
+    those rows aside. `touched` maps the name of a rule to a bool array, True for the
+    values that arrive altered by it, and `changed` to their number.
     """
 
     wire: Wire
     rejected: Mapping[str, np.ndarray] = field(default_factory=dict)
-    changed: Mapping[str, int] = field(default_factory=dict)
+    touched: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> Mapping[str, int]:
+        """Values altered by each rule."""
+        return {rule: int(np.count_nonzero(rows)) for rule, rows in self.touched.items()}

@@ -155,9 +155,9 @@ def encoded(
     """
     nulls = ~values | rejections.taken
     wire = Wire(fixed=fixed, variable=variable, nulls=nulls if nulls.any() else None)
-    arrived = {rule: int(np.count_nonzero(rows & ~nulls)) for rule, rows in (changed or {}).items()}
-    counts = {rule: count for rule, count in arrived.items() if count}
-    return Encoded(wire=wire, rejected=rejections.by_reason, changed=counts)
+    arrived = {rule: rows & ~nulls for rule, rows in (changed or {}).items()}
+    touched = {rule: rows for rule, rows in arrived.items() if rows.any()}
+    return Encoded(wire=wire, rejected=rejections.by_reason, touched=touched)
 
 
 def mask_of(rows: npt.ArrayLike, length: int) -> Mask:

@@ -104,7 +104,7 @@ def _encode_keys(child: TablePlan, step: Step, parents: list[QuarantinedRow]) ->
     for ours, theirs in zip(step.columns, step.parent_columns, strict=True):
         column = child.column(ours)
         encoded = get_codec(column.codec).encode(
-            column_of_cells([row.cells[theirs] for row in parents]), column.params, column.type
+            column_of_cells([row.cells[theirs] for row in parents]), column.params, column.written_as
         )
         wires.append(encoded.wire)
         for mask in encoded.rejected.values():

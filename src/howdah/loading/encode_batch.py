@@ -55,7 +55,7 @@ def encode_batch(batch: SourceBatch, plan: TablePlan, table: Table) -> EncodedBa
     changed: Counter[str] = Counter()
     quarantined: list[QuarantinedRow] = []
     for column in plan.copied_columns:
-        encoded = get_codec(column.codec).encode(batch.columns[column.name], column.params, column.type)
+        encoded = get_codec(column.codec).encode(batch.columns[column.name], column.params, column.written_as)
         wires.append(encoded.wire)
         changed.update(encoded.changed)
         for reason, mask in encoded.rejected.items():

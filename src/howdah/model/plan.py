@@ -80,6 +80,8 @@ class ColumnPlan:
     type: str
     #: Name in the codec registry.
     codec: str
+    #: The type as the codec knows it, where that is not `type`: a domain's base, "enum", "int4[]".
+    wire_type: str = ""
     #: Parameters of the codec, e.g. {"format": "T3Z"}.
     params: Mapping[str, str] = field(default_factory=dict)
     not_null: bool = False
@@ -96,6 +98,11 @@ class ColumnPlan:
     samples: tuple[str, ...] = ()
     #: Why this type, one sentence.
     reason: str = ""
+
+    @property
+    def written_as(self) -> str:
+        """The type to hand to the codec."""
+        return self.wire_type or self.type
 
     @property
     def copied(self) -> bool:

@@ -1,0 +1,270 @@
+"""
+Spell arrays and ranges as PostgreSQL prints them, for the proof.
+
+The element's speller comes by parameter `element`, its base type; quoting follows
+array_out and range_deparse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from howdah.codecs.base import Params
+from howdah.codecs.decode_any_moment import spell_date, spell_moment, spell_time
+from howdah.codecs.decode_any_number import spell_boolean, spell_integer, spell_numeric
+from howdah.codecs.decode_duration import spell_duration
+from howdah.codecs.decode_each import Spell, Stored, project_each
+from howdah.codecs.decode_labels import spell_plain, spell_uuid
+from howdah.codecs.decode_network import spell_hardware_address, spell_network
+from howdah.codecs.values import SourceColumn
+
+
+def _spell_float(width: int) -> Callable[[Params], Spell]:
+    def factory(params: Params) -> Spell:
+        def spell(value: Stored) -> str | None:
+            if isinstance(value, bytes):
+                return None
+            number = float(value)
+            digits = repr(number) if width == 8 else str(np.float32(number))
+            if "inf" in digits or "nan" in digits:
+                return {"inf": "Infinity", "-inf": "-Infinity"}.get(digits)
+            return _print_float(Decimal(digits), largest_plain=15 if width == 8 else 6)
+
+        return spell
+
+    return factory
+
+
+def _print_float(number: Decimal, *, largest_plain: int) -> str:
+    """Print as float8out does with extra_float_digits: scientific from 1e15 (float4: 1e6) and below 1e-4."""
+    sign, digits, _ = number.normalize().as_tuple()
+    prefix = "-" if sign else ""
+    if not any(digits):
+        return prefix + "0"
+    power = number.normalize().adjusted()
+    shown = "".join(map(str, digits))
+    if not -5 < power < largest_plain:
+        mantissa = shown[0] + ("." + shown[1:] if len(shown) > 1 else "")
+        return f"{prefix}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+    return f"{number.normalize():f}"
+
+
+def _spell_truth(params: Params) -> Spell:
+    # Inside arrays booleans are printed by boolout, with one letter.
+    truths = {"true": "t", "false": "f", None: None}
+    return lambda value: truths[spell_boolean(params)(value)]
+
+
+def _spell_scaled(params: Params) -> Spell:
+    """Numeric with all digits of its scale, or of its literal, as it stands inside an array or a range."""
+    plain = spell_numeric(params)
+
+    def spell(value: Stored) -> str | None:
+        text = plain(value)
+        literal = value if isinstance(value, str) else ""
+        scale = int(params["scale"]) if "scale" in params else -int(Decimal(literal or "0").as_tuple()[2])
+        if text is None or scale <= 0 or "I" in text:
+            return text
+        before, _, after = text.partition(".")
+        return f"{before}.{after.ljust(scale, '0')}"
+
+    return spell
+
+
+_SPELLERS: Mapping[str, Callable[[Params], Spell]] = {
+    "int2": spell_integer,
+    "int4": spell_integer,
+    "int8": spell_integer,
+    "oid": spell_integer,
+    "bool": _spell_truth,
+    "float4": _spell_float(4),
+    "float8": _spell_float(8),
+    "numeric": _spell_scaled,
+    "text": spell_plain,
+    "varchar": spell_plain,
+    "citext": spell_plain,
+    "enum": spell_plain,
+    "uuid": spell_uuid,
+    "date": spell_date,
+    "time": lambda params: spell_time(params, zoned=False),
+    "timetz": lambda params: spell_time(params, zoned=True),
+    "timestamp": lambda params: spell_moment(params, zoned=False),
+    "timestamptz": lambda params: spell_moment(params, zoned=True),
+    "interval": spell_duration,
+    "inet": lambda params: spell_network(params, is_cidr=False),
+    "cidr": lambda params: spell_network(params, is_cidr=True),
+    "macaddr": spell_hardware_address,
+}
+#: Types whose ranges PostgreSQL brings to the form [lower,upper).
+_DISCRETE = ("int4", "int8", "date")
+
+
+def spell_array(params: Params) -> Spell:
+    """Return the speller for arrays."""
+    spell_element = _SPELLERS[params["element"]](params)
+    at_commas = params.get("split") == "comma"
+
+    def print_list(elements: list[object]) -> str:
+        return "{" + ",".join(print_element(element) for element in elements) + "}"
+
+    def print_element(element: object) -> str:
+        if element is None:
+            return "NULL"
+        if isinstance(element, list):
+            return print_list(element)
+        stored = _stored(element)
+        text = spell_element(stored)
+        if text is None:
+            raise ValueError(text)
+        return _quote_element(text)
+
+    def spell(value: Stored) -> str | None:
+        if not isinstance(value, str):
+            return None
+        body = value.strip()
+        if body.startswith("["):
+            elements = json.loads(body)
+        elif body.startswith("{"):
+            elements = next(_read_braces(iter(body[1:])))
+        elif at_commas:
+            elements = [part.strip() for part in value.split(",")] if body else []
+        else:
+            return None
+        return print_list(elements)
+
+    return spell
+
+
+def _stored(element: object) -> Stored:
+    if isinstance(element, bool):
+        return 1 if element else 0
+    if isinstance(element, int | float | str):
+        return element
+    raise ValueError(element)
+
+
+def _quote_element(text: str) -> str:
+    if text and text.upper() != "NULL" and not any(mark in '{}",\\ \t\n\r\v\f' for mark in text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
+    """Read what follows "{" up to its "}", character by character."""
+    elements: list[object] = []
+    word, quoted, closed = "", False, False
+
+    def finish() -> None:
+        nonlocal word, quoted, closed
+        text = word if quoted else word.strip()
+        if text or quoted:
+            elements.append(None if not quoted and text.lower() == "null" else text)
+        word, quoted, closed = "", False, False
+
+    for character in characters:
+        if character == "{":
+            elements.append(next(_read_braces(characters)))
+        elif character == "}":
+            finish()
+            break
+        elif character == ",":
+            finish()
+        elif character == "\\":
+            word += next(characters)
+        elif character == '"':
+            quoted = True
+            word = ""
+            for inner in characters:
+                if inner == '"':
+                    break
+                word += next(characters) if inner == "\\" else inner
+        elif not quoted:
+            word += character
+    yield elements
+
+
+def spell_range(params: Params) -> Spell:
+    """Return the speller for ranges."""
+    base = params["element"]
+    spell_bound = _SPELLERS[base](params)
+
+    def spell(value: Stored) -> str | None:
+        if not isinstance(value, str):
+            return None
+        body = value.strip()
+        if body.lower() == "empty":
+            return "empty"
+        if body.startswith("{"):
+            read = json.loads(body)
+            if read.get("empty"):
+                return "empty"
+            brackets, ends = read.get("bounds", "[)"), [read["lower"], read["upper"]]
+        else:
+            brackets, ends = body[0] + body[-1], _split_bounds(body[1:-1])
+        bounds = [None if end is None else spell_bound(_stored(end)) for end in ends]
+        return _print_range(base, brackets, bounds[0], bounds[1])
+
+    return spell
+
+
+def _split_bounds(body: str) -> list[str | None]:
+    ends: list[str | None] = []
+    word, quoted, inside = "", False, False
+    characters = iter(body + ",")
+    for character in characters:
+        if character == "\\":
+            word += next(characters)
+        elif character == '"':
+            # A doubled quote closes and opens again at once: it stands for itself.
+            word += '"' if quoted and not inside else ""
+            inside, quoted = not inside, True
+        elif character == "," and not inside:
+            ends.append(word if quoted else word.strip() or None)
+            word, quoted = "", False
+        elif inside or not quoted:
+            word += character
+    return ends
+
+
+def _print_range(base: str, brackets: str, lower: str | None, upper: str | None) -> str:
+    opening = "(" if lower is None else brackets[0]
+    closing = ")" if upper is None else brackets[1]
+    if base in _DISCRETE:
+        if lower is not None and opening == "(":
+            lower, opening = _next(base, lower), "["
+        if upper is not None and closing == "]":
+            upper, closing = _next(base, upper), ")"
+        if lower is not None and lower == upper:
+            return "empty"
+    elif lower is not None and lower == upper and (opening, closing) != ("[", "]"):
+        return "empty"
+    return f"{opening}{_quote_bound(lower)},{_quote_bound(upper)}{closing}"
+
+
+def _next(base: str, text: str) -> str:
+    return (
+        (date.fromisoformat(text) + timedelta(days=1)).isoformat() if base == "date" else str(int(text) + 1)
+    )
+
+
+def _quote_bound(text: str | None) -> str:
+    if text is None:
+        return ""
+    if text and not any(mark in '()[]",\\ \t\n\r\v\f' for mark in text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '""') + '"'
+
+
+def project_array(column: SourceColumn, params: Params) -> SourceColumn:
+    """Spell every value as PostgreSQL prints the array."""
+    return project_each(column, spell_array(params))
+
+
+def project_range(column: SourceColumn, params: Params) -> SourceColumn:
+    """Spell every value as PostgreSQL prints the range."""
+    return project_each(column, spell_range(params))
