@@ -262,6 +262,33 @@ def test_a_server_that_is_tied_to_its_process_ends_with_it(place: Path) -> None:
 
 
 @needs_root
+def test_a_server_that_is_tied_to_its_process_outlives_the_thread_that_started_it(place: Path) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        server = threads.submit(start, place, end_with_parent=True).result()
+    # The thread has ended. A server that got the death signal says so in its log before anything else.
+    with psycopg.connect(server.conninfo()) as connection:
+        assert connection.execute("SELECT pg_sleep(0.5)").fetchone() is not None
+    assert "shutdown request" not in server.log.read_text()
+    found = find_embedded(place)
+    assert found is not None
+    assert found.pid == server.pid
+
+
+def test_a_server_that_is_stopping_is_waited_for_and_started_again(place: Path) -> None:
+    stopping = start(place)
+    with psycopg.connect(stopping.conninfo()) as connection:
+        os.kill(stopping.pid, signal.SIGTERM)  # waits for the session
+        while (place / "data" / "postmaster.pid").read_text().splitlines()[7].strip() != "stopping":
+            time.sleep(0.01)
+        with ThreadPoolExecutor(1) as threads:
+            again = threads.submit(start, place)
+            time.sleep(0.2)
+            assert not again.done()
+            connection.close()
+            assert again.result().pid != stopping.pid
+    assert ask(again.result(), "SELECT 1") == 1
+
+
 def test_root_becomes_another_user_by_name_only(place: Path) -> None:
     server = start(place, rights="namespace")
     assert ask(server, "SELECT 1") == 1

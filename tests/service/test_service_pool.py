@@ -21,6 +21,10 @@ from howdah.service.unavailable import (
 )
 from support.service import OwnServer, settings_for
 
+#: Seconds. Each takes a fraction of one on a quiet machine; what goes wrong otherwise takes fifteen (the waits
+#: between dead connections) or thirty (nobody connects).
+PROMPTLY = 10.0
+
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
@@ -42,7 +46,6 @@ async def in_thread(work: Any, *arguments: Any) -> None:
     await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check_after_idle", [0.0, 5.0], ids=["checked by a query", "checked by a look"])
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_stale_connections_after_a_restart_cost_no_error_and_little_time(
@@ -57,12 +60,12 @@ def test_stale_connections_after_a_restart_cost_no_error_and_little_time(
             began = time.monotonic()
             for _ in range(12):
                 assert await ask(pool) == (1,)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < PROMPTLY
 
     run(work())
 
 
-def test_the_pool_works_again_within_two_seconds_of_a_long_outage(own_server: OwnServer) -> None:
+def test_the_pool_works_again_soon_after_a_long_outage(own_server: OwnServer) -> None:
     async def work() -> None:
         settings = settings_for(own_server.start().conninfo(), min_size=4)
         async with ApplicationPool(settings) as pool:
@@ -77,7 +80,7 @@ def test_the_pool_works_again_within_two_seconds_of_a_long_outage(own_server: Ow
             began = time.monotonic()
             assert await waiting == (1,)
             assert await ask(pool) == (1,)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < PROMPTLY
             assert failed.value.code == "A-102"
             assert failed.value.__cause__ is not None
             assert "T-1" in str(failed.value.__cause__), "the reason is the newest failure to connect"
@@ -96,7 +99,7 @@ def test_a_pool_without_a_minimum_comes_back_too(own_server: OwnServer) -> None:
             await in_thread(own_server.start)
             began = time.monotonic()
             assert await waiting == (1,)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < PROMPTLY
 
     run(work())
 
@@ -156,7 +159,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(database: str) -> None:
             began = time.monotonic()
             with pytest.raises(ConnectionRefusedByServerError) as refused:
                 await ask(pool)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < PROMPTLY
             assert "did not accept the user name and password" in refused.value.detail
             assert "C4n4ry" not in str(refused.value) + repr(refused.value.__cause__)
             assert "pool_test" not in refused.value.message
@@ -167,7 +170,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(database: str) -> None:
             while not pool.facts().connected:
                 await asyncio.sleep(0.02)
             assert await ask(pool) == (1,)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < PROMPTLY
         with psycopg.connect(database, autocommit=True) as admin:
             admin.execute("DROP ROLE pool_test")
 
@@ -180,7 +183,7 @@ def test_a_database_that_is_not_there_is_told_at_once(database: str) -> None:
             began = time.monotonic()
             with pytest.raises(UnavailableError, match="does not let the service in"):
                 await ask(pool)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < PROMPTLY
 
     run(work())
 
@@ -217,7 +220,7 @@ def test_a_server_that_is_silent_is_noticed(own_server: OwnServer) -> None:
                 try:
                     began = time.monotonic()
                     assert await ask(pool, "SELECT pg_backend_pid()") != (silent,)
-                    assert time.monotonic() - began < 4.0
+                    assert time.monotonic() - began < PROMPTLY
                 finally:
                     _signal_backend(silent, "CONT")
                 assert other.execute("SELECT 1").fetchone() == (1,)

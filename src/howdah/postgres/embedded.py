@@ -139,8 +139,8 @@ def start_embedded(
     claim_directory(directory)
     with exclusive(directory, timeout):
         mark_directory(directory, durable=durable)
-        running = read_postmaster(directory / "data")
-        if running is not None and running.is_ready:
+        running = _wait_until_settled(directory, began + timeout)
+        if running is not None:
             return _attach(directory, running, tcp_port=tcp_port, began=began)
         binaries = _binaries_for(directory, bindir)
         chosen = choose_rights(binaries.bindir, directory, kind=rights)
@@ -212,6 +212,20 @@ def stop_embedded(directory: str | Path, *, mode: str = "fast", timeout: float =
         _reap(running.pid)
         time.sleep(0.02)
     return True
+
+
+def _wait_until_settled(directory: Path, deadline: float) -> Postmaster | None:
+    """Return the ready server, None where none runs; one that is starting or stopping is waited for."""
+    while (running := read_postmaster(directory / "data")) is not None and not running.is_ready:
+        if time.monotonic() > deadline:
+            raise EnvironmentFailedError(
+                "E-107",
+                "The embedded server runs, and does not become ready.",
+                detail=f"Process {running.pid}, directory {directory}.\n{read_log_tail(directory)}",
+            )
+        _reap(running.pid)
+        time.sleep(0.02)
+    return running
 
 
 def _binaries_for(directory: Path, bindir: str | Path | None) -> ServerBinaries:

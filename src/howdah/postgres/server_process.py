@@ -20,6 +20,7 @@ from howdah.errors import EnvironmentFailedError, RefusedError
 from howdah.postgres.binaries import ServerBinaries
 from howdah.postgres.postmaster import read_postmaster
 from howdah.postgres.rights import Rights
+from howdah.postgres.spawn import popen_from_lasting_thread
 
 #: sun_path holds 108 bytes on Linux and 104 on macOS, and "/.s.PGSQL.65535.lock" is 20 of them.
 _SOCKET_DIRECTORY_BYTES = 80
@@ -121,15 +122,17 @@ def _run_once(directory: Path, command: list[str], deadline: float) -> bool:
     if log.exists():
         os.replace(log, directory / "log.before")
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as log_file:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log_file,
-            stderr=subprocess.STDOUT,
-            env=clean_environment(),
-            cwd="/",
-            # Ctrl-C in our terminal is not meant for the server.
-            start_new_session=True,
+        process = popen_from_lasting_thread(
+            lambda: subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                env=clean_environment(),
+                cwd="/",
+                # Ctrl-C in our terminal is not meant for the server.
+                start_new_session=True,
+            )
         )
     while process.poll() is None:
         running = read_postmaster(directory / "data")
