@@ -21,8 +21,8 @@ from howdah.service.unavailable import (
 )
 from support.service import OwnServer, settings_for
 
-#: Seconds. Each takes a fraction of one on a quiet machine; what goes wrong otherwise takes fifteen (the waits
-#: between dead connections) or thirty (nobody connects).
+#: Seconds. Each takes a fraction of one on a quiet machine; what goes wrong otherwise takes fifteen (the
+#: waits between dead connections) or thirty (nobody connects).
 PROMPTLY = 10.0
 
 

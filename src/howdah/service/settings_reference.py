@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from howdah.service.admin_settings import ADMIN_VARIABLES
 from howdah.service.database_variables import DATABASE_VARIABLES
+from howdah.service.log_settings import LOG_VARIABLES
 from howdah.service.setting import Kind, Setting
 
 _HEAD = """\
@@ -51,7 +52,11 @@ _INTRODUCTIONS = {"TLS": _TLS, "Pool": _POOL}
 def render_settings_reference() -> str:
     """Return the page."""
     parts = [_HEAD]
-    for heading, settings in {**DATABASE_VARIABLES, "Admin port": ADMIN_VARIABLES}.items():
+    for heading, settings in {
+        **DATABASE_VARIABLES,
+        "Admin port": ADMIN_VARIABLES,
+        "Log": LOG_VARIABLES,
+    }.items():
         parts.append(f"## {heading}\n\n{_INTRODUCTIONS.get(heading, '')}{_table(settings)}")
     return "\n".join(parts)
 
