@@ -21,7 +21,7 @@ from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each
 from howdah.codecs.encode_labels import any_label, any_uuid
 from howdah.codecs.encode_network import any_hardware_address, any_network
 from howdah.codecs.params import read_choice, read_integer
-from howdah.codecs.pgtypes import PgType, parse_type
+from howdah.codecs.pgtypes import ELEMENT_TYPES, PgType, parse_type
 from howdah.codecs.values import Encoded, SourceColumn
 from howdah.errors import UsageError
 
@@ -77,7 +77,7 @@ _ELEMENTS: Mapping[str, Callable[[Params, PgType], Convert]] = {
     "macaddr": any_hardware_address,
     "enum": any_label,
 }
-ELEMENT_TYPES = frozenset(_ELEMENTS)
+assert frozenset(_ELEMENTS) == ELEMENT_TYPES
 
 
 def _element_converter(params: Params, pg_type: PgType) -> Convert:

@@ -67,6 +67,15 @@ _BASE_NAMES = {
     "vector": "vector",
 }
 
+#: Base names of what an array or a range may be made of.
+ELEMENT_TYPES = frozenset(
+    {
+        *("int2", "int4", "int8", "oid", "bool", "float4", "float8", "numeric"),
+        *("text", "varchar", "citext", "enum", "uuid", "inet", "cidr", "macaddr"),
+        *("date", "time", "timetz", "timestamp", "timestamptz", "interval"),
+    }
+)
+
 #: How the planner writes a range type, built in or not: "range<integer>".
 _RANGE = "range<"
 

@@ -279,6 +279,68 @@ _KINDS = (
         hint="Ask for a larger type, or leave the type out of the plan file.",
     ),
     FindingKind(
+        code="F-219",
+        severity=WARNING,
+        title="The application's type does not hold every value",
+        explanation="The target's column has a type that is too small for some values, or may be. Rows with "
+        "such values go to quarantine; no value is cut, wrapped or replaced to fit.",
+        hint="Correct the values in the source, or widen the column in the application before migrating.",
+    ),
+    FindingKind(
+        code="F-220",
+        severity=INFO,
+        title="Numbers are read as moments",
+        explanation="The target's column is a date or timestamp, the source counts. The detail shows the "
+        "first and the last as they are read.",
+        hint="If they are wrong, set the parameter unit of the column in the plan file.",
+    ),
+    FindingKind(
+        code="F-221",
+        severity=WARNING,
+        title="The unit of numbers in a column of moments is not clear",
+        explanation="Neither this column nor others of its declared type tell what is counted. Each number "
+        "that only one unit brings between 1990 and 2100 is read so; rows with another go to quarantine.",
+        hint='Set the parameter unit ("s", "ms", "us", "ns", "days", "julian"…) of the column in the plan '
+        "file.",
+    ),
+    FindingKind(
+        code="F-222",
+        severity=ERROR,
+        title="No codec writes the type of the target",
+        explanation="Composite types, geometry and some others have no form in SQLite that Howdah knows.",
+        hint="Leave the table out, or carry the column by hand.",
+    ),
+    FindingKind(
+        code="F-223",
+        severity=WARNING,
+        title="Decimals are rounded to the scale of the application's type",
+        explanation="The shortest decimal of the stored number is rounded half away from zero, as the "
+        "application's own driver would have it done. The report counts the values.",
+        hint="Widen the column in the application before migrating to keep every digit.",
+    ),
+    FindingKind(
+        code="F-224",
+        severity=INFO,
+        title="Numbers are read as lengths of time",
+        explanation="The target's column is an interval, the source counts.",
+        hint='If another unit is meant, set the parameter unit ("s", "ms", "us", "ns", "ticks") of the '
+        "column in the plan file.",
+    ),
+    FindingKind(
+        code="F-225",
+        severity=WARNING,
+        title="A JSON column holds texts that are no JSON",
+        explanation="Rows with such a text go to quarantine, unless the plan says what it becomes.",
+        hint='Set bare = "string" for the column in the plan file to make JSON strings of them.',
+    ),
+    FindingKind(
+        code="F-226",
+        severity=INFO,
+        title="The application's type has rules of its own",
+        explanation="PostgreSQL holds every row against the checks of the domain; those that break one go to "
+        "quarantine.",
+    ),
+    FindingKind(
         code="F-301",
         severity=ERROR,
         title="A default is not carried",

@@ -12,20 +12,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from howdah.codecs.pgtypes import parse_type
+from howdah.codecs.registry import check_params, get_codec
+from howdah.model.census import Census, ColumnCensus
 from howdah.model.findings import Finding
+from howdah.model.source import SourceCatalog
 from howdah.model.target_type import TargetType
-from howdah.planning.types import ColumnFacts
+from howdah.planning.asked_types import describe_misfit
+from howdah.planning.declared import Family, read_declared_type
+from howdah.planning.design import census_of, column_census
+from howdah.planning.findings import make_finding
+from howdah.planning.owned_codecs import (
+    OwnedOptions,
+    choose_codec,
+    clear_units,
+    name_wire_type,
+    params_needed,
+)
+from howdah.planning.types import ColumnFacts, check_values
 
-
-@dataclass(frozen=True, kw_only=True)
-class OwnedOptions:
-    """What a person or a pack says about all columns."""
-
-    #: Zone (IANA name) of times without zone on both sides: texts in SQLite, `timestamp` in PostgreSQL.
-    source_tz: str = "UTC"
-    #: Declared type in upper case ("DATETIME") → unit of its integers ("s", "ms", "us", "ns"), where one
-    #: column alone does not tell; see `find_epoch_units`.
-    epoch_units: Mapping[str, str] = field(default_factory=dict)
+#: Findings that a policy among the parameters settles.
+_SETTLED_BY = {"F-211": "nul", "F-212": "invalid_utf8"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,4 +72,94 @@ def decide_owned_column(
 
     Raises UsageError (C-…) for an override that does not fit the type.
     """
-    raise NotImplementedError
+    wire_type = name_wire_type(target)
+    choice = None if wire_type is None else choose_codec(facts, target.stored, options)
+    if wire_type is None or choice is None:
+        finding = make_finding("F-222", facts.object_name, f"the target's type is {target.text}")
+        reason = f"no codec writes {target.text}"
+        return OwnedDecision(
+            type=target.text, wire_type=target.text, codec="", reason=reason, findings=(finding,)
+        )
+    findings = [*choice.findings, *_check_domain(facts, target)]
+    codec, params, reason = choice.codec, dict(choice.params), f"{target.text} in the target; {choice.reason}"
+    if override is not None:
+        if override.codec and override.codec != codec:
+            codec, params = override.codec, params_needed(override.codec, target.stored)
+            findings = _check_domain(facts, target)
+        params |= override.params
+        reason = f"{target.text} in the target; {override.origin or 'asked for'}"
+    check_params(get_codec(codec), params, wire_type)
+    findings += [
+        finding
+        for finding in check_values(facts, wire_type)
+        if finding.code not in _SETTLED_BY or _SETTLED_BY[finding.code] not in params
+    ]
+    misfit = describe_owned_misfit(codec, params, wire_type, facts.census)
+    if misfit:
+        findings.append(
+            make_finding("F-219", facts.object_name, f"the target's type is {target.text}; {misfit}")
+        )
+    return OwnedDecision(
+        type=target.text,
+        wire_type=wire_type,
+        codec=codec,
+        params=params,
+        reason=reason,
+        findings=tuple(findings),
+    )
+
+
+def find_epoch_units(catalog: SourceCatalog, census: Census) -> dict[str, str]:
+    """
+    Return the unit of integers for each declared type whose columns agree on one.
+
+    An application counts time in one way. A column with a few odd values (before 1990, a test's
+    year 9999) then follows those of the same declared type that leave no doubt.
+    """
+    found: dict[str, set[str]] = {}
+    for table in catalog.tables:
+        for column in table.columns:
+            declared = column.declared_type.upper()
+            if read_declared_type(column.declared_type).family not in (Family.DATE, Family.DATETIME):
+                continue
+            units = clear_units(column_census(census_of(census, table), column.name))
+            if len(units) == 1:
+                found.setdefault(declared, set()).update(units)
+    return {declared: next(iter(units)) for declared, units in found.items() if len(units) == 1}
+
+
+def _check_domain(facts: ColumnFacts, target: TargetType) -> list[Finding]:
+    checks = target.domain_checks
+    if not checks:
+        return []
+    message = f"the domain {target.text} has rules of its own"
+    return [make_finding("F-226", facts.object_name, message, detail="; ".join(checks))]
+
+
+def describe_owned_misfit(codec: str, params: Mapping[str, str], wire_type: str, census: ColumnCensus) -> str:
+    """Return which stored values will be set aside, or may be; "" where all fit."""
+    parsed = parse_type(wire_type)
+    if codec == "numeric" and params.get("rounding") == "half-away":
+        precision, scale = parsed.modifiers
+        if census.numeric_digits_max > precision - scale or census.real_infinities:
+            return f"it holds numbers with {census.numeric_digits_max} digits before the point"
+        return ""
+    if codec == "any-boolean":
+        texts = f"{census.texts} texts" if census.texts and "boolean-word" not in census.text_shapes else ""
+        numbers = ""
+        if census.integers and "boolean" not in census.integer_shapes:
+            numbers = f"integers from {census.integer_min} to {census.integer_max}"
+        found = " and ".join(part for part in (numbers, texts) if part)
+        return f"{found} are not all 0, 1 or a word for true or false" if found else ""
+    if codec == "any-integer":
+        beyond = describe_misfit("integer", wire_type, census) if parsed.base != "oid" else ""
+        foreign = []
+        if census.reals > census.real_integral:
+            foreign.append(f"{census.reals - census.real_integral} numbers with a fraction")
+        if census.texts and "integer" not in census.text_shapes:
+            foreign.append("texts that are no integer")
+        if census.blobs:
+            foreign.append(f"{census.blobs} blobs")
+        listed = f"it holds {', '.join(foreign)}" if foreign else ""
+        return " and ".join(part for part in (beyond, listed) if part)
+    return describe_misfit(codec, wire_type, census)

@@ -81,7 +81,7 @@ def decide_type(facts: ColumnFacts, options: PlanOptions) -> TypeDecision:
     if facts.rowid_alias:
         return TypeDecision(type="bigint", codec="integer", reason="row number of the table")
     decision = _decide_by_family(facts, options) or decide_as_stored(facts)
-    return replace(decision, findings=(*decision.findings, *_check_values(facts, decision)))
+    return replace(decision, findings=(*decision.findings, *check_values(facts, decision.type)))
 
 
 def decide_as_stored(facts: ColumnFacts) -> TypeDecision:
@@ -477,11 +477,11 @@ def _decide_with_blobs(facts: ColumnFacts) -> TypeDecision:
     return replace(decision, findings=(*decision.findings, finding))
 
 
-def _check_values(facts: ColumnFacts, decision: TypeDecision) -> tuple[Finding, ...]:
-    """Findings about values that are the same whatever type was chosen."""
+def check_values(facts: ColumnFacts, type_name: str) -> tuple[Finding, ...]:
+    """Return findings about values that are the same whatever type was chosen."""
     census = facts.census
     findings = []
-    is_text = decision.type not in ("bytea",)
+    is_text = type_name != "bytea"
     if census.texts_with_nul and is_text:
         findings.append(
             make_finding("F-211", facts.object_name, f"{census.texts_with_nul} texts hold a NUL character")
@@ -491,7 +491,7 @@ def _check_values(facts: ColumnFacts, decision: TypeDecision) -> tuple[Finding, 
             make_finding("F-212", facts.object_name, f"{census.texts_invalid_utf8} texts are not valid UTF-8")
         )
     longest = max(census.text_bytes_max, census.blob_bytes_max)
-    allowed = BYTEA_DUMP_BYTES_MAX if decision.type == "bytea" else FIELD_BYTES_MAX
+    allowed = BYTEA_DUMP_BYTES_MAX if type_name == "bytea" else FIELD_BYTES_MAX
     if longest > allowed:
         findings.append(
             make_finding(
