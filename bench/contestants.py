@@ -27,7 +27,11 @@ _DUCKDB_SCRIPT = Path(__file__).with_name("duckdb_load.py")
 class Result:
     """One run of one contestant."""
 
+    #: By the wall clock.
     seconds: float
+    #: Seconds of the processor, user and system: the command with its children, and the server meanwhile.
+    command_processor: float | None = None
+    server_processor: float | None = None
     #: Bytes; 0 where it was not measured.
     peak_memory: int = 0
     #: Rows that are in PostgreSQL afterwards, None where the command loads none.

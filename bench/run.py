@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -106,7 +107,7 @@ def _list_contestants(
     """Return who runs, by name and in order, and who does not, with the reason."""
 
     def fresh(name: str, work: Callable[[str], Result]) -> Contestant:
-        return in_new_database(lambda database: {name: work(database)})
+        return in_new_database(lambda database: {name: metered(server, lambda: work(database))})
 
     def in_new_database(work: Callable[[str], dict[str, Result]]) -> Contestant:
         def run() -> dict[str, Result]:
@@ -127,8 +128,10 @@ def _list_contestants(
         return Result(seconds=sum(phases.values()), phases=phases)
 
     def measure_migrate_then_verify(database: str) -> dict[str, Result]:
-        migrated = howdah.migrate(source, database, verify=False)
-        return {names.MIGRATE: migrated, names.VERIFY: howdah.verify(source, database)}
+        return {
+            names.MIGRATE: metered(server, lambda: howdah.migrate(source, database, verify=False)),
+            names.VERIFY: metered(server, lambda: howdah.verify(source, database)),
+        }
 
     contestants: dict[str, Contestant] = {
         names.FLOOR: fresh(names.FLOOR, measure_floor),
@@ -136,7 +139,7 @@ def _list_contestants(
         names.MIGRATE_VERIFY: fresh(
             names.MIGRATE_VERIFY, lambda database: howdah.migrate(source, database, verify=True)
         ),
-        names.PLAN: lambda: {names.PLAN: howdah.plan(source)},
+        names.PLAN: lambda: {names.PLAN: metered(server, lambda: howdah.plan(source))},
     }
     missing: dict[str, str] = {}
     if settings.others and _OTHERS_FROM <= megabytes <= _OTHERS_TO:
@@ -156,6 +159,16 @@ def _list_contestants(
             missing[names.DUCKDB] = "not installed"
     contestants[names.HELP] = lambda: {names.HELP: howdah.help()}
     return contestants, missing
+
+
+def metered(server: BenchServer, work: Callable[[], Result]) -> Result:
+    """Do the work and add what the processor spent on it, in our children and in the server."""
+    server_before, before = server.processor_seconds(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = work()
+    after, server_after = resource.getrusage(resource.RUSAGE_CHILDREN), server.processor_seconds()
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    in_server = None if server_before is None or server_after is None else server_after - server_before
+    return replace(result, command_processor=used, server_processor=in_server)
 
 
 def describe_machine(server: BenchServer, howdah: str) -> dict[str, str]:

@@ -63,6 +63,28 @@ class BenchServer:
         known = conninfo_to_dict(self.conninfo)
         return {name: str(known[name]) for name in _VARIABLES if known.get(name) is not None}
 
+    def processor_seconds(self) -> float | None:
+        """
+        Return what all processes of the server have used so far; None where the system does not say.
+
+        Only for a server on this machine, and only where /proc is.
+        """
+        with self._connect() as connection:
+            row = connection.execute(
+                "SELECT pg_read_file('postmaster.pid'), inet_server_addr() IS NULL"
+            ).fetchone()
+        if row is None or not row[1]:
+            return None
+        postmaster = int(str(row[0]).split("\n", 1)[0])
+        try:
+            used = _read_ticks(postmaster)
+            children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        except OSError:
+            return None
+        # What has ended is in the postmaster's own account of its children.
+        ticks = sum(used) + sum(sum(_read_ticks(int(child))[:2]) for child in children)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def environment(self, database: str) -> Mapping[str, str]:
         """Return the PG* variables that lead libpq to a database."""
         variables = {_VARIABLES[name]: value for name, value in self.parameters().items()}
@@ -111,3 +133,12 @@ class BenchServer:
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.conninfo, autocommit=True)
+
+
+def _read_ticks(pid: int) -> tuple[int, ...]:
+    """Return user and system time of a process and of its children that have ended; zeros when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return (0, 0, 0, 0)
+    return tuple(int(field) for field in fields[11:15])

@@ -7,7 +7,6 @@ it: nothing is decided before all three are done.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -24,9 +23,6 @@ from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.integrity import require_integrity
 from howdah.sqlite.snapshot import hash_file, take_snapshot, verify_snapshot
 from howdah.state.ledger import Run
-
-#: A larger snapshot is counted by several processes.
-PARALLEL_CENSUS_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +99,7 @@ def _read_catalog(source: str, snapshot: Snapshot) -> SourceCatalog:
 
 def _take_census(snapshot: Snapshot, catalog: SourceCatalog, phases: PhaseLog) -> Census:
     tables = [table for table in catalog.tables if table.kind == "table"]
-    # Starting processes costs about as much as reading this many bytes.
-    jobs = 1 if snapshot.size < PARALLEL_CENSUS_BYTES else min(os.cpu_count() or 1, 4)
-    return take_census(snapshot.path, tables, jobs=jobs, progress=phases.progress)
+    return take_census(snapshot.path, tables, progress=phases.progress)
 
 
 def _require_readable(source: str, census: Census) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from howdah.sqlite.column_values import is_utf8, offsets_of
 from howdah.sqlite.json_shapes import may_be_jsonb
 
 #: Values that are looked at before a batch is.
@@ -22,41 +22,30 @@ class BlobTally:
         self._candidates = {"uuid16", "jsonb", "utf8"}
 
     @property
-    def wants_jsonb(self) -> bool:
-        """Whether `add` must be told which blobs are valid JSONB."""
+    def asks_jsonb(self) -> bool:
+        """Whether `jsonb_count` is wanted, in the end: of how many values SQLite says that they are JSONB."""
         return self.count > 0 and "jsonb" in self._candidates
+
+    def settle_jsonb(self, jsonb_count: int) -> None:
+        """Say of how many values SQLite says that they are JSONB."""
+        if jsonb_count < self.count:
+            self._candidates.discard("jsonb")
 
     @property
     def found_shapes(self) -> frozenset[str]:
         return frozenset(self._candidates) if self.count else frozenset()
 
-    def look_at(self, values: Sequence[bytes]) -> bool:
-        """Look at a few of the values that `add` will get; return whether it must be told of JSONB."""
-        for value in values[:_SAMPLE]:
-            if not self._candidates:
-                break
-            if not may_be_jsonb(value):
-                self._candidates.discard("jsonb")
-            if len(value) != 16:
-                self._candidates.discard("uuid16")
-            if not _is_utf8(value):
-                self._candidates.discard("utf8")
-        return "jsonb" in self._candidates
-
-    def add(self, values: Sequence[bytes], valid_jsonb: npt.NDArray[np.bool_] | None) -> int:
-        """Take more blobs in, at least one, and return their bytes; `look_at` has been called."""
-        lengths = np.fromiter(map(len, values), np.int64, len(values))
-        byte_count = int(lengths.sum())
-        self.count += len(values)
+    def add(self, blobs: pa.BinaryArray) -> int:
+        """Take more blobs in, at least one, and return their bytes."""
+        self._look_at(blobs[:_SAMPLE].to_pylist())
+        lengths = np.diff(offsets_of(blobs))
+        byte_count = int(lengths.sum(dtype=np.int64))
+        self.count += len(blobs)
         self.bytes_total += byte_count
         self.bytes_max = max(self.bytes_max, int(lengths.max()))
         if "uuid16" in self._candidates and not (lengths == 16).all():
             self._candidates.discard("uuid16")
-        if "jsonb" in self._candidates:
-            assert valid_jsonb is not None
-            if not valid_jsonb.all():
-                self._candidates.discard("jsonb")
-        if "utf8" in self._candidates and not _are_utf8(values):
+        if "utf8" in self._candidates and not is_utf8(blobs):
             self._candidates.discard("utf8")
         return byte_count
 
@@ -67,18 +56,11 @@ class BlobTally:
         self.bytes_max = max(self.bytes_max, length)
         self._candidates.clear()
 
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _are_utf8(values: Sequence[bytes]) -> bool:
-    try:
-        pa.array(values, pa.binary()).cast(pa.utf8())
-    except pa.ArrowInvalid:
-        return False
-    return True
+    def _look_at(self, values: Sequence[bytes]) -> None:
+        """Drop the candidates that a few of the values refute."""
+        if not self._candidates:
+            return
+        if not all(map(may_be_jsonb, values)):
+            self._candidates.discard("jsonb")
+        if any(len(value) != 16 for value in values):
+            self._candidates.discard("uuid16")

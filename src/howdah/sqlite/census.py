@@ -2,17 +2,14 @@
 Take the census of a snapshot: what every column really stores, over every row.
 
 One pass for each table, in its own order, with bounded memory; the facts are those of
-`model.census`, which says what each means.
+`model.census`, which says what each means. Ordinary tables are read from their pages, column by
+column (`page_file`, `page_columns`); whatever is unusual about a table or a row is read by SQLite.
 """
 
 from __future__ import annotations
 
 import codecs
-import multiprocessing
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from itertools import repeat
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import apsw
@@ -23,18 +20,19 @@ from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.big_values import ValuePlace, is_streamed, read_slices
 from howdah.sqlite.column_tally import ColumnTally
+from howdah.sqlite.column_values import values_of
 from howdah.sqlite.connect import open_snapshot
-from howdah.sqlite.json_shapes import TEXT_TEST
-from howdah.sqlite.row_chunks import RowChunks
+from howdah.sqlite.json_counts import count_json, is_json
+from howdah.sqlite.page_columns import is_usual, split_columns
+from howdah.sqlite.page_file import PageFile, RowRun, UnusualTableError, read_row_runs
+from howdah.sqlite.python_columns import column_of
+from howdah.sqlite.row_chunks import RowChunks, read_encoding
 from howdah.sqlite.row_select import Chunk
 from howdah.sqlite.text_tally import BigTextFacts
 
-#: Rows and bytes that are looked at together; few enough to stay in the processor's cache.
+#: Rows and bytes that SQLite reads at once; few enough to stay in the processor's cache.
 _CHUNK_ROWS = 2_048
 _CHUNK_BYTES = 2 * 1024 * 1024
-
-#: Rows of the first chunk, after which the reader knows what to test.
-_FIRST_ROWS = 64
 
 #: A longer text is not parsed as JSON: SQLite would need several times its size.
 _JSON_BYTES_MAX = 64 * 1024 * 1024
@@ -47,73 +45,82 @@ class Progress(Protocol):
         """Record that so many more rows and bytes of `table` are done."""
 
 
-def take_census(
-    snapshot_path: str, tables: Sequence[Table], *, jobs: int = 1, progress: Progress | None = None
-) -> Census:
+def take_census(snapshot_path: str, tables: Sequence[Table], *, progress: Progress | None = None) -> Census:
     """
-    Return the facts of the tables, in their order, reading in `jobs` processes.
+    Return the facts of the tables, in their order.
 
     A table that cannot be read to its end is named in `Census.unreadable` and left out. Raises
-    what `connect.open_snapshot` raises. With several jobs, progress comes table by table.
+    what `connect.open_snapshot` raises.
     """
-    taken: Iterable[_Taken]
-    if jobs > 1 and len(tables) > 1:
-        with ProcessPoolExecutor(
-            min(jobs, len(tables)), mp_context=multiprocessing.get_context("spawn")
-        ) as processes:
-            taken = list(_watched(processes.map(_take, repeat(snapshot_path), tables), progress))
-    else:
-        taken = [_take(snapshot_path, table, progress) for table in tables]
-    return Census(
-        tables=tuple(found.census for found in taken if found.census is not None),
-        unreadable=tuple((found.table, found.error) for found in taken if found.census is None),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Taken:
-    table: str
-    census: TableCensus | None = None
-    error: str = ""
-
-
-def _take(snapshot_path: str, table: Table, progress: Progress | None = None) -> _Taken:
+    counted: list[TableCensus] = []
+    unreadable: list[tuple[str, str]] = []
     connection = open_snapshot(snapshot_path)
     try:
-        return _Taken(table=table.name, census=take_table_census(connection, table, progress=progress))
-    except apsw.Error as error:
-        return _Taken(table=table.name, error=str(error))
+        for table in tables:
+            try:
+                counted.append(take_table_census(connection, table, progress=progress))
+            except apsw.Error as error:
+                unreadable.append((table.name, str(error)))
     finally:
         connection.close()
-
-
-def _watched(taken: Iterable[_Taken], progress: Progress | None) -> Iterable[_Taken]:
-    for found in taken:
-        if progress is not None and found.census is not None:
-            progress.advance(found.table, found.census.rows, found.census.bytes_total)
-        yield found
+    return Census(tables=tuple(counted), unreadable=tuple(unreadable))
 
 
 def take_table_census(
     connection: apsw.Connection, table: Table, *, progress: Progress | None = None
 ) -> TableCensus:
-    """Return the facts of one table. Raises apsw.Error where it cannot be read to its end."""
+    """Return the facts of one table of a snapshot. Raises apsw.Error where it cannot be read to its end."""
+    try:
+        return _count_pages(connection, table, progress)
+    except (UnusualTableError, IndexError):
+        # Damage, too, is for SQLite to name.
+        return _count_rows(connection, table, progress)
+
+
+def _count_pages(connection: apsw.Connection, table: Table, progress: Progress | None) -> TableCensus:
+    if not is_usual(table) or read_encoding(connection) != "UTF-8":
+        raise UnusualTableError(table.name)
     tally = _TableTally(connection, table)
-    chunks = RowChunks(
+    root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    rows: list[Any] = connection.execute(root, (table.name,)).fetchall()
+    with PageFile(connection.db_filename("main")) as file:
+        for run in read_row_runs(file, rows[0][0]):
+            byte_count = 0
+            if run.left_out:
+                rowid = run.first_rowid
+                for chunk in _read_chunks(connection, table, low=rowid, high=rowid):
+                    byte_count += tally.add(chunk)
+            else:
+                byte_count += tally.add_run(run)
+            if progress is not None:
+                progress.advance(table.name, len(run.rowids), byte_count)
+    tally.settle()
+    return tally.census
+
+
+def _count_rows(connection: apsw.Connection, table: Table, progress: Progress | None) -> TableCensus:
+    tally = _TableTally(connection, table)
+    for chunk in _read_chunks(connection, table):
+        byte_count = tally.add(chunk)
+        if progress is not None:
+            progress.advance(table.name, chunk.length, byte_count)
+    tally.settle()
+    return tally.census
+
+
+def _read_chunks(
+    connection: apsw.Connection, table: Table, *, low: int | None = None, high: int | None = None
+) -> Iterator[Chunk]:
+    yield from RowChunks(
         connection,
         table.name,
         [column.name for column in table.columns],
         rowid_name=table.rowid_name,
-        chunk_rows=_FIRST_ROWS,
+        low=low,
+        high=high,
+        chunk_rows=_CHUNK_ROWS,
         chunk_bytes=_CHUNK_BYTES,
     )
-    for chunk in chunks:
-        byte_count = tally.add(chunk)
-        chunks.chunk_rows = _CHUNK_ROWS
-        chunks.run_tests(tally.wanted_tests)
-        if progress is not None:
-            progress.advance(table.name, chunk.length, byte_count)
-    return tally.census
 
 
 class _TableTally:
@@ -121,7 +128,6 @@ class _TableTally:
         self._connection = connection
         self._table = table
         self._columns = [ColumnTally(column) for column in table.columns]
-        self._tests: dict[str, str] = {}
         self._rows = 0
         self._big_rows = 0
         self._rowid_min: int | None = None
@@ -129,15 +135,6 @@ class _TableTally:
         self._marks: list[int] = []
         self._rows_since_mark = 0
         self._bytes_since_mark = 0
-
-    @property
-    def wanted_tests(self) -> dict[str, str]:
-        """Column → the test that the reader should run on what is to come."""
-        wanted = {
-            column.name: tally.wanted_test
-            for column, tally in zip(self._table.columns, self._columns, strict=True)
-        }
-        return {name: test for name, test in wanted.items() if test is not None}
 
     @property
     def census(self) -> TableCensus:
@@ -154,33 +151,50 @@ class _TableTally:
         )
 
     def add(self, chunk: Chunk) -> int:
-        """Take a chunk in and return its bytes, big values apart."""
-        byte_count = 0
-        for description, tally, column in zip(self._table.columns, self._columns, chunk.columns, strict=True):
-            test, results = chunk.tests.get(description.name, (None, None))
-            byte_count += tally.add(column, test, results, self._run_test)
+        """Take rows in that SQLite has read, and return their bytes, big values apart."""
+        byte_count = sum(
+            tally.add(values_of(column_of(column, chunk.length), len(column.big)))
+            for tally, column in zip(self._columns, chunk.columns, strict=True)
+        )
         self._add_big_values(chunk)
-        self._mark(chunk, byte_count)
+        if chunk.rowids is not None:
+            self._mark(chunk.rowids[0], chunk.rowids[-1], chunk.length, byte_count)
         self._rows += chunk.length
         return byte_count
 
-    def _run_test(self, template: str, values: Sequence[Any]) -> list[Any]:
-        statement = f"SELECT {template.format('?')}"
-        return [self._connection.execute(statement, (value,)).fetchall()[0][0] for value in values]
+    def add_run(self, run: RowRun) -> int:
+        """Take rows in as they lie on their pages, and return their bytes."""
+        byte_count = sum(
+            tally.add(values)
+            for tally, values in zip(self._columns, split_columns(run, self._table), strict=True)
+        )
+        self._mark(run.first_rowid, run.last_rowid, len(run.rowids), byte_count)
+        self._rows += len(run.rowids)
+        return byte_count
 
-    def _mark(self, chunk: Chunk, byte_count: int) -> None:
-        if chunk.rowids is None:
-            return
+    def settle(self) -> None:
+        """Have SQLite answer what remains open when all rows are in."""
+        asked = [(tally, question) for tally in self._columns for question in tally.questions]
+        answers = count_json(
+            self._connection,
+            self._table.name,
+            [question for _, question in asked],
+            read_encoding(self._connection),
+        )
+        for (tally, question), answer in zip(asked, answers, strict=True):
+            tally.settle(question, answer)
+
+    def _mark(self, first_rowid: int, last_rowid: int, row_count: int, byte_count: int) -> None:
         if self._rowid_min is None:
-            self._rowid_min = chunk.rowids[0]
+            self._rowid_min = first_rowid
         elif (
-            self._rows_since_mark + chunk.length > BATCH_ROWS
+            self._rows_since_mark + row_count > BATCH_ROWS
             or self._bytes_since_mark + byte_count > BATCH_BYTES
         ):
-            self._marks.append(chunk.rowids[0])
+            self._marks.append(first_rowid)
             self._rows_since_mark = self._bytes_since_mark = 0
-        self._rowid_max = chunk.rowids[-1]
-        self._rows_since_mark += chunk.length
+        self._rowid_max = last_rowid
+        self._rows_since_mark += row_count
         self._bytes_since_mark += byte_count
 
     def _add_big_values(self, chunk: Chunk) -> None:
@@ -224,12 +238,11 @@ class _TableTally:
     def _is_json(self, place: ValuePlace) -> bool:
         if not is_streamed(self._connection, place, StorageClass.TEXT):
             text = b"".join(read_slices(self._connection, place, StorageClass.TEXT)).decode()
-            return bool(self._run_test(TEXT_TEST, [text])[0])
+            return is_json(self._connection, "?", "", (text,))
         # SQLite looks at it where it is, so that Python need not hold it too.
-        test = TEXT_TEST.format(quote_sqlite(place.column))
         rowid = quote_sqlite(self._table.rowid_name or "")
-        statement = f"SELECT {test} FROM {quote_sqlite(self._table.name)} WHERE {rowid} = ?"
-        return bool(self._connection.execute(statement, (place.rowid,)).fetchall()[0][0])
+        source = f"FROM {quote_sqlite(self._table.name)} WHERE {rowid} = ?"
+        return is_json(self._connection, quote_sqlite(place.column), source, (place.rowid,))
 
 
 def _decoded(

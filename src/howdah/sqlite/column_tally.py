@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from itertools import chain, zip_longest
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from howdah.model.census import ColumnCensus
 from howdah.model.source import Column
 from howdah.sqlite.blob_tally import BlobTally
-from howdah.sqlite.json_shapes import BLOB_TEST, TEXT_TEST
+from howdah.sqlite.column_values import ColumnValues
+from howdah.sqlite.json_counts import JsonAnswer, JsonQuestion
 from howdah.sqlite.literals import sqlite_literal, text_literal
 from howdah.sqlite.number_tally import IntegerTally, RealTally
-from howdah.sqlite.row_select import ColumnChunk
 from howdah.sqlite.text_tally import BigTextFacts, TextTally
 
 #: Bytes that a number counts for.
@@ -22,11 +19,8 @@ _NUMBER_BYTES = 8
 
 _SAMPLES = 5
 
-#: Values of a chunk among which samples are looked for.
+#: Values of each class and chunk among which samples are looked for.
 _SAMPLED = 32
-
-#: Runs a test on values for which the reader has not run it: template, values → results.
-RunTest = Callable[[str, Sequence[Any]], Sequence[Any]]
 
 
 class ColumnTally:
@@ -40,38 +34,22 @@ class ColumnTally:
         self._blobs = BlobTally()
         self._samples: dict[tuple[type, Any], str] = {}
 
-    @property
-    def wanted_test(self) -> str | None:
-        """The test that the reader should run on the values to come; None for none."""
-        if self._texts.wants_json:
-            return TEXT_TEST
-        return BLOB_TEST if self._blobs.wants_jsonb else None
-
-    def add(
-        self, chunk: ColumnChunk, test: str | None, results: Sequence[Any] | None, run_test: RunTest
-    ) -> int:
-        """
-        Take the values of a chunk in, the big ones apart, and return their bytes.
-
-        `results` are those of the `test` that the reader ran, as long as the chunk.
-        """
-        values = chunk.values
-        kinds = set(map(type, values))
+    def add(self, values: ColumnValues) -> int:
+        """Take the values of some rows in, the big ones apart, and return their bytes."""
         if len(self._samples) < _SAMPLES:
-            self._take_samples(values, chunk.texts)
+            self._take_samples(values)
+        self._nulls += values.nulls
         byte_count = 0
-        for kind in kinds - {type(None)}:
-            present, rows = values, None
-            if len(kinds) > 1:
-                present = [value for value in values if type(value) is kind]
-                if results is not None:
-                    rows = [row for row, value in enumerate(values) if type(value) is kind]
-            byte_count += self._add_class(kind, present, _Tested(test, results, rows, run_test))
-        if chunk.texts is not None:
-            byte_count += self._add_text_bytes(chunk.texts, test, results, run_test)
-        if type(None) in kinds:
-            texts = 0 if chunk.texts is None else sum(text is not None for text in chunk.texts)
-            self._nulls += list(values).count(None) - texts - len(chunk.big)
+        if values.integers is not None:
+            self._integers.add(values.integers)
+            byte_count += _NUMBER_BYTES * len(values.integers)
+        if values.reals is not None:
+            self._reals.add(values.reals)
+            byte_count += _NUMBER_BYTES * len(values.reals)
+        if values.texts is not None:
+            byte_count += self._texts.add(values.texts)
+        if values.blobs is not None:
+            byte_count += self._blobs.add(values.blobs)
         return byte_count
 
     def add_big_text(self, facts: BigTextFacts) -> None:
@@ -83,6 +61,23 @@ class ColumnTally:
         """Take a blob in that is too long for a batch."""
         self._big_values += 1
         self._blobs.add_big(length)
+
+    @property
+    def questions(self) -> list[JsonQuestion]:
+        """What is still open when all values have been added; `settle` takes the answers."""
+        asked = []
+        if self._texts.asks_json:
+            asked.append(JsonQuestion(column=self._name, unsound=self._texts.has_unsound))
+        if self._blobs.asks_jsonb:
+            asked.append(JsonQuestion(column=self._name, blobs=True))
+        return asked
+
+    def settle(self, question: JsonQuestion, answer: JsonAnswer) -> None:
+        """Take the answer to one of the questions."""
+        if question.blobs:
+            self._blobs.settle_jsonb(answer.valid)
+        else:
+            self._texts.settle_json(answer.valid, answer.documents)
 
     @property
     def census(self) -> ColumnCensus:
@@ -123,75 +118,22 @@ class ColumnTally:
             samples=tuple(self._samples.values()),
         )
 
-    def _add_class(self, kind: type, values: Sequence[Any], tested: _Tested) -> int:
-        if kind is int:
-            self._integers.add(values)
-            return _NUMBER_BYTES * len(values)
-        if kind is float:
-            self._reals.add(values)
-            return _NUMBER_BYTES * len(values)
-        if kind is str:
-            valid = tested.mask(TEXT_TEST, values) if self._texts.look_at(values) else None
-            return self._texts.add(values, valid)
-        valid = tested.mask(BLOB_TEST, values) if self._blobs.look_at(values) else None
-        return self._blobs.add(values, valid)
-
-    def _add_text_bytes(
-        self,
-        texts: Sequence[bytes | None],
-        test: str | None,
-        results: Sequence[Any] | None,
-        run_test: RunTest,
-    ) -> int:
-        byte_count = 0
-        rows, valid = [], []
-        for row, content in enumerate(texts):
-            if content is None:
-                continue
-            try:
-                valid.append(content.decode())
-            except UnicodeDecodeError:
-                byte_count += self._texts.add_invalid(content)
-            else:
-                rows.append(row)
-        if valid:
-            byte_count += self._add_class(str, valid, _Tested(test, results, rows, run_test))
-        return byte_count
-
-    def _take_samples(self, values: Sequence[Any], texts: Sequence[bytes | None] | None) -> None:
-        literals = [
-            ((type(value), value), sqlite_literal(value)) for value in values[:_SAMPLED] if value is not None
+    def _take_samples(self, values: ColumnValues) -> None:
+        numbers = [
+            [((type(value), value), sqlite_literal(value)) for value in part[:_SAMPLED].tolist()]
+            for part in (values.integers, values.reals)
+            if part is not None
         ]
-        literals += [
-            ((str, text), text_literal(text)) for text in (texts or ())[:_SAMPLED] if text is not None
+        contents = [
+            [((kind, value), literal(value)) for value in part[:_SAMPLED].to_pylist()]
+            for part, kind, literal in (
+                (values.texts, str, text_literal),
+                (values.blobs, bytes, sqlite_literal),
+            )
+            if part is not None
         ]
-        for key, literal in literals:
+        # In turn, so that a column of several classes shows some of each.
+        for sample in chain.from_iterable(zip_longest(*numbers, *contents)):
             # By class too: 1 and 1.0 are two values, though Python holds them for equal.
-            if key not in self._samples and len(self._samples) < _SAMPLES:
-                self._samples[key] = literal
-
-
-class _Tested:
-    """Results of a test for some of the rows of a chunk."""
-
-    def __init__(
-        self,
-        test: str | None,
-        results: Sequence[Any] | None,
-        rows: Sequence[int] | None,
-        run_test: RunTest,
-    ) -> None:
-        self._test = test
-        self._results = results
-        self._rows = rows
-        self._run_test = run_test
-
-    def mask(self, test: str, values: Sequence[Any]) -> npt.NDArray[np.bool_]:
-        """Return where the values of those rows pass the test, which is run now where it was not."""
-        if self._results is None or self._test != test:
-            results = self._run_test(test, values)
-        elif self._rows is None:
-            results = self._results
-        else:
-            results = [self._results[row] for row in self._rows]
-        return np.fromiter(map(bool, results), np.bool_, len(values))
+            if sample is not None and sample[0] not in self._samples and len(self._samples) < _SAMPLES:
+                self._samples[sample[0]] = sample[1]

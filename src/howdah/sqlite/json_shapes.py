@@ -1,17 +1,13 @@
 """
-JSON in texts and blobs: what is computed by SQLite, and what is looked at here.
+JSON in texts and blobs: what may be JSON, and whether PostgreSQL's jsonb takes it.
 
-Validity by RFC 8259 is SQLite's own json_valid(), which is C and needs no copy of the
-value; texts with NUL, at which it would stop, must be kept from it. Whether PostgreSQL's
-jsonb takes a valid document is decided here.
+That a text is valid JSON is for SQLite to say: see `json_counts`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -19,9 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: sqlite.org/json1.html#jvalid: 1 is RFC 8259 text, 8 is strictly checked JSONB.
-TEXT_TEST = "json_valid({}, 1)"
-BLOB_TEST = "json_valid({}, 8)"
+#: A longer text is not parsed to see whether it may be JSON.
+_PARSED_MAX = 1_000
 
 #: What PostgreSQL's numeric holds (NUMERIC_WEIGHT_MAX and NUMERIC_DSCALE_MAX in numeric.c).
 _DIGITS_BEFORE_POINT_MAX = 131_072
@@ -32,9 +27,17 @@ _SUSPICIOUS = r"\\u(0000|[dD][89a-fA-F])|[0-9][eE][+-]?[0-9]{4}"
 
 
 def may_be_json(text: str) -> bool:
-    """Return whether the first character could begin a JSON document."""
-    stripped = text.lstrip(" \t\r\n")
-    return bool(stripped) and stripped[0] in '{["-0123456789tfn'
+    """Return whether the text could be a JSON document; most that are none are seen here already."""
+    if len(text) > _PARSED_MAX:
+        stripped = text.lstrip(" \t\r\n")
+        return bool(stripped) and stripped[0] in '{["-0123456789tfn'
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    return True
 
 
 def may_be_jsonb(content: bytes) -> bool:
@@ -49,40 +52,32 @@ def may_be_jsonb(content: bytes) -> bool:
     return len(content) == 1 + size_bytes + size
 
 
-def count_documents(values: Sequence[str], valid: npt.NDArray[np.bool_]) -> int:
-    """Return how many of the valid ones are objects or arrays."""
-    if valid.all() and set(map(itemgetter(0), values)) <= {"{", "["}:
-        return len(values)
-    return sum(
-        value.lstrip(" \t\r\n")[:1] in ("{", "[")
-        for value, is_valid in zip(values, valid.tolist(), strict=True)
-        if is_valid
-    )
-
-
-def are_jsonb_safe(values: Sequence[str], joined: str, longest: int) -> bool:
+def are_jsonb_safe(texts: pa.StringArray, content: npt.NDArray[np.uint8], longest: int) -> bool:
     """
-    Return whether jsonb takes every one of these valid documents.
+    Return whether jsonb takes every one of these documents, those apart that are not valid.
 
-    `joined` is all of them in a row, `longest` the characters of the longest.
+    `content` is the bytes of all of them in a row, `longest` the bytes of the longest.
     """
     # Looking at all of them at once finds nothing nearly always.
-    if "\\u" not in joined and longest <= _DIGITS_AFTER_POINT_MAX and not _has_long_exponent(joined):
+    if longest <= _DIGITS_AFTER_POINT_MAX and not _has_escape(content) and not _has_long_exponent(content):
         return True
-    suspects = pc.match_substring_regex(pa.array(values, pa.utf8()), _SUSPICIOUS).to_pylist()
-    return all(
-        is_jsonb_safe(value)
-        for value, suspect in zip(values, suspects, strict=True)
-        if suspect or len(value) > _DIGITS_AFTER_POINT_MAX
-    )
+    suspect = pc.match_substring_regex(texts, _SUSPICIOUS).to_numpy(zero_copy_only=False)
+    suspect |= pc.binary_length(texts).to_numpy(zero_copy_only=False) > _DIGITS_AFTER_POINT_MAX
+    return all(is_jsonb_safe(texts[row].as_py()) for row in np.flatnonzero(suspect).tolist())
 
 
-def _has_long_exponent(text: str) -> bool:
+def _has_escape(content: npt.NDArray[np.uint8]) -> bool:
+    places = np.flatnonzero(content[:-1] == ord("\\"))
+    return bool((content[places + 1] == ord("u")).any())
+
+
+def _has_long_exponent(content: npt.NDArray[np.uint8]) -> bool:
     """Return whether a digit, an "e" and four more digits stand somewhere (1e-05 is ordinary)."""
+    places = np.flatnonzero(_are_digits(content[:-1]) & ((content[1:] | 0x20) == ord("e"))) + 1
+    if not len(places):
+        return False
     # Five more characters, so that what follows an "e" at the end can be asked for.
-    content = np.frombuffer(text.encode() + b"     ", np.uint8)
-    places = np.flatnonzero((content[1:-5] | 0x20) == ord("e")) + 1
-    places = places[_are_digits(content[places - 1])]
+    content = np.append(content, np.full(5, ord(" "), np.uint8))
     starts = places + 1 + np.isin(content[places + 1], (ord("+"), ord("-")))
     return bool(_are_digits(content[starts[:, np.newaxis] + np.arange(4)]).all(axis=1).any())
 
@@ -98,12 +93,13 @@ class _RefusedError(Exception):
 
 
 def is_jsonb_safe(text: str) -> bool:
-    """Return whether jsonb takes this valid document: its strings have characters, its numbers fit."""
+    """Return whether jsonb takes this document: its strings have characters, its numbers fit."""
     try:
         document = _DECODER.decode(text)
         if "\\u" in text:
             _check_strings(document)
-    except (_RefusedError, RecursionError):
+    except (_RefusedError, RecursionError, ValueError):
+        # Not JSON at all (ValueError) is not safe either.
         return False
     return True
 

@@ -6,10 +6,10 @@ Exact over all values added. Shapes of numbers follow from the extremes alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
+import numpy.typing as npt
 
 #: 1990-01-01 and 2100-01-01 in seconds since 1970-01-01 UTC.
 _SECONDS_1990, _SECONDS_2100 = 631_152_000, 4_102_444_800
@@ -35,11 +35,10 @@ class IntegerTally:
         self.minimum: int | None = None
         self.maximum: int | None = None
 
-    def add(self, values: Sequence[int]) -> None:
+    def add(self, numbers: npt.NDArray[np.int64]) -> None:
         """Take more values in; at least one."""
-        numbers = np.fromiter(values, np.int64, len(values))
         low, high = int(numbers.min()), int(numbers.max())
-        self.count += len(values)
+        self.count += len(numbers)
         self.minimum = low if self.minimum is None else min(self.minimum, low)
         self.maximum = high if self.maximum is None else max(self.maximum, high)
 
@@ -79,11 +78,10 @@ class RealTally:
         self.scale: int | None = None
         self._largest_finite = 0.0
 
-    def add(self, values: Sequence[float]) -> None:
+    def add(self, numbers: npt.NDArray[np.float64]) -> None:
         """Take more values in; at least one."""
-        numbers = np.fromiter(values, np.float64, len(values))
         low, high = float(numbers.min()), float(numbers.max())
-        self.count += len(values)
+        self.count += len(numbers)
         self.minimum = low if self.minimum is None else min(self.minimum, low)
         self.maximum = high if self.maximum is None else max(self.maximum, high)
         if np.isinf(low) or np.isinf(high):

@@ -67,8 +67,7 @@ class RowChunks:
             columns=tuple(columns),
             encoding=read_encoding(connection),
         )
-        #: Rows of the next chunk at the most; may be changed meanwhile.
-        self.chunk_rows = chunk_rows
+        self._chunk_rows = chunk_rows
         self._chunk_bytes = chunk_bytes
         self._low, self._high = low, high
         self._condition = condition
@@ -77,16 +76,6 @@ class RowChunks:
         self._rows_read = 0
         self._careful_rows = 0
         self._ended = False
-
-    def run_tests(self, tests: dict[str, str]) -> None:
-        """
-        From the next chunk on, compute these expressions too: column → template, "{}" is its value.
-
-        They replace those of before; see `Chunk.tests`.
-        """
-        wanted = tuple(tests.items())
-        if wanted != self._select.tests:
-            self._change(tests=wanted)
 
     def __iter__(self) -> Iterator[Chunk]:
         while not self._ended:
@@ -106,8 +95,8 @@ class RowChunks:
         select = self._select
         rows: list[tuple[Any, ...]] = []
         byte_count = 0
-        while len(rows) < self.chunk_rows:
-            wanted = min(self._rows_at_once(), self.chunk_rows - len(rows))
+        while len(rows) < self._chunk_rows:
+            wanted = min(self._rows_at_once(), self._chunk_rows - len(rows))
             self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, self._length_limit())
             try:
                 fetched = list(islice(self._rows(), wanted))

@@ -58,8 +58,6 @@ class Chunk:
     columns: tuple[ColumnChunk, ...]
     #: None where the table has no rowid that can be read.
     rowids: Sequence[int] | None
-    #: Column → the test that was run on its values, and the results.
-    tests: dict[str, tuple[str, Sequence[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +69,6 @@ class RowSelect:
     encoding: Encoding = "UTF-8"
     guarded: bool = False
     as_bytes: bool = False
-    #: Column → an expression to compute beside it, "{}" standing for its value.
-    tests: tuple[tuple[str, str], ...] = ()
 
     @property
     def rowid_sql(self) -> str:
@@ -112,7 +108,6 @@ class RowSelect:
             length=len(rows),
             columns=tuple(columns),
             rowids=rowids,
-            tests={name: (test, next(taken)) for name, test in self.tests},
         )
 
     def _outputs(self) -> list[str]:
@@ -125,9 +120,6 @@ class RowSelect:
             if self.guarded:
                 mark = f"typeof({column}) || ' ' || octet_length({column})"
                 outputs.append(f"CASE WHEN {is_big_sql(column)} THEN {mark} END")
-        for name, template in self.tests:
-            column = quote_sqlite(name)
-            outputs.append(self._guard(column, template.format(column)))
         return outputs or ["NULL"]
 
     def _value(self, column: str) -> str:

@@ -8,7 +8,7 @@ value by kernels over whole batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from howdah.sqlite.column_values import content_of, is_utf8, offsets_of
 from howdah.sqlite.json_shapes import are_jsonb_safe, may_be_json
 from howdah.sqlite.moment_shapes import MomentForms, are_dates, are_times, are_timestamps
 
@@ -33,40 +34,64 @@ _LENGTHS_MAX = 20
 
 
 class TextBatch:
-    """Some texts, at least one, in the forms that the kernels want."""
+    """Some texts, at least one, as the kernels want them; `array` and characters where they are UTF-8."""
 
-    def __init__(self, values: Sequence[str]) -> None:
-        self.values = values
-
-    @cached_property
-    def joined(self) -> str:
-        return "".join(self.values)
+    def __init__(self, values: pa.BinaryArray) -> None:
+        self._values = values
 
     @cached_property
-    def characters(self) -> npt.NDArray[np.int64]:
-        """Characters of each."""
-        return np.fromiter(map(len, self.values), np.int64, len(self.values))
+    def content(self) -> npt.NDArray[np.uint8]:
+        """The bytes of all texts, one behind the other."""
+        return content_of(self._values)
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Bytes of each."""
+        return np.diff(self._offsets)
+
+    @cached_property
+    def is_ascii(self) -> bool:
+        return bool(self.content.max(initial=0) < 0x80)
+
+    @cached_property
+    def is_utf8(self) -> bool:
+        return self.is_ascii or is_utf8(self._values)
+
+    @cached_property
+    def has_nul(self) -> bool:
+        return bool(self.content.min(initial=1) == 0)
+
+    @property
+    def characters_max(self) -> int:
+        """Characters of the longest."""
+        return int(self.lengths.max()) if self.is_ascii else pc.max(pc.utf8_length(self.array)).as_py()
 
     @cached_property
     def array(self) -> pa.StringArray:
-        return pa.array(self.values, pa.utf8())
+        # A view: that it is UTF-8 has been seen.
+        return self._values.view(pa.utf8())
 
-    @cached_property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """Bytes of each."""
-        return np.diff(self._offsets).astype(np.int64)
+    def count_with_nul(self) -> int:
+        """Return how many texts hold a NUL."""
+        places = np.flatnonzero(self.content == 0) + self._offsets[0]
+        return len(np.unique(np.searchsorted(self._offsets, places, side="right")))
+
+    def first(self, count: int) -> list[str]:
+        """Return the first few."""
+        texts: list[str] = self.array[:count].to_pylist()
+        return texts
 
     def matrices(self) -> list[npt.NDArray[np.uint8]] | None:
         """Return the bytes of the texts, one matrix for each length; None where there are too many."""
         widths = np.unique(self.lengths)
         if len(widths) > _LENGTHS_MAX or widths[0] == 0:
             return None
-        _, _, data = self.array.buffers()
-        content = np.frombuffer(data, np.uint8)
         if len(widths) == 1:
-            return [content[: len(self.values) * widths[0]].reshape(-1, widths[0])]
-        starts = self._offsets[:-1]
-        return [content[starts[self.lengths == width][:, np.newaxis] + np.arange(width)] for width in widths]
+            return [self.content.reshape(-1, widths[0])]
+        starts = self._offsets[:-1] - self._offsets[0]
+        return [
+            self.content[starts[self.lengths == width][:, np.newaxis] + np.arange(width)] for width in widths
+        ]
 
     def matrix(self, width: int) -> npt.NDArray[np.uint8] | None:
         """Return the bytes of the texts where each has that many, else None."""
@@ -77,8 +102,7 @@ class TextBatch:
 
     @cached_property
     def _offsets(self) -> npt.NDArray[np.int32]:
-        _, offsets, _ = self.array.buffers()
-        return np.frombuffer(offsets, np.int32)[: len(self.values) + 1]
+        return offsets_of(self._values)
 
 
 def _is_integer(text: str) -> bool:
@@ -121,29 +145,17 @@ class TextShapes:
         """Drop the candidates, because of a value that has no shape."""
         self.candidates &= but
 
-    def look_at(self, values: Sequence[str]) -> None:
-        """Drop the candidates that a few of the values refute."""
-        for value in values[:_SAMPLE]:
-            if not self.candidates:
-                return
+    def check(self, batch: TextBatch) -> None:
+        """
+        Drop the candidates that any value refutes.
+
+        That what may be JSON is JSON remains to be said by SQLite.
+        """
+        for value in batch.first(_SAMPLE) if self.candidates else ():
             self.candidates = {name for name in self.candidates if _PLAUSIBLE[name](value)}
-
-    def check(self, batch: TextBatch, valid_json: npt.NDArray[np.bool_] | None) -> None:
-        """
-        Drop the candidates that any value refutes; `look_at` has been called.
-
-        `valid_json` must be given while "json" is a candidate.
-        """
         if not self.candidates:
             return
-        if "json" in self.candidates:
-            assert valid_json is not None
-            if not valid_json.all():
-                self.candidates -= {"json", "jsonb-safe"}
-            elif "jsonb-safe" in self.candidates and not are_jsonb_safe(
-                batch.values, batch.joined, int(batch.characters.max())
-            ):
-                self.candidates.discard("jsonb-safe")
+        self._keep("jsonb-safe", lambda: are_jsonb_safe(batch.array, batch.content, int(batch.lengths.max())))
         self._keep("integer", lambda: _are_integers(batch))
         self._keep("decimal", lambda: _are_decimals(batch))
         self._keep("iso-date", lambda: _all_matrices(batch, are_dates))
@@ -155,7 +167,7 @@ class TextShapes:
         self._keep("uuid-lower", lambda: _are_uuids(batch, _LOWER_HEX))
         self._keep("uuid-upper", lambda: _are_uuids(batch, _UPPER_HEX))
         self._keep("uuid-hex32", lambda: _are_hexadecimal(batch.matrix(32), _LOWER_HEX))
-        self._keep("boolean-word", lambda: {value.lower() for value in set(batch.values)} <= _BOOLEAN_WORDS)
+        self._keep("boolean-word", lambda: _are_boolean_words(batch))
 
     def _keep(self, name: str, holds: Callable[[], bool]) -> None:
         if name in self.candidates and not holds():
@@ -175,6 +187,10 @@ def _are_integers(batch: TextBatch) -> bool:
 
 def _are_decimals(batch: TextBatch) -> bool:
     return _match(batch, r"\A-?(0|[1-9][0-9]*)(\.[0-9]+)?\z") and not _match_any(batch, r"\A-0(\.0+)?\z")
+
+
+def _are_boolean_words(batch: TextBatch) -> bool:
+    return {value.lower() for value in pc.unique(batch.array).to_pylist()} <= _BOOLEAN_WORDS
 
 
 def _match(batch: TextBatch, pattern: str) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 
-from howdah.sqlite.json_shapes import count_documents
 from howdah.sqlite.text_shapes import TextBatch, TextShapes
 
 #: A text that is too long for a batch is still looked at as a document.
@@ -38,55 +36,68 @@ class TextTally:
         self.with_nul = 0
         self.invalid = 0
         self.shapes = TextShapes()
+        self._big = 0
         self._documents = 0
         self._declared_json = declared_json
 
     @property
-    def wants_json(self) -> bool:
-        """Whether `add` must be told which texts are valid JSON."""
-        return self.count > 0 and self._counts_documents
+    def asks_json(self) -> bool:
+        """Whether `settle_json` is wanted, in the end; canonical numbers are known to be JSON."""
+        if self.count == self._big:
+            return False
+        return self._declared_json or (
+            "json" in self.shapes.candidates and self.shapes.candidates.isdisjoint({"integer", "decimal"})
+        )
+
+    @property
+    def has_unsound(self) -> bool:
+        """Whether some text is no text for JSON: it holds NUL or is not UTF-8."""
+        return self.with_nul + self.invalid > 0
+
+    def settle_json(self, json_count: int, document_count: int) -> None:
+        """Say how many texts, the big ones apart, are JSON, and how many of these are objects or arrays."""
+        if json_count < self.count - self._big:
+            self.shapes.candidates -= {"json", "jsonb-safe"}
+        if self._declared_json or "json" in self.shapes.candidates:
+            self._documents += document_count
 
     @property
     def json_documents(self) -> int:
         """As `ColumnCensus.json_documents`."""
-        return self._documents if self._counts_documents else 0
+        return self._documents if self._declared_json or "json" in self.shapes.candidates else 0
 
     @property
     def found_shapes(self) -> frozenset[str]:
         return frozenset(self.shapes.candidates) if self.count else frozenset()
 
-    @property
-    def _counts_documents(self) -> bool:
-        return self._declared_json or "json" in self.shapes.candidates
-
-    def look_at(self, values: Sequence[str]) -> bool:
-        """Look at a few of the values that `add` will get; return whether it must be told of JSON."""
-        self.shapes.look_at(values)
-        return self._counts_documents
-
-    def add(self, values: Sequence[str], valid_json: npt.NDArray[np.bool_] | None) -> int:
-        """Take more texts in, at least one, and return their bytes; `look_at` has been called."""
-        batch = TextBatch(values)
-        joined = batch.joined
-        longest_in_characters = int(batch.characters.max())
-        self.count += len(values)
-        self.chars_max = max(self.chars_max, longest_in_characters)
-        self.empty += len(values) - int(np.count_nonzero(batch.characters))
-        if joined.isascii():
-            byte_count, longest = len(joined), longest_in_characters
-        else:
-            byte_count, longest = int(batch.lengths.sum()), int(batch.lengths.max())
-        self.bytes_total += byte_count
-        self.bytes_max = max(self.bytes_max, longest)
-        if "\0" in joined:
-            has_nul = np.fromiter(("\0" in value for value in values), np.bool_, len(values))
-            self.with_nul += int(has_nul.sum())
+    def add(self, texts: pa.BinaryArray) -> int:
+        """Take more texts in, at least one, and return their bytes."""
+        batch = TextBatch(texts)
+        if not batch.is_utf8:
+            return self._add_partly_invalid(texts)
+        self.count += len(texts)
+        self.bytes_total += len(batch.content)
+        self.bytes_max = max(self.bytes_max, int(batch.lengths.max()))
+        self.chars_max = max(self.chars_max, batch.characters_max)
+        self.empty += len(texts) - int(np.count_nonzero(batch.lengths))
+        if batch.has_nul:
+            self.with_nul += batch.count_with_nul()
             # SQLite reads a document up to the first NUL and calls it valid.
-            valid_json = None if valid_json is None else valid_json & ~has_nul
-        self.shapes.check(batch, valid_json)
-        if valid_json is not None and self._counts_documents:
-            self._documents += count_documents(values, valid_json)
-        return byte_count
+            self.shapes.candidates -= {"json", "jsonb-safe"}
+        self.shapes.check(batch)
+        return len(batch.content)
+
+    def _add_partly_invalid(self, texts: pa.BinaryArray) -> int:
+        byte_count = 0
+        valid = []
+        for content in texts.to_pylist():
+            try:
+                content.decode()
+            except UnicodeDecodeError:
+                byte_count += self.add_invalid(content)
+            else:
+                valid.append(content)
+        return byte_count + (self.add(pa.array(valid, pa.binary())) if valid else 0)
 
     def add_invalid(self, content: bytes) -> int:
         """Take a text in that is not UTF-8, and return its bytes."""
@@ -97,6 +108,7 @@ class TextTally:
 
     def add_big(self, facts: BigTextFacts) -> None:
         """Take a text in that is too long for a batch."""
+        self._big += 1
         self._add_one(facts.length, facts.characters, facts.has_nul)
         self.invalid += not facts.is_utf8
         self.shapes.refute_all(but=_SHAPES_OF_BIG_TEXTS if facts.is_json else frozenset())
