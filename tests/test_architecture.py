@@ -45,7 +45,7 @@ ALLOWED = {
     "report": {"errors", "model", "units", "names"},
     "service": {"errors", "model", "names", "postgres", "settings", "redaction", "content"},
 }
-TOP = {"ops", "cli", "cli_service", "__init__", "__main__"}
+TOP = {"ops", "cli", "__init__", "__main__"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import typer
 
-from howdah.cli_service import health_command, pool_advise
+from howdah.cli.service import health_command, pool_advise
 from howdah.errors import UsageError
 from howdah.model.health import HealthStatus
 from howdah.ops.health import check_health

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah.cli import content, quarantine, server, transfer, upkeep
+from howdah.cli import content, quarantine, server, service, transfer, upkeep
 from howdah.cli.session import Session
 from howdah.cli.tree import CommandFacts, read_commands
 from howdah.options_file import OPTIONS_FILE, read_options_file
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(help="Rows set aside: list, show, retry, export.")
 pg_app = typer.Typer(help="The embedded PostgreSQL server.")
+pool_app = typer.Typer(help="The service's pool of connections.")
 
 app.command("inspect")(transfer.inspect_command)
 app.command("plan")(transfer.plan_command)
@@ -37,6 +38,9 @@ quarantine_app.command("show")(quarantine.quarantine_show)
 quarantine_app.command("retry")(quarantine.quarantine_retry)
 quarantine_app.command("export")(quarantine.quarantine_export)
 app.add_typer(content.content_app, name="content")
+app.command("health")(service.health_command)
+app.add_typer(pool_app, name="pool")
+pool_app.command("advise")(service.pool_advise)
 app.add_typer(pg_app, name="pg")
 pg_app.command("start")(server.pg_start)
 pg_app.command("stop")(server.pg_stop)
