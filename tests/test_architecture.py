@@ -43,7 +43,7 @@ ALLOWED = {
     },
     "content": {"errors", "model", "names", "postgres", "state"},
     "report": {"errors", "model", "units", "names"},
-    "service": {"errors", "model", "names", "postgres", "settings", "redaction", "content"},
+    "service": {"errors", "model", "names", "postgres", "settings", "redaction", "content", "report"},
 }
 TOP = {"ops", "cli", "__init__", "__main__"}
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,11 @@ import pytest
 
 from howdah.model.report import RunReport
 from howdah.report.html import render_html
+from support.browser import run_browser
 from support.sample_report import make_different_report, make_quarantined_report, make_report
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: No window of a headless browser is as narrow as a phone; a frame is, to its last media query.
 FRAME = """<!doctype html><body>
 <iframe style="border:0;width:{width}px;height:800px" srcdoc="{page}"></iframe>
@@ -35,31 +33,6 @@ onload = () => {{
   }}));
 }};
 </script>"""
-
-
-def run_browser(profile: Path, *arguments: str) -> str:
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert browser, f"none of {', '.join(BROWSERS)} is on the PATH; these tests need one"
-    finished = subprocess.run(
-        [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            f"--user-data-dir={profile}",
-            *arguments,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return finished.stdout
 
 
 def measure(tmp_path: Path, page: str, width: int) -> dict[str, Any]:

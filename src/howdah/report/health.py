@@ -13,7 +13,7 @@ from howdah.report.layout import lay_out_facts, lay_out_table, wrap
 def render_health(report: HealthReport, *, width: int = 100) -> str:
     """Return the checks as a table, and what is wrong in full below it."""
     rows = [
-        (check.status.value, check.name, _observed(check), check.output or check.detail)
+        (check.status.value, check.name, format_observed(check), check.output or check.detail)
         for check in report.checks
     ]
     lines = [f"{report.status.value}  {report.target}".rstrip(), ""]
@@ -28,7 +28,8 @@ def render_health(report: HealthReport, *, width: int = 100) -> str:
     return "\n".join(lines)
 
 
-def _observed(check: HealthCheck) -> str:
+def format_observed(check: HealthCheck) -> str:
+    """Return what was observed with its unit, "" where nothing was."""
     if check.observed_value is None:
         return ""
     return f"{check.observed_value} {check.observed_unit}".strip()

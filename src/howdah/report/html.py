@@ -25,6 +25,7 @@ from howdah.report.digest import (
     place_phases,
     total,
 )
+from howdah.report.health import format_observed
 from howdah.report.printable import printable, printable_name
 from howdah.report.verdict import judge
 from howdah.units import format_amount, format_count, format_seconds, format_size, pluralize
@@ -50,7 +51,7 @@ def render_html(report: RunReport) -> str:
     """Return the whole page."""
     findings = group_findings(report.findings)
     return (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             report=report,
@@ -72,7 +73,8 @@ def render_html(report: RunReport) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Return what renders pages: texts are made printable and escaped, amounts have filters."""
     environment = Environment(
         loader=PackageLoader("howdah.report"),
         autoescape=True,
@@ -92,6 +94,7 @@ def _environment() -> Environment:
         "needs_a_look": needs_a_look,
         "proof_tone": proof_tone,
         "changed": count_changes,
+        "observed": format_observed,
     }
     environment.globals |= {
         "severity_names": _SEVERITY_NAMES,

@@ -7,6 +7,8 @@ page in a browser that points a name at 127.0.0.1, and a proxy on this machine, 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 
 from starlette.datastructures import Headers
@@ -46,15 +48,24 @@ class AdminAccess:
         if self._may_ask(scope):
             await self._app(scope, receive, send_with_headers)
         else:
-            refusal = Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+            # A browser asks for a password then: the token, with any user name.
+            refusal = Response(status_code=401, headers={"WWW-Authenticate": 'Basic realm="howdah"'})
             await refusal(scope, receive, send_with_headers)
 
     def _may_ask(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if self._token and scheme.lower() == "bearer":
-            return hmac.compare_digest(given.strip().encode(), self._token.encode())
+        if self._token and scheme.lower() in ("bearer", "basic"):
+            secret = given.strip() if scheme.lower() == "bearer" else _basic_password(given)
+            return hmac.compare_digest(secret.encode(), self._token.encode())
         return _is_this_machine(scope, headers)
+
+
+def _basic_password(given: str) -> str:
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _is_this_machine(scope: Scope, headers: Headers) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -16,12 +16,14 @@ from starlette.routing import BaseRoute
 from howdah.errors import EnvironmentFailedError
 from howdah.service.admin_app import build_admin_app
 from howdah.service.admin_settings import AdminSettings
+from howdah.service.database_news import DatabaseNewsReader
 from howdah.service.database_settings import DatabaseSettings
 from howdah.service.health import FurtherCheck, HealthMonitor
 from howdah.service.heartbeat import Heartbeat
 from howdah.service.metrics import ServiceMetrics
 from howdah.service.pool import ApplicationPool
 from howdah.service.probe import Probe
+from howdah.service.status import BackupReader, StatusPage
 
 #: Seconds for the thread to begin, and to end.
 _PATIENCE = 10.0
@@ -31,7 +33,8 @@ class AdminServer:
     """
     The admin port of a service, or by itself.
 
-    `with AdminServer(...) as admin:` listens and serves; `admin.port` is where.
+    `with AdminServer(...) as admin:` listens and serves; `admin.port` is where. `content_types` are API
+    names by table, for the status page.
     """
 
     def __init__(
@@ -43,18 +46,21 @@ class AdminServer:
         heartbeat: Heartbeat | None = None,
         further_checks: Sequence[FurtherCheck] = (),
         further_routes: tuple[BaseRoute, ...] = (),
+        content_types: Mapping[str, str] | None = None,
+        backups: BackupReader | None = None,
     ) -> None:
         self._settings = settings
         self.metrics = ServiceMetrics(pool)
-        self._monitor = HealthMonitor(
-            Probe(database), pool=pool.facts if pool is not None else None, further=further_checks
-        )
+        facts = pool.facts if pool is not None else None
+        self._monitor = HealthMonitor(Probe(database), pool=facts, further=further_checks)
+        news = DatabaseNewsReader(database, content_types=content_types)
+        page = StatusPage(self._monitor, news, pool=facts, backups=backups)
         app = build_admin_app(
             self._monitor,
             metrics=self.metrics,
             heartbeat=heartbeat,
             token=settings.token,
-            further_routes=further_routes,
+            further_routes=(*page.routes(), *further_routes),
         )
         self._server = uvicorn.Server(
             # Headers of proxies are not believed: the peer is who is connected.

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from howdah.errors import ExitStatus
 from howdah.model.health import HealthCheck, HealthReport, HealthStatus, worst_status
+from howdah.model.service_status import PoolMoment
 from howdah.service.checks import check_pool, check_server
 from howdah.service.pool import PoolFacts
 from howdah.service.probe import Probe, ProbeAnswer
@@ -26,6 +28,8 @@ FurtherCheck = Callable[[], Awaitable[Sequence[HealthCheck]]]
 _MEASURED_FOR = 1.0
 #: Failed measurements in a row that make the service not ready.
 _FAILURES_TOLERATED = 2
+#: Measurements of the pool that are kept for the status page: as many seconds.
+_HISTORY = 180
 #: Seconds that a further check may take.
 _FURTHER_SECONDS = 1.0
 
@@ -58,6 +62,8 @@ class HealthMonitor:
         self._shutting_down = False
         #: The server's newest answer.
         self.answer: ProbeAnswer | None = None
+        #: The pool at the last measurements, the oldest first.
+        self.history: deque[PoolMoment] = deque(maxlen=_HISTORY)
         #: Everything was in order once.
         self.started = False
 
@@ -101,6 +107,8 @@ class HealthMonitor:
             self._probe.ask(), asyncio.gather(*(self._run_further(check) for check in self._further))
         )
         facts = self._pool() if self._pool is not None else None
+        if facts is not None:
+            self.history.append(PoolMoment(used=facts.used, waiting=facts.waiting))
         checks = check_server(answer) + (check_pool(facts) if facts is not None else ())
         essential = worst_status(check.status for check in checks)
         checks += tuple(check for found in further for check in found)
