@@ -41,6 +41,7 @@ ALLOWED = {
         "proof",
         "loading",
     },
+    "archive": {"errors", "model", "names", "units", "places", "sqlite", "postgres", "process"},
     "content": {"errors", "model", "names", "postgres", "state"},
     "report": {"errors", "model", "units", "names"},
     "service": {"errors", "model", "names", "postgres", "settings", "redaction", "content", "report"},

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah.cli import content, quarantine, server, service, transfer, upkeep
+from howdah.cli import archive, content, quarantine, server, service, transfer, upkeep
 from howdah.cli.session import Session
 from howdah.cli.tree import CommandFacts, read_commands
 from howdah.options_file import OPTIONS_FILE, read_options_file
@@ -37,6 +37,10 @@ quarantine_app.command("list")(quarantine.quarantine_list)
 quarantine_app.command("show")(quarantine.quarantine_show)
 quarantine_app.command("retry")(quarantine.quarantine_retry)
 quarantine_app.command("export")(quarantine.quarantine_export)
+app.command("backup")(archive.backup_command)
+app.command("restore")(archive.restore_command)
+app.command("drill")(archive.drill_command)
+app.add_typer(archive.backups_app, name="backups")
 app.add_typer(content.content_app, name="content")
 app.command("health")(service.health_command)
 app.add_typer(pool_app, name="pool")

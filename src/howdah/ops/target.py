@@ -76,7 +76,7 @@ def open_target(request: TargetRequest, *, source: str | None = None) -> Iterato
     if source is not None:
         # First of all, because source and target may have been given the wrong way round.
         source_path(source)
-    target = _find_target(request, source)
+    target = find_target(request, source)
     try:
         with connect(target.conninfo, application_name="howdah", bulk=True) as connection:
             yield OpenTarget(
@@ -101,7 +101,12 @@ def read_facts_of_target(request: TargetRequest, schema: str) -> TargetFacts:
         return facts
 
 
-def _find_target(request: TargetRequest, source: str | None) -> Target:
+def find_target(request: TargetRequest, source: str | None) -> Target:
+    """
+    Decide and announce which target is meant, without connecting; `source` as in `open_target`.
+
+    Raises what `open_target` raises before it connects.
+    """
     choice = resolve_target(request.target)
     if choice.target is None:
         target = _rehearsal_target(request, source)

@@ -30,6 +30,28 @@ def read_lock_holders(path: str) -> tuple[str, ...]:
     return tuple(_describe_process(process) for process in holders)
 
 
+def read_openers(path: str) -> tuple[str, ...]:
+    """Return the other processes that have the file open, locked or not; best effort (Linux)."""
+    found = []
+    real = os.path.realpath(path)
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        try:
+            links = list((entry / "fd").iterdir())
+        except OSError:
+            # Gone meanwhile, or another user's.
+            continue
+        for link in links:
+            try:
+                if os.readlink(link) == real:
+                    found.append(_describe_process(int(entry.name)))
+                    break
+            except OSError:
+                continue
+    return tuple(found)
+
+
 def _describe_process(process: int) -> str:
     try:
         name = Path(f"/proc/{process}/comm").read_text().strip()

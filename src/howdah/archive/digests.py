@@ -1,0 +1,143 @@
+"""
+What tables of a PostgreSQL database hold: counts and digests that the server computes.
+
+A row is taken as the text that PostgreSQL itself writes for it, in a session whose settings are
+ours, hashed to 2 × 64 bits and summed: the same rows give the same digest in whatever order
+they lie, on any server of the same major. The sums find accidents; who alters rows on
+purpose is found by the SHA-256 of the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from howdah.model.backup import SequenceContent, TableContent
+from howdah.names import qualified, quote
+from howdah.postgres.connect import Connection
+
+#: Large objects are digested as one more table by this name.
+LARGE_OBJECTS = TableContent(schema="pg_catalog", name="pg_largeobject", rows=0, digest="")
+
+#: Settings that change how values are written, beyond those of every session of ours.
+_WRITTEN_FORM = "SELECT set_config('lc_monetary', 'C', false), set_config('IntervalStyle', 'postgres', false)"
+
+# Tables of extensions come with the extension; pg_dump leaves them to it unless they hold settings.
+_TABLES = """
+SELECT n.nspname, c.relname
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                      AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY pg_catalog.pg_relation_size(c.oid) DESC, 1, 2
+"""
+
+_SEQUENCES = """
+SELECT n.nspname, c.relname, s.last_value, s.increment_by, coalesce(tn.nspname, ''), coalesce(t.relname, ''),
+       coalesce(a.attname, '')
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_sequences s ON s.schemaname = n.nspname AND s.sequencename = c.relname
+  LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = d.refobjid
+  LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+ WHERE c.relkind = 'S' AND c.relpersistence <> 't'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass
+                      AND e.objid = c.oid AND e.deptype = 'e')
+ ORDER BY 1, 2
+"""
+
+_DIGEST = """
+SELECT count(*), coalesce(sum(pg_catalog.hashtextextended(written, 0)), 0),
+       coalesce(sum(pg_catalog.hashtextextended(written, 1)), 0)
+  FROM ({rows} OFFSET 0) AS lines
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableName:
+    schema: str
+    name: str
+
+
+def prepare_session(connection: Connection) -> None:
+    """Make the session write values in one form; in autocommit mode or the caller's transaction."""
+    connection.execute(_WRITTEN_FORM)
+
+
+def list_tables(connection: Connection) -> tuple[TableName, ...]:
+    """List the tables whose rows a dump holds, partitions by themselves, the largest first."""
+    return tuple(TableName(schema=schema, name=name) for schema, name in connection.execute(_TABLES))
+
+
+def list_sequences(connection: Connection) -> tuple[SequenceContent, ...]:
+    """List the sequences with what they gave out last."""
+    return tuple(
+        SequenceContent(
+            schema=schema,
+            name=name,
+            last_value=last,
+            increment=increment,
+            table_schema=table_schema,
+            table=table,
+            column=column,
+        )
+        for schema, name, last, increment, table_schema, table, column in connection.execute(_SEQUENCES)
+    )
+
+
+def lock_tables(connection: Connection, tables: Iterable[TableName]) -> None:
+    """Keep tables from being dropped or truncated while they are read, in the caller's transaction."""
+    names = [f"ONLY {qualified(table.schema, table.name)}" for table in tables]
+    for start in range(0, len(names), 200):
+        some = ", ".join(names[start : start + 200])
+        connection.execute(f"LOCK TABLE {some} IN ACCESS SHARE MODE".encode())
+
+
+def digest_table(connection: Connection, table: TableName) -> TableContent:
+    """Read one table to its end."""
+    row = connection.execute(digest_query(table).encode()).fetchone()
+    assert row is not None
+    return TableContent(schema=table.schema, name=table.name, rows=row[0], digest=_as_hex(row[1], row[2]))
+
+
+def digest_query(table: TableName) -> str:
+    """Return the statement that counts and digests a table. Pure."""
+    # OFFSET 0 keeps the server from writing each row out twice. No column can be called like the alias:
+    # "alias.*" means the row even where one is.
+    rows = f"SELECT (r.*)::pg_catalog.text AS written FROM ONLY {qualified(table.schema, table.name)} AS r"
+    return _DIGEST.format(rows=rows)
+
+
+def digest_large_objects(connection: Connection) -> TableContent | None:
+    """Digest the large objects, None where there are none. One is in the server's memory at a time."""
+    row = connection.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
+    if row is None or row[0] == 0:
+        return None
+    rows = (
+        "SELECT m.oid::pg_catalog.text || ':' || pg_catalog.md5(pg_catalog.lo_get(m.oid)) AS written"
+        " FROM pg_catalog.pg_largeobject_metadata m"
+    )
+    found = connection.execute(_DIGEST.format(rows=rows).encode()).fetchone()
+    assert found is not None
+    return TableContent(
+        schema=LARGE_OBJECTS.schema,
+        name=LARGE_OBJECTS.name,
+        rows=found[0],
+        digest=_as_hex(found[1], found[2]),
+    )
+
+
+def largest_value(connection: Connection, sequence: SequenceContent) -> int | None:
+    """Return the furthest value of the column that a sequence fills, None where there is none."""
+    function = "max" if sequence.increment > 0 else "min"
+    table = qualified(sequence.table_schema, sequence.table)
+    query = f"SELECT {function}({quote(sequence.column)}) FROM {table}"
+    row = connection.execute(query.encode()).fetchone()
+    return int(row[0]) if row is not None and isinstance(row[0], int) else None
+
+
+def _as_hex(first: int, second: int) -> str:
+    return f"{int(first) % 2**64:016x}{int(second) % 2**64:016x}"
