@@ -39,7 +39,8 @@ CREATE TRIGGER touched BEFORE UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCT
 INSERT INTO public.customers (name, mood, balance, born, seen, tags, payload, raw, score, spent, pause)
 SELECT 'customer ' || i, (ARRAY['sad', 'ok', 'happy'])[i % 3 + 1]::app.mood, i * 1.10, date '2000-01-01' + i,
        timestamptz '2024-01-01 00:00+00' + i * interval '1 hour', ARRAY['a', NULL, 'ü' || i],
-       jsonb_build_object('i', i), decode(md5(i::text), 'hex'), i / 7.0, i::numeric::money, i * interval '1 min'
+       jsonb_build_object('i', i), decode(md5(i::text), 'hex'), i / 7.0, i::numeric::money,
+       i * interval '1 min'
   FROM generate_series(1, 500) i;
 INSERT INTO public.orders (customer_id, total, note)
 SELECT i % 500 + 1, i * 0.01, CASE WHEN i % 10 = 0 THEN NULL ELSE repeat('x', i % 50) END

@@ -244,12 +244,12 @@ def _look_at_target(admin: Connection, target: Target, manifest: Manifest, reque
         return False
     with connect(target.conninfo, application_name="howdah restore", autocommit=True) as there:
         row = there.execute(_HAS_TABLES).fetchone()
-        holds_something = row is not None and row[0] > 0
-    if holds_something and not request.replace:
+        count = row[0] if row is not None else 0
+    if count > 0 and not request.replace:
         raise RefusedError(
             "B-122",
             f'Database "{target.dbname}" holds something, and a restore would take its place.',
-            detail=f"Tables, views and sequences in it: {row[0] if row is not None else 0}. Nothing was done.",
+            detail=f"{count} tables, views and sequences are in it. Nothing was done.",
             hint="Name a database that does not exist to look at the backup beside it; or say --replace:"
             " what is there is then kept under another name.",
         )
