@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from howdah.ops import pg, quarantine
     from howdah.ops.clean import clean
     from howdah.ops.doctor import examine
+    from howdah.ops.finalize import finalize
     from howdah.ops.inspect import inspect
     from howdah.ops.migrate import MigrateRequest, migrate
     from howdah.ops.plan import PlanRequest, plan
@@ -80,6 +81,7 @@ _HOMES = {
         "model.verb_reports",
     ),
     "clean": "ops.clean",
+    "finalize": "ops.finalize",
     "examine": "ops.doctor",
     "inspect": "ops.inspect",
     "MigrateRequest": "ops.migrate",
@@ -124,6 +126,7 @@ __all__ = [
     "__version__",
     "clean",
     "examine",
+    "finalize",
     "inspect",
     "migrate",
     "pg",

@@ -80,6 +80,48 @@ ReportDir = Annotated[
     Path | None,
     typer.Option("--report-dir", envvar="HOWDAH_REPORT_DIR", help="Write the report (and log) here."),
 ]
+SchemaMode = Annotated[
+    str,
+    typer.Option(
+        "--schema-mode",
+        envvar="HOWDAH_SCHEMA_MODE",
+        help="create the tables, or owned by the application; auto looks.",
+    ),
+]
+Rows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rows",
+        envvar="HOWDAH_ROWS",
+        help="Rows that an application's table holds: TABLE=replace, keep, merge or refuse (repeatable).",
+    ),
+]
+ReplaceExisting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replace-existing",
+        metavar="TABLES",
+        help="Load these tables again after a completed run (patterns, commas; repeatable).",
+    ),
+]
+Fill = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fill",
+        envvar="HOWDAH_FILL",
+        help="TABLE.COLUMN=VALUE for a column that only the target has (repeatable).",
+    ),
+]
+SourceTz = Annotated[
+    str,
+    typer.Option("--source-tz", envvar="HOWDAH_SOURCE_TZ", help="Zone of times that do not name theirs."),
+]
+FireTriggers = Annotated[
+    bool,
+    typer.Option(
+        "--fire-triggers", envvar="HOWDAH_FIRE_TRIGGERS", help="Let the application's triggers fire."
+    ),
+]
 PgBindir = Annotated[
     Path | None,
     typer.Option("--pg-bindir", envvar="HOWDAH_PG_BINDIR", help="Server programs for the embedded server."),
@@ -95,9 +137,22 @@ def build_plan_options(
     on_reject: str = "quarantine",
     json_type: str = "json",
     jobs: int | None = None,
+    schema_mode: str = "auto",
+    rows: list[str] | None = None,
+    replace_existing: list[str] | None = None,
+    fill: list[str] | None = None,
+    source_tz: str = "UTC",
+    fire_triggers: bool = False,
 ) -> PlanOptions:
-    """Check the options of a plan and put them together. Raises UsageError (U-101, U-102)."""
-    from howdah.model.plan import PlanOptions, RejectPolicy
+    """Check the options of a plan and put them together. Raises UsageError (U-101, U-102, U-104)."""
+    from howdah.model.plan import SCHEMA_MODES, PlanOptions, RejectPolicy
+
+    if schema_mode not in SCHEMA_MODES:
+        raise UsageError(
+            "U-104",
+            f"--schema-mode takes auto, create or owned, not {schema_mode!r}.",
+            hint="owned loads into the tables that the application created, create makes them.",
+        )
 
     if json_type not in ("json", "jsonb", "text"):
         raise UsageError(
@@ -119,6 +174,17 @@ def build_plan_options(
         on_reject=RejectPolicy(on_reject),
         json_type=json_type,
         jobs=jobs or 1,
+        schema_mode=schema_mode,
+        rows=tuple(rows or ()),
+        replace_existing=tuple(
+            pattern.strip()
+            for item in replace_existing or ()
+            for pattern in item.split(",")
+            if pattern.strip()
+        ),
+        fill=tuple(fill or ()),
+        source_tz=source_tz,
+        fire_triggers=fire_triggers,
     )
 
 

@@ -96,6 +96,31 @@ def rollback_command(
     end(report, render_rollback, as_json=as_json)
 
 
+def finalize_command(
+    target: TargetArgument = None,
+    agreed: Annotated[
+        bool, typer.Option("--yes", help="Agree: the rows that were replaced cannot come back afterwards.")
+    ] = False,
+    state_schema: StateSchemaName = "howdah",
+    pg_bindir: PgBindir = None,
+    as_json: Json = False,
+) -> None:
+    """End the way back: give up the rows that were replaced."""
+    if not agreed:
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                "M-603",
+                "Finalizing gives up the rows that were replaced, and wants consent.",
+                hint="Say --yes.",
+            )
+        typer.confirm("Give up the rows that were replaced? Nothing can be undone then.", abort=True)
+    from howdah.ops.finalize import finalize
+    from howdah.report.verbs import render_finalize
+
+    report = finalize(build_target_request(target, yes=True, state_schema=state_schema, pg_bindir=pg_bindir))
+    end(report, render_finalize, as_json=as_json)
+
+
 def clean_command(
     target: TargetArgument = None,
     keep_files: Annotated[

@@ -101,7 +101,8 @@ def _stopped(row: QuarantinedRow) -> RefusedError:
 def _copy_at_once(
     connection: Connection, job: LoadJob, plan: TablePlan, step: Step, tally: _Tally, advance: Advance
 ) -> None:
-    freeze = step.rowid_range is None
+    # Partitions cannot be loaded frozen.
+    freeze = step.rowid_range is None and not plan.partitioned
     if freeze:
         # Emptied in the same subtransaction, the table may be loaded without WAL (wal_level=minimal)
         # and with rows frozen, so that nobody has to visit every page again.

@@ -69,8 +69,8 @@ def _follow(connection: Connection, job: LoadJob, step: Step, parents: list[Quar
         [_encode_keys(child, step, parents)],
     )
     # The parent must also be missing, as another row may hold its key.
-    ctids = sql.SQL(
-        "SELECT c.ctid FROM ONLY {child} c JOIN {parents} k ON {match}"
+    places = sql.SQL(
+        "SELECT c.tableoid, c.ctid FROM ONLY {child} c JOIN {parents} k ON {match}"
         " WHERE NOT EXISTS (SELECT FROM {parent} p WHERE {present})"
     ).format(
         child=compose_table(child),
@@ -89,7 +89,7 @@ def _follow(connection: Connection, job: LoadJob, step: Step, parents: list[Quar
             connection,
             job,
             child,
-            ctids,
+            places,
             reason="parent-quarantined",
             detail=f'The row of table "{step.parent_table}" that it refers to is in quarantine.',
         )

@@ -30,10 +30,10 @@ _SOURCE = sql.Identifier("pg_temp", "howdah_source")
 
 
 def take_out_by_content(
-    connection: Connection, job: LoadJob, plan: TablePlan, ctids: sql.Composed
+    connection: Connection, job: LoadJob, plan: TablePlan, places: sql.Composed
 ) -> Iterator[tuple[SourceBatch, list[int]]]:
     """
-    Delete the target rows whose ctid the query yields; yield the source rows that they came from.
+    Delete the target rows whose tableoid and ctid the query yields; yield the source rows that were theirs.
 
     Each item is a batch of the source and the numbers of its rows. Runs in the caller's
     transaction and must be read to its end; `count_not_found` then tells how many rows were not found,
@@ -43,8 +43,9 @@ def take_out_by_content(
     connection.execute(
         sql.SQL(
             "CREATE TEMPORARY TABLE howdah_wanted ON COMMIT DROP AS"
-            " SELECT ctid AS place, {content} AS content FROM ONLY {table} WHERE ctid IN ({ctids})"
-        ).format(content=content, table=compose_table(plan), ctids=ctids)
+            " SELECT tableoid AS part, ctid AS place, {content} AS content FROM {table}"
+            " WHERE (tableoid, ctid) IN ({places})"
+        ).format(content=content, table=compose_table(plan), places=places)
     )
     table = job.source_table(plan)
     known = job.quarantine.keys(connection).get(plan.name, frozenset())
@@ -129,13 +130,14 @@ def _match(
     )
     found: Sequence[tuple[int]] = connection.execute(
         sql.SQL(
-            "WITH matched AS (SELECT place, number FROM"
+            "WITH matched AS (SELECT part, place, number FROM"
             " (SELECT {number} AS number, {content} AS content,"
             " row_number() OVER (PARTITION BY {content} ORDER BY {number}) AS copy FROM {source}) s"
-            " JOIN (SELECT place, content, row_number() OVER (PARTITION BY content ORDER BY place) AS copy"
+            " JOIN (SELECT part, place, content,"
+            " row_number() OVER (PARTITION BY content ORDER BY part, place) AS copy"
             " FROM {wanted}) w USING (content, copy)),"
-            " deleted AS (DELETE FROM ONLY {table} WHERE ctid IN (SELECT place FROM matched)),"
-            " found AS (DELETE FROM {wanted} WHERE place IN (SELECT place FROM matched))"
+            " deleted AS (DELETE FROM {table} WHERE (tableoid, ctid) IN (SELECT part, place FROM matched)),"
+            " found AS (DELETE FROM {wanted} WHERE (part, place) IN (SELECT part, place FROM matched))"
             " SELECT number FROM matched ORDER BY number"
         ).format(
             number=sql.Identifier(number),

@@ -76,12 +76,13 @@ def _make_room_for_key(connection: Connection, job: LoadJob, step: Step, error: 
     key = [sql.SQL(cast("Any", expression)) for expression in step.key_sql]
     where = sql.SQL(cast("Any", step.where_sql or "true"))
     numbered = sql.SQL(
-        "SELECT s.ctid FROM (SELECT ctid, row_number() OVER (PARTITION BY {key} ORDER BY ctid) AS copy"
+        "SELECT s.tableoid, s.ctid FROM (SELECT tableoid, ctid,"
+        " row_number() OVER (PARTITION BY {key} ORDER BY ctid) AS copy"
         " FROM ONLY {table} WHERE {where} AND num_nulls({key}) = 0) s WHERE copy > 1"
     ).format(key=sql.SQL(", ").join(key), table=table, where=where)
     reason = "duplicate-key"
     if step.kind is StepKind.PRIMARY_KEY:
-        nulls = sql.SQL("SELECT ctid FROM ONLY {table} WHERE num_nulls({key}) > 0").format(
+        nulls = sql.SQL("SELECT tableoid, ctid FROM ONLY {table} WHERE num_nulls({key}) > 0").format(
             table=table, key=sql.SQL(", ").join(key)
         )
         numbered = sql.SQL("{} UNION ALL {}").format(numbered, nulls)

@@ -51,7 +51,9 @@ def build_stages(steps: Iterable[Step]) -> tuple[Stage, ...]:
         stage
         for stage in (
             Stage(name="create tables", steps=of(StepKind.SCHEMA) + of(StepKind.TABLE), parallel=False),
+            Stage(name="keep rows, put constraints aside", steps=of(StepKind.PREPARE), parallel=False),
             Stage(name="copy rows", steps=of(StepKind.COPY)),
+            Stage(name="bring rows back", steps=of(StepKind.MERGE)),
             Stage(
                 name="build keys and indexes",
                 steps=of(StepKind.PRIMARY_KEY)
@@ -59,6 +61,7 @@ def build_stages(steps: Iterable[Step]) -> tuple[Stage, ...]:
                 + of(StepKind.INDEX)
                 + of(StepKind.CHECK),
             ),
+            Stage(name="put constraints back", steps=of(StepKind.RESTORE), parallel=False),
             Stage(name="build foreign keys", steps=of(StepKind.FOREIGN_KEY), after_dependants=True),
             Stage(
                 name="set sequences, views",

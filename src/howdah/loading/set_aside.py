@@ -42,23 +42,23 @@ def set_aside_target_rows(
     connection: Connection,
     job: LoadJob,
     plan: TablePlan,
-    ctids: sql.Composed,
+    places: sql.Composed,
     *,
     reason: str,
     detail: str,
 ) -> int:
     """
-    Move the rows whose ctid the query `ctids` yields to quarantine; return how many.
+    Move the rows whose tableoid and ctid the query `places` yields to quarantine; return how many.
 
     Raises RefusedError where a row cannot be found again in the source.
     """
     codecs = [plan.column(name).codec for name in plan.key]
     if not plan.key or any(codec not in _TO_SQLITE for codec in codecs):
-        return _set_aside_by_content(connection, job, plan, ctids, reason=reason, detail=detail)
+        return _set_aside_by_content(connection, job, plan, places, reason=reason, detail=detail)
     found = connection.execute(
-        sql.SQL("DELETE FROM ONLY {table} WHERE ctid IN ({ctids}) RETURNING {key}").format(
+        sql.SQL("DELETE FROM {table} WHERE (tableoid, ctid) IN ({places}) RETURNING {key}").format(
             table=sql.Identifier(plan.target_schema, plan.target_name),
-            ctids=ctids,
+            places=places,
             key=sql.SQL(", ").join(sql.Identifier(plan.column(name).target_name) for name in plan.key),
         )
     ).fetchall()
@@ -73,14 +73,14 @@ def _set_aside_by_content(
     connection: Connection,
     job: LoadJob,
     plan: TablePlan,
-    ctids: sql.Composed,
+    places: sql.Composed,
     *,
     reason: str,
     detail: str,
 ) -> int:
     table = job.source_table(plan)
     count = 0
-    for batch, rows in take_out_by_content(connection, job, plan, ctids):
+    for batch, rows in take_out_by_content(connection, job, plan, places):
         job.quarantine.add(
             connection,
             [quarantined_row(batch, row, table, reason=reason, column="", detail=detail) for row in rows],

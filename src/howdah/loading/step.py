@@ -5,6 +5,10 @@ from __future__ import annotations
 from howdah.loading.copy_step import Advance, run_copy_step
 from howdah.loading.job import LoadJob
 from howdah.loading.object_step import run_object_step
+from howdah.loading.owned_prepare import run_prepare_step
+from howdah.loading.owned_restore import run_restore_step
+from howdah.loading.owned_rows import run_merge_step
+from howdah.loading.owned_sequences import run_sequences_step
 from howdah.model.plan import Step, StepKind
 from howdah.state.ledger import StepOutcome
 from howdah.state.store import Connection
@@ -12,6 +16,19 @@ from howdah.state.store import Connection
 
 def run_step(connection: Connection, job: LoadJob, step: Step, advance: Advance) -> StepOutcome:
     """Do the work of one step in the caller's transaction."""
-    if step.kind is StepKind.COPY:
-        return run_copy_step(connection, job, step, advance)
-    return run_object_step(connection, job, step)
+    if job.plan.owned is not None:
+        # A deferred constraint of the application would reject a row when nobody can say which any more.
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    match step.kind:
+        case StepKind.COPY:
+            return run_copy_step(connection, job, step, advance)
+        case StepKind.PREPARE:
+            return run_prepare_step(connection, job, step)
+        case StepKind.MERGE:
+            return run_merge_step(connection, job, step)
+        case StepKind.RESTORE:
+            return run_restore_step(connection, job, step)
+        case StepKind.SEQUENCE if not step.sql:
+            return run_sequences_step(connection, job, step)
+        case _:
+            return run_object_step(connection, job, step)

@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from howdah.model.findings import Finding
+from howdah.model.owned import OwnedPlan, RowPolicy
+
+#: Values of `PlanOptions.schema_mode`.
+SCHEMA_MODES = ("auto", "create", "owned")
 
 
 class Phase(StrEnum):
@@ -25,7 +29,13 @@ class Phase(StrEnum):
 class StepKind(StrEnum):
     SCHEMA = "schema"
     TABLE = "table"
+    #: Owned schema: save rows that are there, take constraints and triggers out of the way.
+    PREPARE = "prepare"
     COPY = "copy"
+    #: Owned schema: bring back rows that stay beside the source's.
+    MERGE = "merge"
+    #: Owned schema: set aside what constraints cannot hold, put everything back.
+    RESTORE = "restore"
     PRIMARY_KEY = "primary-key"
     UNIQUE = "unique"
     INDEX = "index"
@@ -129,6 +139,20 @@ class TablePlan:
     big_rows: int = 0
     #: Bytes of the longest row by the census's longest values (an upper bound).
     row_bytes_max: int = 0
+    #: Owned schema: what becomes of rows that were there; None where the table is ours to create.
+    row_policy: RowPolicy | None = None
+    rows_before: int = 0
+    #: Owned schema: the target spreads its rows over partitions.
+    partitioned: bool = False
+    #: Owned schema: source columns without a counterpart → values that are not carried.
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    #: MERGE: target columns by which rows are the same row.
+    merge_key: tuple[str, ...] = ()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the source's rows are carried (a table that keeps its own rows is left alone)."""
+        return self.row_policy is not RowPolicy.KEEP
 
     @property
     def copied_columns(self) -> tuple[ColumnPlan, ...]:
@@ -164,6 +188,18 @@ class PlanOptions:
     convert_dates: bool = True
     #: Ranges of big tables are made for so many processes.
     jobs: int = 1
+    #: create: the tables are ours to make; owned: the application made them; auto: as the target shows.
+    schema_mode: str = "auto"
+    #: Owned schema: "pattern=policy" over source tables, the last that matches holds (`RowPolicy`).
+    rows: tuple[str, ...] = ()
+    #: Owned schema: patterns of tables to load again after a completed run; all others keep their rows.
+    replace_existing: tuple[str, ...] = ()
+    #: Owned schema: "table.column=value" (target names) for NOT NULL columns that the source lacks.
+    fill: tuple[str, ...] = ()
+    #: Zone of times without one, where the target wants a moment or the other way round.
+    source_tz: str = "UTC"
+    #: Owned schema: the application's triggers fire for loaded rows.
+    fire_triggers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +221,8 @@ class Plan:
     estimate: Estimate | None = None
     #: Source tables left out, with the reason.
     skipped: tuple[tuple[str, str], ...] = ()
+    #: What must be left as it was, where the application created the tables.
+    owned: OwnedPlan | None = None
 
     def table(self, name: str) -> TablePlan:
         """Return the plan of the source table of exactly that name. Raises KeyError."""

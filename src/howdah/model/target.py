@@ -25,6 +25,8 @@ class TargetIndex:
     unique: bool
     primary: bool
     valid: bool
+    #: Its columns in order where it is over plain columns of all rows, () where not.
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,6 +98,23 @@ class RollbackReport:
     dropped: tuple[str, ...]
     #: Where the private copy of the source still is.
     snapshot: str
+    #: The application's tables that have the rows again which they held before.
+    restored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalizeReport:
+    """What was given up with the way back."""
+
+    verb: str = "finalize"
+    status: str = "finalized"
+    exit_status: int = 0
+    target: str
+    runs: tuple[str, ...]
+    #: Tables whose former rows are gone.
+    tables: tuple[str, ...]
+    #: Those rows.
+    rows: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
 from howdah.ops.plan import read_plan_edits
 from howdah.ops.proving import prove
+from howdah.ops.repeated import require_rows_unchanged
 from howdah.ops.rollback import forget_run
 from howdah.ops.run_log import copy_log, log_report, run_log
 from howdah.ops.run_report import (
@@ -32,13 +33,12 @@ from howdah.ops.run_report import (
     outcome_findings,
 )
 from howdah.ops.source_facts import SourceFacts, read_kept_snapshot, read_source
-from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.ops.target import OpenTarget, TargetRequest, open_target, read_open_target
 from howdah.ops.way_back import begin_way_back
 from howdah.ops.workspace import Workspace, new_run_id, run_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
-from howdah.planning.target_checks import check_plan, check_target
-from howdah.postgres.catalog import read_target_facts
+from howdah.planning.target_checks import check_empty, check_owned_plan, check_plan, check_target
 from howdah.postgres.conninfo import secrets_in
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
@@ -46,6 +46,7 @@ from howdah.report.files import write_report_directory
 from howdah.sqlite.location import source_path
 from howdah.state.ledger import Ledger, Run, StepOutcome, digest_plan
 from howdah.state.quarantine import Quarantine, write_quarantine_file
+from howdah.state.saved import name_saved_tables
 from howdah.state.store import (
     Connection,
     StateSchema,
@@ -69,6 +70,8 @@ class MigrateRequest:
     #: Processes that copy and build; None chooses by the size of the source.
     jobs: int | None = None
     verify: bool = True
+    #: Agrees to an application's schema while others are connected to the database.
+    allow_connections: bool = False
     #: Where report and log go besides the run's own directory.
     report_dir: Path | None = None
     #: Note the keys of rows that the application changes on PostgreSQL, so that they can go home.
@@ -90,8 +93,12 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
             earlier = _find_earlier_run(target, state, request)
             connection.rollback()
             if earlier is not None and earlier.report is not None:
-                _require_way_back(connection, state, request)
-                return replace(earlier.report, repeated=True)
+                if not request.options.replace_existing:
+                    _require_way_back(connection, state, request)
+                    require_rows_unchanged(target, state, earlier, phases)
+                    return replace(earlier.report, repeated=True)
+                # Named tables are loaded again, by a run of their own.
+                earlier = None
             run_id = earlier.id if earlier is not None else new_run_id()
             workspace = run_workspace(state_directory(), run_id)
             workspace.create()
@@ -149,13 +156,13 @@ def _prepare(
     phases: PhaseLog,
 ) -> tuple[Run, SourceFacts]:
     try:
-        facts_of_target = read_target_facts(target.connection, request.options.schema)
+        facts_of_target, owned = read_open_target(target, request.options)
         # Before the source is read, so that a long census is not for nothing.
         check_target(facts_of_target, request.options, ignored_schemas=(state.name,))
         require_state_possible(target.connection, state)
         target.connection.rollback()
         facts = read_source(request.source, workspace, phases)
-        jobs = choose_jobs(request.jobs, facts.snapshot.size)
+        jobs = choose_jobs(request.jobs, facts.snapshot.size, owned=owned is not None)
         with phases.phase("plan"):
             plan = build_plan(
                 facts.catalog,
@@ -163,8 +170,14 @@ def _prepare(
                 replace(request.options, jobs=jobs),
                 facts_of_target,
                 read_plan_edits(request.plan_file),
+                owned,
             )
             check_plan(plan)
+            if plan.owned is not None:
+                check_owned_plan(plan, allow_connections=request.allow_connections)
+                plan = replace(plan, owned=name_saved_tables(plan.owned, state, run_id))
+            else:
+                check_empty(facts_of_target, plan.options, ignored_schemas=(state.name,))
     except BaseException:
         # Nothing has been written to the target yet: leave nothing here either.
         workspace.remove()
@@ -213,11 +226,17 @@ def _require_same_options(run: Run, asked: PlanOptions) -> None:
         )
 
 
-def choose_jobs(asked: int | None, size: int) -> int:
+def choose_jobs(asked: int | None, size: int, *, owned: bool = False) -> int:
     """Return how many processes copy a snapshot of `size` bytes."""
     if asked is not None:
         return asked
-    return 1 if size <= ONE_TRANSACTION_BYTES else min(os.cpu_count() or 1, 4)
+    # An application's tables change in one transaction unless somebody wants it otherwise.
+    return 1 if owned or size <= ONE_TRANSACTION_BYTES else min(os.cpu_count() or 1, 4)
+
+
+def goes_in_one_transaction(run: Run, jobs: int) -> bool:
+    """Whether the target changes in one act; an application's does, unless jobs are asked for."""
+    return jobs == 1 and (run.plan.owned is not None or run.snapshot.size <= ONE_TRANSACTION_BYTES)
 
 
 def _load(
@@ -242,7 +261,7 @@ def _load(
     begun = state_exists(connection, state) and any(known.id == run.id for known in ledger.runs(connection))
     connection.rollback()
     jobs = run.plan.options.jobs
-    if jobs == 1 and not begun and run.snapshot.size <= ONE_TRANSACTION_BYTES:
+    if not begun and goes_in_one_transaction(run, jobs):
         with connection.transaction():
             try:
                 install_state(connection, state)

@@ -36,10 +36,12 @@ def plan(request: PlanRequest, progress: Progress | None = None) -> Plan:
     """
     phases = PhaseLog(progress=progress or NullProgress())
     edits = read_plan_edits(request.plan_file)
-    target = None if request.target is None else read_facts_of_target(request.target, request.options.schema)
+    target, owned = (
+        (None, None) if request.target is None else read_facts_of_target(request.target, request.options)
+    )
     with temporary_workspace(state_directory()) as workspace:
         facts = read_source(request.source, workspace, phases)
-    built = build_plan(facts.catalog, facts.census, request.options, target, edits)
+    built = build_plan(facts.catalog, facts.census, request.options, target, edits, owned)
     return replace(built, findings=(*facts.findings, *built.findings))
 
 

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from howdah.capture.way_back import WayBack
 from howdah.errors import DifferenceError, RefusedError
+from howdah.loading.owned_undo import undo_owned_run
 from howdah.model.plan import StepKind
 from howdah.model.verb_reports import RollbackReport
 from howdah.ops.proving import prove
@@ -23,6 +24,7 @@ from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
+from howdah.state.saved import SavedState
 from howdah.state.store import Connection, StateSchema, exclusive_run, remove_state, state_exists
 
 
@@ -42,11 +44,12 @@ def rollback(request: TargetRequest, progress: Progress | None = None) -> Rollba
         if run.status in ("loaded", "done"):
             _require_unchanged(target, state, run, phases)
         with connection.transaction():
-            dropped = forget_run(connection, state, run)
+            changed = forget_run(connection, state, run)
         return RollbackReport(
             target=target.display,
             run_id=run.id,
-            dropped=dropped,
+            dropped=() if run.plan.owned is not None else changed,
+            restored=changed if run.plan.owned is not None else (),
             snapshot=run.snapshot.path,
         )
 
@@ -93,19 +96,23 @@ def _require_unchanged(target: OpenTarget, state: StateSchema, run: Run, phases:
 
 def forget_run(connection: Connection, state: StateSchema, run: Run) -> tuple[str, ...]:
     """
-    Drop what a run created, in the caller's transaction; return the names of tables and views.
+    Drop what a run created, in the caller's transaction; return the names of the tables and views.
 
-    Without another run in the ledger nothing of ours stays: the target is as it was. Raises what
+    Tables of an application are not dropped: they get the rows back that they held. Without another
+    run in the ledger nothing of ours stays: the target is as it was. Raises what
     `drop_run_objects` raises.
     """
     WayBack(state=state).remove(connection)
-    dropped = drop_run_objects(connection, run)
     ledger = Ledger(state=state)
+    if run.plan.owned is not None:
+        changed = undo_owned_run(connection, run.plan, SavedState(state=state, run_id=run.id))
+    else:
+        changed = drop_run_objects(connection, run)
     if any(other.id != run.id for other in ledger.runs(connection)):
         ledger.set_status(connection, run.id, "undone")
     else:
         remove_state(connection, state)
-    return dropped
+    return changed
 
 
 def drop_run_objects(connection: Connection, run: Run) -> tuple[str, ...]:

@@ -59,6 +59,10 @@ def build_table_reports(
             outcome = outcomes[step.id]
             changed.setdefault(step.table, Counter()).update(outcome.changed)
             copied[step.table] += outcome.bytes
+    for table in plan.tables:
+        values = sum(table.left_out.values())
+        if values and table.loaded:
+            changed.setdefault(table.name, Counter())["column-left-out"] = values
     return tuple(
         TableReport(
             name=table.name,

@@ -19,14 +19,18 @@ from pathlib import Path
 import psycopg
 
 from howdah.errors import RefusedError
+from howdah.model.owned import OwnedFacts
+from howdah.model.plan import PlanOptions
 from howdah.model.target import TargetFacts
 from howdah.ops.pg import embedded_directory
 from howdah.places import state_directory
+from howdah.planning.target_checks import may_be_owned
 from howdah.postgres.catalog import read_target_facts
 from howdah.postgres.connect import Connection, Target, connect, translate_error
 from howdah.postgres.conninfo import parse_target, secrets_in
 from howdah.postgres.databases import create_database, database_exists
 from howdah.postgres.embedded import start_embedded
+from howdah.postgres.owned_catalog import read_owned_facts
 from howdah.settings import resolve_target
 from howdah.sqlite.location import source_path
 from howdah.sqlite.snapshot import require_readable
@@ -93,12 +97,22 @@ def open_target(request: TargetRequest, *, source: str | None = None) -> Iterato
         ) from None
 
 
-def read_facts_of_target(request: TargetRequest, schema: str) -> TargetFacts:
+def read_facts_of_target(
+    request: TargetRequest, options: PlanOptions
+) -> tuple[TargetFacts, OwnedFacts | None]:
     """Connect, read what is in the schema, and disconnect."""
     with open_target(request) as target:
-        facts = read_target_facts(target.connection, schema)
-        target.connection.rollback()
-        return facts
+        return read_open_target(target, options)
+
+
+def read_open_target(target: OpenTarget, options: PlanOptions) -> tuple[TargetFacts, OwnedFacts | None]:
+    """Read what is in the schema and, where its tables may be an application's, all that they hold."""
+    facts = read_target_facts(target.connection, options.schema)
+    owned = (
+        read_owned_facts(target.connection, facts, options.schema) if may_be_owned(facts, options) else None
+    )
+    target.connection.rollback()
+    return facts, owned
 
 
 def find_target(request: TargetRequest, source: str | None) -> Target:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from howdah.errors import UsageError
 from howdah.model.census import Census, TableCensus
 from howdah.model.findings import Finding
+from howdah.model.owned import OwnedFacts
 from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
 from howdah.model.source import SourceCatalog, Table
 from howdah.model.target import TargetFacts
@@ -25,6 +26,7 @@ from howdah.planning.foreign_keys import build_foreign_key_steps, resolve_foreig
 from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key
 from howdah.planning.order import order_by_needs
+from howdah.planning.owned import NO_RULES, AppRules, build_owned_plan, is_owned
 from howdah.planning.selection import Selection, select_tables
 from howdah.planning.sharing import choose_tables_to_cut
 from howdah.planning.steps import (
@@ -52,12 +54,16 @@ def build_plan(
     options: PlanOptions,
     target: TargetFacts | None,
     edits: PlanEdits | None = None,
+    owned: OwnedFacts | None = None,
+    rules: AppRules = NO_RULES,
 ) -> Plan:
     """
     Decide everything; the same facts give the same plan.
 
     `target` may be None for a plan that fits any server; `edits` are what a person
-    changed in a plan file, whose options count where `options` has the default.
+    changed in a plan file, whose options count where `options` has the default. With `owned`,
+    the tables that are in the target already, it is also decided whether they are the application's;
+    `rules` are what is known of that application.
     Raises UsageError (P-…) for patterns that match nothing and edits that do not fit.
     """
     options = merge_options(options, edits)
@@ -66,6 +72,8 @@ def build_plan(
     selection = select_tables(
         catalog, options.include, options.exclude, edits.left_out if edits else frozenset()
     )
+    if owned is not None and is_owned(options, selection, owned):
+        return build_owned_plan(catalog, census, options, selection, owned, edits, rules)
     foreign_keys, key_findings = resolve_foreign_keys(catalog, selection.tables)
     tables = _order_tables(selection, foreign_keys)
     decisions = decide_types(tables, census, foreign_keys, options)

@@ -14,6 +14,7 @@ from howdah.codecs.pgtypes import parse_type
 from howdah.errors import UsageError
 from howdah.model.census import Census, ColumnCensus
 from howdah.model.findings import Finding
+from howdah.model.owned import RowPolicy
 from howdah.model.plan import PlanOptions
 from howdah.model.source import SourceCatalog, Table
 from howdah.planning.asked_types import describe_misfit
@@ -35,6 +36,8 @@ class ColumnEdit:
 class TableEdit:
     include: bool = True
     target_name: str | None = None
+    #: What becomes of rows that an application's table holds already; None leaves it to the options.
+    rows: RowPolicy | None = None
     columns: Mapping[str, ColumnEdit] = field(default_factory=dict)
 
 

@@ -3,30 +3,19 @@ The table of findings: every code, its severity, what it means, what to do about
 
 Data and one constructor. A code is stable and never reused. The first digit tells the
 subject: 0 the file, 1 objects of the source, 2 types and values, 3 defaults, keys, constraints and
-indexes, 4 the target, 6 the way back, 9 what happened while the steps ran.
+indexes, 4 the target, 5 a schema that the application created, 6 the way back, 9 what happened while
+the steps ran.
 `docs/reference/findings.md` is rendered from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from howdah.model.findings import Finding, Severity
-
-INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindingKind:
-    code: str
-    severity: Severity
-    title: str
-    #: What it means for the person's data or application.
-    explanation: str
-    #: What to do; "" when there is nothing to do.
-    hint: str = ""
-
+from howdah.model.findings import Finding
+from howdah.planning.finding_kind import ERROR, INFO, WARNING, FindingKind
+from howdah.planning.owned_findings import OWNED_KINDS, OWNED_RUN_KINDS
 
 _KINDS = (
     FindingKind(
@@ -497,6 +486,7 @@ _KINDS = (
         "comparisons with < and > may differ.",
         hint='Choose --collation "C" for SQLite\'s order, or create the database with it.',
     ),
+    *OWNED_KINDS,
     FindingKind(
         code="F-901",
         severity=ERROR,
@@ -575,6 +565,7 @@ _KINDS = (
         "should the application write any, are counted when rows are carried back, and not "
         "written without consent.",
     ),
+    *OWNED_RUN_KINDS,
 )
 
 KINDS: dict[str, FindingKind] = {kind.code: kind for kind in _KINDS}
@@ -605,7 +596,7 @@ def make_finding(
 
 
 #: Findings of which a database may have very many, and more of one message than this become one.
-_FOLDED = frozenset({"F-201", "F-216", "F-309"})
+_FOLDED = frozenset({"F-201", "F-216", "F-309", "F-505", "F-512", "F-524"})
 _ALIKE_MAX = 5
 
 

@@ -17,7 +17,8 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from howdah.errors import UsageError
-from howdah.model.plan import ColumnPlan, Plan, PlanOptions, RejectPolicy, TablePlan
+from howdah.model.owned import RowPolicy
+from howdah.model.plan import SCHEMA_MODES, ColumnPlan, Plan, PlanOptions, RejectPolicy, TablePlan
 from howdah.planning.edits import ColumnEdit, PlanEdits, TableEdit
 from howdah.planning.selection import LEFT_OUT_BY_FILE
 
@@ -34,7 +35,7 @@ _HEADER = (
 _PLAIN = frozenset({"integer", "real", "text", "bytes"})
 
 _TOP_KEYS = {"howdah_plan", "source", "complete", "options", "tables"}
-_TABLE_KEYS = {"include", "target_name", "columns"}
+_TABLE_KEYS = {"include", "target_name", "rows", "columns"}
 _COLUMN_KEYS = {"type", "codec", "params"}
 
 
@@ -89,6 +90,9 @@ def _render_table(plan: TablePlan) -> tomlkit.items.Table:
     table.add(tomlkit.comment(f"{plan.rows} rows, {plan.bytes} bytes of values"))
     table.add("include", tomlkit.item(True))
     table.add("target_name", tomlkit.item(plan.target_name))
+    if plan.row_policy is not None:
+        table.add(tomlkit.comment(f"{plan.rows_before} rows are there: replace, keep, merge or refuse"))
+        table.add("rows", tomlkit.item(plan.row_policy.value))
     columns = tomlkit.table(is_super_table=True)
     for column in plan.columns:
         columns.add(column.name, _render_column(column))
@@ -180,6 +184,8 @@ def _parse_options(file: str, content: Mapping[str, Any]) -> dict[str, object]:
             if type(value) is not expected:
                 _wrong(file, where, {str: "a string", bool: "true or false", int: "a number"}[expected])
             options[name] = value
+    if options.get("schema_mode", "auto") not in SCHEMA_MODES:
+        _wrong(file, "options.schema_mode", "one of " + ", ".join(SCHEMA_MODES))
     if options.get("json_type", "json") not in ("json", "jsonb", "text"):
         _wrong(file, "options.json_type", "json, jsonb or text")
     return options
@@ -192,10 +198,14 @@ def _parse_table(file: str, where: str, content: Mapping[str, Any]) -> TableEdit
         _wrong(file, f"{where}.include", "true or false")
     if target_name is not None and not (isinstance(target_name, str) and target_name):
         _wrong(file, f"{where}.target_name", "a name")
+    rows = content.get("rows")
+    if rows is not None and rows not in [policy.value for policy in RowPolicy]:
+        _wrong(file, f"{where}.rows", "one of " + ", ".join(policy.value for policy in RowPolicy))
     columns = _section(file, f"{where}.columns", content.get("columns", {}))
     return TableEdit(
         include=include,
         target_name=target_name,
+        rows=RowPolicy(rows) if rows is not None else None,
         columns={
             name: _parse_column(file, f'{where}.columns."{name}"', _section(file, name, column))
             for name, column in columns.items()

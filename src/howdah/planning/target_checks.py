@@ -14,6 +14,7 @@ from howdah.model.plan import Plan, PlanOptions
 from howdah.model.target import TargetFacts
 from howdah.names import quote
 from howdah.planning.findings import REFUSED, make_finding
+from howdah.planning.owned_findings import OTHERS_CONNECTED, REFUSED_OWNED
 
 #: The oldest server with numeric infinities and everything else that the plan writes.
 OLDEST_MAJOR = 14
@@ -26,9 +27,10 @@ _LISTED_OBJECTS_MAX = 20
 
 def check_target(facts: TargetFacts, options: PlanOptions, *, ignored_schemas: Collection[str] = ()) -> None:
     """
-    Raise RefusedError (P-301 to P-306) for a target that cannot take the migration.
+    Raise RefusedError (P-301 to P-306) for a target that cannot take the migration, whatever the source is.
 
-    `ignored_schemas` hold only what is Howdah's own; objects in them do not count.
+    A schema that has tables may be the application's: only the plan tells, so `check_empty` comes after
+    it. `ignored_schemas` hold only what is Howdah's own; objects in them do not count.
     """
     if facts.major < OLDEST_MAJOR:
         raise RefusedError(
@@ -49,7 +51,19 @@ def check_target(facts: TargetFacts, options: PlanOptions, *, ignored_schemas: C
             detail="SQLite's text would not arrive as it is.",
             hint="CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and migrate into that.",
         )
+    if may_be_owned(facts, options):
+        return
     _check_rights(facts, options)
+    check_empty(facts, options, ignored_schemas=ignored_schemas)
+
+
+def may_be_owned(facts: TargetFacts, options: PlanOptions) -> bool:
+    """Whether the schema holds tables that the application may have created, and may be taken for it."""
+    return bool(facts.tables) and options.schema_mode != "create"
+
+
+def check_empty(facts: TargetFacts, options: PlanOptions, *, ignored_schemas: Collection[str] = ()) -> None:
+    """Raise RefusedError P-306 for a schema with anything in it, where its tables are ours to create."""
     if facts.schema_exists and facts.objects and options.schema not in ignored_schemas:
         listed = ", ".join(facts.objects[:_LISTED_OBJECTS_MAX])
         more = len(facts.objects) - _LISTED_OBJECTS_MAX
@@ -58,6 +72,37 @@ def check_target(facts: TargetFacts, options: PlanOptions, *, ignored_schemas: C
             f'schema "{options.schema}" of database "{facts.database}" is not empty',
             detail=f"It holds {listed}" + (f" and {more} more." if more > 0 else "."),
             hint="Choose an empty database, or another schema with --schema.",
+        )
+
+
+def check_owned_plan(plan: Plan, *, allow_connections: bool) -> None:
+    """
+    Raise RefusedError P-308 with everything that keeps rows from going into the application's schema.
+
+    Sessions of others are such a thing unless somebody agreed to them.
+    """
+    refusing = REFUSED_OWNED if allow_connections else REFUSED_OWNED | {OTHERS_CONNECTED}
+    refused = [finding for finding in plan.findings if finding.code in refusing]
+    if refused:
+        raise RefusedError(
+            "P-308",
+            f'schema "{plan.options.schema}" cannot take the source as it is; nothing was changed',
+            detail="; ".join(f"{finding.code} {finding.object}: {finding.message}" for finding in refused),
+            hint=" ".join(dict.fromkeys(finding.hint for finding in refused if finding.hint)),
+        )
+    unwritable = [
+        f'"{table.name}"."{column.name}" ({column.type})'
+        for table in plan.tables
+        if table.loaded
+        for column in table.copied_columns
+        if not column.codec
+    ]
+    if unwritable:
+        raise RefusedError(
+            "P-309",
+            "the target has columns of types that Howdah cannot write",
+            detail=", ".join(unwritable),
+            hint="Leave those tables out, or choose keep for them.",
         )
 
 

@@ -58,7 +58,14 @@ SELECT c.oid AS table_oid, c.relname AS table_name, a.attname AS name, a.attnum 
 _INDEXES = """
 SELECT i.indrelid AS table_oid, c.relname AS name, pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
        i.indisunique AS is_unique, i.indisprimary AS is_primary,
-       i.indisvalid AND i.indisready AS is_valid
+       i.indisvalid AND i.indisready AS is_valid,
+       CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN
+            ARRAY(SELECT a.attname::text
+                    FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (place)
+                         JOIN pg_catalog.pg_attribute AS a
+                           ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.place]
+                   ORDER BY k.place)
+            ELSE '{}' END AS columns
   FROM pg_catalog.pg_index AS i
        JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
        JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
@@ -224,6 +231,7 @@ def _build_tables(fetched: _Fetched, schema: str) -> tuple[TargetTable, ...]:
                 unique=row.is_unique,
                 primary=row.is_primary,
                 valid=row.is_valid,
+                columns=tuple(row.columns),
             )
         )
     constraints: defaultdict[int, list[TargetConstraint]] = defaultdict(list)

@@ -40,6 +40,8 @@ class TableJob:
     source_key: tuple[str, ...] = ()
     #: The target does not forbid NULL in the key, so rows with one must be looked for.
     key_nullable: bool = False
+    #: Condition over the target's columns that leaves out rows which are not the source's, "" for none.
+    target_filter: str = ""
     #: Values that left the batches are compared by themselves (`proof.big_values`).
     big_columns: tuple[str, ...] = ()
 

@@ -56,7 +56,7 @@ def target_query(job: TableJob, keys: KeyRange | None) -> str:
     selected += [target_fingerprint_sql(table.column(name)) for name in job.big_columns]
     query = f"SELECT {', '.join(selected)} FROM {qualified(table.target_schema, table.target_name)}"
     if keys is None:
-        return query
+        return f"{query} WHERE {job.target_filter}" if job.target_filter else query
     key = quote(table.column(table.key[0]).target_name)
     limits = [
         f"{key} {operator} {limit}"
@@ -66,6 +66,8 @@ def target_query(job: TableJob, keys: KeyRange | None) -> str:
     condition = " AND ".join(limits)
     if condition and keys.high is None and job.key_nullable:
         condition = f"({condition}) OR {key} IS NULL"
+    if job.target_filter:
+        condition = f"({condition}) AND {job.target_filter}" if condition else job.target_filter
     return f"{query}{' WHERE ' if condition else ''}{condition} ORDER BY {key}"
 
 

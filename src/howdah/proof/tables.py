@@ -30,20 +30,23 @@ def build_table_job(
     *,
     encoding: str = "UTF-8",
     source_key: tuple[str, ...] = (),
+    target_filter: str = "",
 ) -> TableJob | None:
     """
     Return what to compare of the table, None where no column of it can be read back.
 
     `encoding` is the source's: in UTF-16 a text has another length than on the target, so that
     lengths in SQLite do not tell which values are long there. `source_key` are the columns of the
-    source's own primary key: by them the quarantine names rows without a rowid.
+    source's own primary key: by them the quarantine names rows without a rowid. `target_filter` leaves
+    rows of the target out that are not the source's.
     """
     unreadable = {
         found.column
         for found in schema_differences
         if found.kind == "column" and found.table == table.name and _changes_values(found)
     }
-    columns = tuple(column.name for column in table.columns if column.name not in unreadable)
+    # What no codec reads, PostgreSQL computes: such a column cannot be copied either.
+    columns = tuple(column.name for column in table.columns if column.codec and column.name not in unreadable)
     if not columns:
         return None
     if not set(table.key) <= set(columns):
@@ -58,6 +61,7 @@ def build_table_job(
         quarantined_keys=frozenset(key.text for key in keys if key.rowid is None),
         source_key=source_key if set(source_key) <= set(columns) else (),
         key_nullable=_key_nullable(table, target),
+        target_filter=target_filter,
         big_columns=big_columns if table.big_rows or encoding != "UTF-8" else (),
     )
 

@@ -22,9 +22,13 @@ from howdah.model.target import TargetFacts
 from howdah.names import qualified, quote
 from howdah.postgres.catalog import read_target_facts
 from howdah.postgres.connect import Connection, connect
+from howdah.postgres.owned_catalog import read_foreign_keys, read_sequences, read_triggers
 from howdah.process.progress import NullProgress, Progress
 from howdah.proof.buckets import list_buckets
 from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.owned_rows import build_filter, check_kept_rows, read_saved_places
+from howdah.proof.owned_schema import OwnedNow, check_owned_schema
+from howdah.proof.owned_sequences import check_owned_sequences
 from howdah.proof.pieces import RANGE_BYTES, Piece, PieceResult, RangePiece, SumPiece, running, split_range
 from howdah.proof.readers import Readers
 from howdah.proof.result import Proof
@@ -83,7 +87,12 @@ def verify(
     known = KnownGaps(not_valid=frozenset(expected_not_valid), missing=frozenset(expected_missing))
     with nullcontext(exported) if exported else exported_snapshot(conninfo) as (connection, snapshot_id):
         facts = read_target_facts(connection, plan.options.schema)
-        schema = check_schema(plan, facts, _read_type_names(connection, plan), known)
+        now = _read_owned(connection, plan)
+        if plan.owned is not None:
+            schema = check_owned_schema(plan, plan.owned, facts, now)
+        else:
+            schema = check_schema(plan, facts, _read_type_names(connection, plan), known)
+        saved = read_saved_places(connection, plan)
         proof = ProofJob(
             source_path=path,
             conninfo=conninfo,
@@ -91,7 +100,7 @@ def verify(
             hash_key=key if key is not None else secrets.token_bytes(32),
             listed_max=listed_max,
         )
-        states = _build_states(plan, catalog, facts, schema, quarantined)
+        states = _build_states(plan, catalog, facts, schema, quarantined, saved)
         with Readers(proof) as readers:
             _compare_rows(readers, states, jobs, progress or NullProgress())
             for state in states.values():
@@ -99,7 +108,12 @@ def verify(
             largest = {
                 table.name: _read_largest_key(connection, readers, facts, table) for table in plan.tables
             }
-        schema += check_sequences(plan, catalog, facts, largest)
+        if plan.owned is not None:
+            schema += check_owned_sequences(connection, plan, catalog, plan.owned, now)
+            for name, place in saved.items():
+                schema += check_kept_rows(connection, plan.table(name), plan.owned, place)
+        else:
+            schema += check_sequences(plan, catalog, facts, largest)
     return Proof(
         tables=_build_table_proofs(plan, states, schema),
         differences=(*schema, *(found for state in states.values() for found in state.outcome.differences)),
@@ -122,6 +136,18 @@ def exported_snapshot(conninfo: str, *, writing: bool = False) -> Iterator[tuple
         row = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
         assert row is not None
         yield connection, row[0]
+
+
+def _read_owned(connection: Connection, plan: Plan) -> OwnedNow:
+    """Read what `check_owned_schema` wants beside the tables; nothing where the tables are ours."""
+    if plan.owned is None:
+        return OwnedNow(triggers=(), foreign_keys=(), sequences=())
+    schema = plan.options.schema
+    return OwnedNow(
+        triggers=read_triggers(connection, schema),
+        foreign_keys=read_foreign_keys(connection, schema),
+        sequences=read_sequences(connection, schema),
+    )
 
 
 def _read_type_names(connection: Connection, plan: Plan) -> dict[str, str]:
@@ -148,9 +174,12 @@ def _build_states(
     facts: TargetFacts,
     schema: Sequence[Difference],
     quarantined: Mapping[str, Collection[str]],
+    saved: Mapping[str, str],
 ) -> dict[str, _TableState]:
     states: dict[str, _TableState] = {}
     for table in plan.tables:
+        if not table.loaded:
+            continue
         target = find_table(facts, table)
         job = (
             build_table_job(
@@ -160,6 +189,7 @@ def _build_states(
                 quarantined.get(table.name, ()),
                 encoding=catalog.encoding,
                 source_key=catalog.table(table.name).primary_key,
+                target_filter=build_filter(table, saved[table.name]) if table.name in saved else "",
             )
             if target is not None
             else None
@@ -242,6 +272,8 @@ def _build_table_proofs(
 ) -> dict[str, TableProof]:
     proofs: dict[str, TableProof] = {}
     for table in plan.tables:
+        if not table.loaded:
+            continue
         state = states.get(table.name)
         in_schema = sum(found.table == table.name for found in schema)
         if state is None:

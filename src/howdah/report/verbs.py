@@ -11,6 +11,7 @@ from howdah.model.source import StorageClass
 from howdah.model.verb_reports import (
     CleanReport,
     DoctorReport,
+    FinalizeReport,
     QuarantineReport,
     RollbackReport,
     RunStatus,
@@ -65,12 +66,23 @@ def _describe_state(run: RunStatus) -> str:
 
 def render_rollback(report: RollbackReport) -> str:
     """Return what an undo removed."""
+    dropped = f"{format_count(len(report.dropped))} tables and views dropped from {report.target}"
+    restored = (
+        f"{format_count(len(report.restored))} tables of {report.target} hold again what they held before"
+    )
     return "\n".join(
         [
-            f"Run {report.run_id} is undone: {format_count(len(report.dropped))} tables and views dropped"
-            f" from {report.target}.",
+            f"Run {report.run_id} is undone: {restored if report.restored else dropped}.",
             f"The private copy of the source is still at {report.snapshot}.",
         ]
+    )
+
+
+def render_finalize(report: FinalizeReport) -> str:
+    """Return what was given up."""
+    return (
+        f"The way back of {report.target} has ended: {format_count(report.rows)} rows that were replaced in"
+        f" {format_count(len(report.tables))} tables are gone."
     )
 
 
