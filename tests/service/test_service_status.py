@@ -19,6 +19,7 @@ from howdah.model.service_status import BackupNews, DatabaseNews, PoolGauges, Po
 from howdah.report.status_page import draw_sparkline, render_status_page
 from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import AdminSettings
+from howdah.state.store import StateSchema, install_state
 from support.browser import run_browser
 from support.service import OwnServer, settings_for
 
@@ -122,6 +123,34 @@ def test_a_running_migration_is_told(admin: AdminServer, database: str) -> None:
     with psycopg.connect(database, autocommit=True) as worker:
         worker.execute("SELECT pg_advisory_lock(hashtextextended('howdah run howdah', 0))")
         assert "A migration is at work on this database." in read(get(admin).text)
+
+
+def test_the_newest_run_is_told_where_this_role_may_read_it(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        install_state(connection, StateSchema())
+        connection.execute(
+            "INSERT INTO howdah.run (id, status, source, target_schema, schema_created, snapshot, plan,"
+            """ plan_digest, howdah_version) VALUES ('run-7', 'running', 's', 'public', true, '{}',"""
+            """ '{"steps": [1, 2, 3]}', '', '')"""
+        )
+        connection.execute(
+            "INSERT INTO howdah.step (run_id, id, outcome) VALUES ('run-7', 'a', '{\"rows\": 41}')"
+        )
+        connection.execute("DROP ROLE IF EXISTS status_reader")
+        connection.execute("CREATE ROLE status_reader LOGIN PASSWORD 'x'")
+    with AdminServer(HERE, settings_for(database)) as admin:
+        run = get(admin, "/status.json").json()["database"]["run"]
+        assert (run["id"], run["status"], run["steps_done"], run["steps"], run["rows"]) == (
+            "run-7",
+            "running",
+            1,
+            3,
+            41,
+        )
+        assert "nobody works on it" in read(get(admin).text)
+    with AdminServer(HERE, settings_for(f"{database} user=status_reader password=x")) as admin:
+        news = get(admin, "/status.json").json()["database"]
+        assert (news["run"], news["failure"]) == (None, "")
 
 
 def test_a_big_table_is_estimated_and_said_to_be(database: str) -> None:

@@ -21,6 +21,7 @@ from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import ADMIN_VARIABLES, AdminSettings
 from howdah.service.database_settings import PoolSettings
 from howdah.service.database_variables import DATABASE_VARIABLES
+from howdah.service.log_settings import LOG_VARIABLES
 from howdah.service.pool_advice import ServerFacts, advise
 from support.service import OwnServer, settings_for
 
@@ -126,13 +127,13 @@ def test_the_guide_names_settings_that_exist_and_every_endpoint() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
     known = {
         name
-        for settings in (*DATABASE_VARIABLES.values(), ADMIN_VARIABLES)
+        for settings in (*DATABASE_VARIABLES.values(), ADMIN_VARIABLES, LOG_VARIABLES)
         for setting in settings
         for spelling in (setting.name, *setting.aliases)
         for name in (spelling, f"{spelling}_FILE")
     }
     assert set(re.findall(r"\b(?:DATABASE|HOWDAH)_[A-Z_]+[A-Z]\b", guide)) <= known
-    for endpoint in ("/livez", "/startupz", "/readyz", "/_health", "/health", "/metrics"):
+    for endpoint in ("/livez", "/startupz", "/readyz", "/_health", "/health", "/metrics", "/"):
         assert f"`{endpoint}`" in guide
 
 

@@ -48,7 +48,14 @@ SELECT EXISTS (
 )
 """
 
-_LEDGER = "SELECT pg_catalog.has_table_privilege(to_regclass(%s), 'SELECT')"
+#: Asked of the catalog: to_regclass() fails for a schema that this role may not use.
+_LEDGER = """
+SELECT count(*) = 2
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relname IN ('run', 'step')
+   AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+   AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+"""
 
 _RUN = """
 SELECT r.id, r.status, r.started_at, r.finished_at, pg_catalog.json_array_length(r.plan -> 'steps'),
@@ -130,11 +137,9 @@ class DatabaseNewsReader:
         return dict(await (await connection.execute(query)).fetchall())
 
     async def _read_run(self, connection: psycopg.AsyncConnection[Any]) -> RunNews | None:
-        for table in ("run", "step"):
-            name = sql.Identifier(self._state_schema, table).as_string(connection)
-            row = await (await connection.execute(_LEDGER, (name,))).fetchone()
-            if row is None or not row[0]:
-                return None
+        row = await (await connection.execute(_LEDGER, (self._state_schema,))).fetchone()
+        if row is None or not row[0]:
+            return None
         query = sql.SQL(_RUN).format(schema=sql.Identifier(self._state_schema))
         row = await (await connection.execute(query)).fetchone()
         if row is None:
