@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 DEMO_SOURCE := examples/agent-platform/strapi.db
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
-.PHONY: help demo test test-all test-shared lint format docs dist bench bench-quick clean
+.PHONY: help demo test test-all test-shared lint format docs dist bench bench-quick fuzz clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
@@ -20,6 +21,7 @@ help:
 	@echo "make docs         the documentation site into site/; fails at a broken link"
 	@echo "make dist         wheel and source distribution into dist/, the same bytes every time"
 	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB"
+	@echo "make fuzz         random databases, migrated, proven and checked twice; FUZZ_ARGS=--help"
 	@echo "make clean        remove the virtual environment and everything that was built"
 
 # Demo needs the tool alone; the other targets need the development tools too.
@@ -63,6 +65,9 @@ bench: $(VENV)/.installed-dev
 
 bench-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 40 --runs 1 $(BENCH_ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run $(FUZZ_ARGS)
 
 clean:
 	rm -rf $(VENV) dist build site .work .pytest_cache .mypy_cache .ruff_cache .hypothesis

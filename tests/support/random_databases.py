@@ -76,7 +76,62 @@ GENERATED = [
     "{c} * {d}",
     "{c} IS NULL",
 ]
-SELECTS = ["{c}, {d}", "*", "count(*)", "{c} || '' AS x", "DISTINCT {c}", "max({c})"]
+#: What a view may compute.
+COMPUTED = [
+    "{c}", "{d}", "{c} || ''", "{c} || '-' || {d}", "{c} + 1", "{c} - {d}", "{c} * 2", "{c} / 2", "{c} / {d}",
+    "{c} % 3", "-{c}", "{c} & 3", "{c} = {d}", "{c} IS {d}", "{c} < {d}", "{c} IN (1, 'a', 2)",
+    "{c} BETWEEN 1 AND 5", "{c} LIKE 'A%'", "{c} GLOB 'a*'", "{c} IS NULL", "ifnull({c}, 0)",
+    "ifnull({c}, '')", "coalesce({c}, {d})", "nullif({c}, 1)", "iif({c}, 'yes', 'no')",
+    "CASE WHEN {c} > 1 THEN 'big' ELSE 'small' END", "CASE {c} WHEN 1 THEN 'one' WHEN 'a' THEN 'A' END",
+    "length({c})", "lower({c})", "upper({c})", "trim({c})", "ltrim({c}, 'a')", "substr({c}, 2)",
+    "substr({c}, -2)", "substr({c}, -3, 2)", "substr({c}, 0, 2)", "substr({c}, 2, -1)", "instr({c}, 'a')",
+    "replace({c}, 'a', 'b')", "abs({c})", "round({c})", "round({c}, 1)", "hex({c})", "quote({c})",
+    "typeof({c})", "typeof({c} + 1)", "CAST({c} AS TEXT)", "CAST({c} AS INTEGER)", "CAST({c} AS REAL)",
+    "CAST({c} AS NUMERIC)", "max({c}, {d})", "min({c}, 1)", "date({c})", "datetime({c})", "time({c})",
+    "date({c}, '+1 day')", "datetime({c}, '-1 month')", "date({c}, 'start of month')", "julianday({c})",
+    "unixepoch({c})", "datetime({c}, 'unixepoch')", "strftime('%Y', {c})", "strftime('%Y-%m-%d %H:%M', {c})",
+    "strftime('%s', {c})", "strftime('%w', {c})", "strftime('%j %W', {c})", "strftime('%f', {c})",
+    "printf('%d', {c})", "printf('%05.2f', {c})", "printf('%s/%s', {c}, {d})", "format('%x', {c})",
+    "json_extract({c}, '$.a')", "json_valid({c})", "json_array_length({c})", "json_type({c})",
+    "{c} -> '$.a'", "{c} ->> 'a'", "json_object('k', {c})", "json_array({c}, {d})", "json({c})",
+    "rowid", "unicode({c})", "char(65, 66)", "zeroblob(2)", "sign({c})", "{c} COLLATE NOCASE = {d}",
+    '"no such column"', "(SELECT count(*) FROM {t})", "(SELECT max({c}) FROM {t})", "{c} NOT NULL",
+    "row_number() OVER (ORDER BY {c}, {d})", "rank() OVER (ORDER BY {c})", "count(*) OVER (PARTITION BY {c})",
+    "sum({c}) OVER (PARTITION BY {d})", "concat({c}, 'x')", "concat_ws(',', {c}, {d})", "likely({c})",
+    "CAST({c} AS BLOB)", "x'6162' || {c}", "1.5", "'it''s'", "NULL", "TRUE", "octet_length({c})",
+]  # fmt: skip
+AGGREGATES = [
+    "count(*)", "count({c})", "count(DISTINCT {c})", "sum({c})", "total({c})", "avg({c})", "min({c})",
+    "max({c})", "group_concat({c})", "group_concat({c}, '; ')", "{d}", "string_agg({c}, '|')",
+    "json_group_array({c})", "sum({c} > 1)", "max({c}) - min({c})",
+]  # fmt: skip
+TAILS = [
+    "", "", "", " WHERE {c} > 1", " WHERE {c} IS NOT NULL AND {d} <> 'a'", " WHERE {c} LIKE '%a%'",
+    " WHERE {c} IN (SELECT {d} FROM {t})", " WHERE EXISTS (SELECT 1 FROM {t} AS u WHERE u.{c} = {t}.{d})",
+    " ORDER BY {c}", " ORDER BY {c} DESC, {d} LIMIT 3", " WHERE {c}", " WHERE NOT {c}",
+]  # fmt: skip
+TRIGGERS = [
+    "AFTER INSERT ON {t} BEGIN UPDATE {t} SET {c} = new.{d} WHERE {c} IS NULL; END",
+    "BEFORE DELETE ON {t} BEGIN SELECT RAISE(ABORT, 'it stays'); END",
+    "BEFORE DELETE ON {t} WHEN old.{c} > 1 BEGIN SELECT RAISE(IGNORE); END",
+    "AFTER UPDATE OF {c} ON {t} FOR EACH ROW WHEN old.{c} IS NOT new.{c} "
+    "BEGIN INSERT INTO {t} ({c}) VALUES (new.{c}); END",
+    "AFTER DELETE ON {t} BEGIN DELETE FROM {t} WHERE {c} = old.{c}; END",
+    "AFTER INSERT ON {t} BEGIN INSERT OR REPLACE INTO {t} ({c}, {d}) VALUES (new.{c}, new.{d}); END",
+]
+#: Virtual tables and what goes into them.
+VIRTUAL = [
+    ("CREATE VIRTUAL TABLE {t} USING fts5(title, body)", "INSERT INTO {t} VALUES ('a title', ?)"),
+    ("CREATE VIRTUAL TABLE {t} USING fts4(title, body)", "INSERT INTO {t} VALUES ('a title', ?)"),
+    ("CREATE VIRTUAL TABLE {t} USING fts3(title, body)", "INSERT INTO {t} VALUES ('a title', ?)"),
+    ("CREATE VIRTUAL TABLE {t} USING fts5(body, content='')", "INSERT INTO {t}(rowid, body) VALUES (1, ?)"),
+    ("CREATE VIRTUAL TABLE {t} USING rtree(id, minx, maxx)", "INSERT INTO {t} VALUES (1, 2, length(?) + 2)"),
+]
+#: Settings that stand at the head of the file.
+SETTINGS = [
+    "PRAGMA page_size = 512", "PRAGMA page_size = 65536", "PRAGMA auto_vacuum = 1", "PRAGMA auto_vacuum = 2",
+    "PRAGMA user_version = 7", "PRAGMA application_id = 1196444487", "PRAGMA legacy_file_format = 1",
+]  # fmt: skip
 
 
 @dataclass
@@ -121,6 +176,7 @@ class RandomDatabase:
     def build(self, path: Path) -> Path:
         """Write the file, leaving out what SQLite refuses."""
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = OFF")
             for sql, parameters in self.statements:
                 with suppress(sqlite3.Error):
                     connection.execute(sql, [bytes(v) if isinstance(v, Text) else v for v in parameters])
@@ -148,6 +204,8 @@ def databases(draw: Draw) -> RandomDatabase:
     encoding = draw(st.sampled_from(["UTF-8"] * 8 + ["UTF-16le", "UTF-16be"]))
     if encoding != "UTF-8":
         statements.append((f"PRAGMA encoding = '{encoding}'", ()))
+    if draw(st.integers(0, 3)) == 0:
+        statements.append((draw(st.sampled_from(SETTINGS)), ()))
     names = draw(st.lists(st.sampled_from(NAMES).filter(bool), min_size=1, max_size=5, unique_by=_folded))
     tables = [draw(_tables(name)) for name in names]
     for table in tables:
@@ -162,12 +220,42 @@ def databases(draw: Draw) -> RandomDatabase:
         statements += _tamper(draw, table)
     for number, table in enumerate(tables):
         statements += _indexes(draw, table, number)
-    if draw(st.integers(0, 3)) == 0:
-        table = draw(st.sampled_from(tables))
-        view = draw(st.sampled_from(NAMES))
-        select = _fill(draw, draw(st.sampled_from(SELECTS)), table)
-        statements.append((f"CREATE VIEW {quoted(view)} AS SELECT {select} FROM {quoted(table.name)}", ()))
+    for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 3]))):
+        statements.append((_view(draw, draw(st.sampled_from(tables))), ()))
+    if draw(st.integers(0, 5)) == 0:
+        trigger, table = draw(st.sampled_from(TRIGGERS)), draw(st.sampled_from(tables))
+        name = quoted(draw(st.sampled_from(NAMES)))
+        statements.append((f"CREATE TRIGGER {name} {_fill(draw, trigger, table)}", ()))
+    if draw(st.integers(0, 11)) == 0:
+        statements += _virtual_table(draw)
     return RandomDatabase(statements)
+
+
+def _view(draw: Draw, table: RandomTable) -> str:
+    tail = _fill(draw, draw(st.sampled_from(TAILS)), table)
+    grouped = ""
+    if draw(st.integers(0, 2)) == 0:
+        parts = draw(st.lists(st.sampled_from(AGGREGATES), min_size=1, max_size=3))
+        if draw(st.booleans()) and "ORDER" not in tail:
+            grouped = _fill(draw, " GROUP BY {c}", table)
+    else:
+        parts = draw(st.lists(st.sampled_from(COMPUTED), min_size=1, max_size=4))
+    parts = [f"{_fill(draw, part, table)} AS x{number}" for number, part in enumerate(parts)]
+    distinct = "DISTINCT " if draw(st.integers(0, 9)) == 0 else ""
+    name = quoted(draw(st.sampled_from(NAMES)))
+    return (
+        f"CREATE VIEW {name} AS SELECT {distinct}{', '.join(parts)} FROM {quoted(table.name)}{tail}{grouped}"
+    )
+
+
+def _virtual_table(draw: Draw) -> list[tuple[str, tuple[Any, ...]]]:
+    create, insert = draw(st.sampled_from(VIRTUAL))
+    name = quoted(draw(st.sampled_from(["search", "find me", "names_fts"])))
+    words = draw(st.lists(st.text(max_size=12), max_size=3))
+    return [
+        (create.replace("{t}", name), ()),
+        *((insert.replace("{t}", name), (word,)) for word in words[:3]),
+    ]
 
 
 @st.composite
@@ -284,7 +372,8 @@ def _some_columns(draw: Draw, table: RandomTable) -> str:
 def _fill(draw: Draw, template: str, table: RandomTable) -> str:
     stored = table.stored
     first, second = draw(st.sampled_from(stored)), draw(st.sampled_from(stored))
-    return template.replace("{c}", quoted(first.name)).replace("{d}", quoted(second.name))
+    filled = template.replace("{c}", quoted(first.name)).replace("{d}", quoted(second.name))
+    return filled.replace("{t}", quoted(table.name))
 
 
 def _rows(draw: Draw, table: RandomTable) -> list[tuple[str, tuple[Any, ...]]]:

@@ -11,6 +11,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -52,11 +53,17 @@ def _convert_tuple(arguments: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
     return tuple(_convert(hint, item) for hint, item in zip(arguments, value, strict=True))
 
 
+@cache
+def _field_types(kind: type[Any]) -> dict[str, Any]:
+    # A stored plan has thousands of objects of few classes; resolving annotations is most of the cost.
+    hints = get_type_hints(kind)
+    return {item.name: hints[item.name] for item in fields(kind)}
+
+
 def _convert_class(kind: type[Any], value: Any) -> Any:
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        known = {item.name for item in fields(kind)}
-        return kind(**{name: _convert(hints[name], item) for name, item in value.items() if name in known})
+        hints = _field_types(kind)
+        return kind(**{name: _convert(hints[name], item) for name, item in value.items() if name in hints})
     if issubclass(kind, Enum):
         return kind(value)
     if kind is float:

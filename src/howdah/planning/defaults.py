@@ -41,7 +41,7 @@ def render_default(value: Value, column: ColumnPlan, affinity: Affinity) -> str 
         case Kind.REAL | Kind.NUMERIC:
             return _number(value, affinity)
         case Kind.TEXT:
-            return _text(value)
+            return _text(value, affinity)
         case Kind.BYTES:
             return _bytes(value)
         case Kind.MOMENT:
@@ -49,7 +49,7 @@ def render_default(value: Value, column: ColumnPlan, affinity: Affinity) -> str 
         case Kind.JSON:
             return _json(value)
         case _:
-            return _converted(value, column)
+            return _converted(value, column, affinity)
 
 
 def _boolean(value: Value) -> str:
@@ -102,9 +102,32 @@ def _as_number_literal(value: Value) -> int | float | None:
     return None
 
 
-def _text(value: Value) -> str:
-    if isinstance(value.literal, float):
+def _stored(literal: bool | int | float | str | bytes | None, affinity: Affinity) -> object:
+    """Return the literal as a column of that affinity stores it (datatype3.html section 3)."""
+    if isinstance(literal, bool):
+        literal = int(literal)
+    if affinity is Affinity.BLOB or literal is None or isinstance(literal, bytes):
+        return literal
+    if affinity is Affinity.TEXT:
+        return literal
+    if isinstance(literal, str):
+        try:
+            literal = int(literal) if literal.strip().lstrip("+-").isdigit() else float(literal)
+        except ValueError:
+            return literal
+    if affinity is Affinity.REAL:
+        return float(literal)
+    if isinstance(literal, float) and literal.is_integer() and abs(literal) < 2**53:
+        return int(literal)
+    return literal
+
+
+def _text(value: Value, affinity: Affinity) -> str:
+    stored = _stored(value.literal, affinity)
+    if isinstance(stored, float):
         raise Untranslatable("a number with a fraction for a text column")
+    if isinstance(stored, int):
+        return quote_literal(str(stored))
     if value.kind in (Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN):
         return as_text(value).operand
     raise Untranslatable(f"a default of {value.kind} for a text column")
@@ -165,7 +188,7 @@ def _constant(text: str, column: ColumnPlan) -> str:
     return f"TIMESTAMP {quote_literal(in_utc.replace(tzinfo=None).isoformat(sep=' '))}"
 
 
-def _converted(value: Value, column: ColumnPlan) -> str:
+def _converted(value: Value, column: ColumnPlan, affinity: Affinity) -> str:
     """Defaults of columns whose values take another form: epochs and UUIDs."""
     if column.codec in EPOCH_UNITS:
         return _epoch(value, EPOCH_UNITS[column.codec])
@@ -177,8 +200,10 @@ def _converted(value: Value, column: ColumnPlan) -> str:
                 return f"UUID {quote_literal(str(UUID(value.literal)))}"
             except ValueError:
                 pass
-    if column.codec == "any-text" and isinstance(value.literal, (str, int)):
-        return as_text(value).sql
+    if column.codec == "any-text" and value.is_literal and not isinstance(value.literal, bytes):
+        stored = _stored(value.literal, affinity)
+        # The form in which the codec writes a number.
+        return quote_literal(stored if isinstance(stored, str) else repr(stored))
     if column.codec == "bytes" and isinstance(value.literal, (str, bytes)):
         content = value.literal if isinstance(value.literal, bytes) else value.literal.encode()
         return f"'\\x{content.hex()}'::bytea"
