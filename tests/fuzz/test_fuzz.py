@@ -84,8 +84,7 @@ def test_the_second_checker_sees_a_view_with_other_rows(
 ) -> None:
     source = make_database(
         tmp_path / "source.db",
-        "CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1), (2);"
-        "CREATE VIEW v AS SELECT a + 1 AS n FROM t",
+        "CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1), (2);CREATE VIEW v AS SELECT a + 1 AS n FROM t",
     )
     report = migrate_file(source, database)
     assert checker.problems(source, database, report, ()) == []

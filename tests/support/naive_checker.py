@@ -409,8 +409,11 @@ def _check_objects(
     for kind, name, table in rows:
         if name in there or table in shadows or name.startswith("sqlite_"):
             continue
-        spoken = json.dumps(name, ensure_ascii=False)[1:-1] or '\\"\\"'
-        _require(spoken in told, f"{kind} {name!r} is neither in PostgreSQL nor in a finding")
+        spellings = [json.dumps(f'"{text}"', ensure_ascii=False)[1:-1] for text in (name, quoted(name)[1:-1])]
+        _require(
+            any(spelling in told for spelling in spellings),
+            f"{kind} {name!r} is neither in PostgreSQL nor in a finding",
+        )
     (open_checks,) = postgres.execute(
         "SELECT count(*) FROM pg_constraint WHERE NOT convalidated AND contype <> 't'"
     ).fetchone() or (0,)

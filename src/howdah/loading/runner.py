@@ -68,6 +68,7 @@ def build_stages(steps: Iterable[Step]) -> tuple[Stage, ...]:
                 steps=of(StepKind.SEQUENCE) + tuple(step for step in steps if step.kind is StepKind.VIEW),
                 parallel=False,
             ),
+            Stage(name="compare answers", steps=of(StepKind.COMPARISON), parallel=False),
             Stage(name="analyze", steps=of(StepKind.ANALYZE)),
         )
         if stage.steps

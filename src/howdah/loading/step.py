@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from howdah.loading.comparison_step import run_comparison_step
 from howdah.loading.copy_step import Advance, run_copy_step
 from howdah.loading.job import LoadJob
 from howdah.loading.object_step import run_object_step
@@ -28,6 +29,8 @@ def run_step(connection: Connection, job: LoadJob, step: Step, advance: Advance)
             return run_merge_step(connection, job, step)
         case StepKind.RESTORE:
             return run_restore_step(connection, job, step)
+        case StepKind.COMPARISON:
+            return run_comparison_step(connection, job, step)
         case StepKind.SEQUENCE if not step.sql:
             return run_sequences_step(connection, job, step)
         case _:

@@ -43,7 +43,42 @@ class StepKind(StrEnum):
     FOREIGN_KEY = "foreign-key"
     SEQUENCE = "sequence"
     VIEW = "view"
+    #: Executes what was translated on both sides and removes it where the answers differ.
+    COMPARISON = "comparison"
     ANALYZE = "analyze"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One column of a query that is executed on both sides."""
+
+    #: Codec by which a stored value comes out, "" for a computed one, which is compared as it is.
+    codec: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    #: A computed floating point number: the order of a sum may change its last digits.
+    inexact: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The same question to SQLite and to PostgreSQL."""
+
+    #: E.g. 'view "v"'.
+    object: str
+    source_sql: str
+    target_sql: str
+    outputs: tuple[Output, ...]
+    #: The object that is removed where the answers differ: its step, and the SQL that removes it.
+    step_id: str
+    drop_sql: str
+    #: The SQL by which it was made.
+    translated_sql: str
+    #: Steps of what goes with it: the views that read it.
+    dependants: tuple[str, ...] = ()
+    #: The application's own statement, for people.
+    written_sql: str = ""
+    #: Its answer changes with the moment or by chance, so that two answers may differ.
+    changing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +115,8 @@ class Step:
     columns: tuple[str, ...] = ()
     parent_table: str = ""
     parent_columns: tuple[str, ...] = ()
+    #: COMPARISON: what is asked, one question after the other.
+    comparisons: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

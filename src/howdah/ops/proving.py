@@ -10,7 +10,7 @@ from howdah.ops.target import OpenTarget
 from howdah.process.phases import PhaseLog
 from howdah.proof.result import Proof
 from howdah.proof.verify import LISTED_MAX, verify
-from howdah.state.ledger import StepOutcome
+from howdah.state.ledger import StepOutcome, ids_left_out
 
 
 def prove(
@@ -36,7 +36,7 @@ def prove(
             target.conninfo,
             quarantined=quarantined,
             expected_not_valid=[key for key, outcome in outcomes.items() if outcome.fell_back],
-            expected_missing=[key for key, outcome in outcomes.items() if outcome.left_out],
+            expected_missing=ids_left_out(outcomes.values()),
             jobs=jobs,
             progress=phases.progress,
             listed_max=listed_max,

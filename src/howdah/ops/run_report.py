@@ -18,7 +18,7 @@ from howdah.model.report import (
     TableReport,
 )
 from howdah.model.source import Snapshot, SourceCatalog
-from howdah.state.ledger import StepOutcome
+from howdah.state.ledger import StepOutcome, ids_left_out
 
 _STATUS_WORDS = {
     ExitStatus.OK: "done",
@@ -101,12 +101,13 @@ def _column_reports(table: TablePlan, catalog: SourceCatalog) -> tuple[ColumnRep
 
 def count_objects(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> dict[str, int]:
     """Count the objects that were built, by kind, those left out not included."""
+    missing = ids_left_out(outcomes.values())
     counted = Counter(
         step.kind.value
         for step in plan.steps
-        if step.kind not in (StepKind.COPY, StepKind.ANALYZE, StepKind.SCHEMA)
+        if step.kind not in (StepKind.COPY, StepKind.ANALYZE, StepKind.SCHEMA, StepKind.COMPARISON)
         and step.id in outcomes
-        and not outcomes[step.id].left_out
+        and step.id not in missing
     )
     return dict(counted)
 

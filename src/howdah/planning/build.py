@@ -17,6 +17,7 @@ from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
 from howdah.model.source import SourceCatalog, Table
 from howdah.model.target import TargetFacts
 from howdah.names import Namespace, assign_names
+from howdah.planning.answers import build_comparison_step
 from howdah.planning.columns import plan_columns
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
 from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options
@@ -219,7 +220,7 @@ def _build_steps(
         for design in designs
         for step in build_copy_steps(design, options.jobs if design.name in cut else 1)
     ]
-    keys, checks, sequences, findings = [], [], [], []
+    keys, checks, sequences, comparisons, findings = [], [], [], [], []
     unique_keys = {}
     referenced: dict[str, set[frozenset[str]]] = {}
     for key in foreign_keys:
@@ -228,13 +229,15 @@ def _build_steps(
         built = build_indexes(design, names, frozenset(referenced.get(design.name, ())))
         keys += built.steps
         unique_keys[design.name] = built.unique_keys
-        check_steps, check_findings = build_check_steps(design, names)
+        check_steps, check_comparisons, check_findings = build_check_steps(design, names)
         checks += check_steps
+        comparisons += [*built.comparisons, *check_comparisons]
         sequence, sequence_findings = build_sequence_step(design)
         sequences += [sequence] if sequence is not None else []
         findings += [*built.findings, *check_findings, *sequence_findings]
     references, reference_findings = build_foreign_key_steps(foreign_keys, by_name, unique_keys, names)
-    views, view_findings = build_view_steps(catalog, by_name, names, options)
+    views, view_comparisons, view_findings = build_view_steps(catalog, by_name, names, options)
+    answers = build_comparison_step([*comparisons, *view_comparisons])
     needs_schema = options.schema != "public" if target is None else not target.schema_exists
     steps = [
         *([build_schema_step(options.schema)] if needs_schema else []),
@@ -245,6 +248,7 @@ def _build_steps(
         *references,
         *sequences,
         *views,
+        *([answers] if answers is not None else []),
         *(build_analyze_step(design) for design in designs),
     ]
     return steps, [*findings, *reference_findings, *view_findings]

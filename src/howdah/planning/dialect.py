@@ -46,6 +46,11 @@ def translate_condition(sql: str, scope: Scope) -> str:
     return as_condition(_translate(sql, scope, _CONDITION)).sql
 
 
+def translate_value(sql: str, scope: Scope) -> Value:
+    """Translate an expression of an index as it is, not folded for equality. Raises Untranslatable."""
+    return _translate(sql, scope, _CONDITION)
+
+
 def translate_index_key(sql: str, scope: Scope, collation: str = "BINARY") -> str:
     """Translate an expression in an index, in the form for equality. Raises Untranslatable."""
     value = _translate(sql, scope, _CONDITION)

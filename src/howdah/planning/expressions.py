@@ -33,6 +33,7 @@ from howdah.planning.sql_values import (
     bytes_value,
     column_value,
     composed,
+    form_of,
     integer_value,
     real_value,
     text_value,
@@ -328,7 +329,7 @@ class Expressions:
         first = (
             f"(SELECT * FROM ({sql}) AS first_row LIMIT 1)" if node.find(exp.Limit) else f"({sql} LIMIT 1)"
         )
-        return replace(columns[0], sql=first, atomic=True, literal=None, column=None)
+        return replace(columns[0], sql=first, atomic=True, literal=None, column=None, form=form_of(columns))
 
     def _exists(self, node: Node) -> Value:
         sql, _ = self._subselect(node.this)
@@ -350,7 +351,12 @@ def build_case(conditions: list[Value], results: list[Value]) -> Value:
         for condition, result in zip(conditions, results[:-1], strict=True)
     )
     otherwise = "" if results[-1].kind is Kind.NULL else f" ELSE {results[-1].sql}"
-    return Value(sql=f"CASE {branches}{otherwise} END", kind=kind, wide=all(item.wide for item in results))
+    return Value(
+        sql=f"CASE {branches}{otherwise} END",
+        kind=kind,
+        wide=all(item.wide for item in results),
+        form=form_of(results),
+    )
 
 
 def only(node: Node, *allowed: str) -> None:

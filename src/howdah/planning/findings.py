@@ -516,6 +516,22 @@ _KINDS = (
         hint="Correct the SQL in the detail and run it by hand.",
     ),
     FindingKind(
+        code="F-905",
+        severity=ERROR,
+        title="A translation answered otherwise than SQLite and was removed",
+        explanation="Every view, CHECK, predicate and expression of an index is executed on both sides over "
+        "the rows that were carried. The detail has the first rows that differ and both SQL texts.",
+        hint="Write it by hand from the two texts.",
+    ),
+    FindingKind(
+        code="F-906",
+        severity=WARNING,
+        title="A translation was not compared with SQLite",
+        explanation="It took too long on one side, its answer changes with the moment or by chance, or "
+        "SQLite cannot compute it for every row. The object is there.",
+        hint="Compare the answers by hand before relying on them.",
+    ),
+    FindingKind(
         code="F-601",
         severity=WARNING,
         title="The journal of the way back was interrupted",

@@ -25,6 +25,7 @@ from howdah.planning.sql_values import (
     as_number,
     as_text,
     composed,
+    form_of,
     text_value,
     unify,
 )
@@ -84,7 +85,8 @@ def _coalesce(translator: Expressions, node: Node) -> Value:
     only(node, "this", "expressions")
     values = [translator.translate(item) for item in (node.this, *node.expressions)]
     branches, kind = unify(values)
-    return Value(sql=f"coalesce({', '.join(item.sql for item in branches)})", kind=kind)
+    joined = ", ".join(item.sql for item in branches)
+    return Value(sql=f"coalesce({joined})", kind=kind, form=form_of(branches))
 
 
 def _nullif(translator: Expressions, node: Node) -> Value:
@@ -394,7 +396,7 @@ def _largest(node: Node, value: Value) -> Value:
         return Value(sql=f'{name}({value.operand} COLLATE "C")', kind=Kind.TEXT)
     if value.kind in NUMBERS or (value.kind is Kind.MOMENT and value.column):
         # The result keeps no column: nothing may be concluded from its affinity.
-        return Value(sql=f"{name}({value.sql})", kind=value.kind, wide=value.wide)
+        return Value(sql=f"{name}({value.sql})", kind=value.kind, wide=value.wide, form=form_of([value]))
     raise Untranslatable(f"{name}() of {value.kind}")
 
 

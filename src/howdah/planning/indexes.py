@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from howdah.codecs.pgtypes import parse_type
 from howdah.model.findings import Finding
-from howdah.model.plan import Phase, Step, StepKind
+from howdah.model.plan import Comparison, Phase, Step, StepKind
 from howdah.model.source import Index, IndexColumn
 from howdah.names import quote
+from howdah.planning.answers import compare_index
 from howdah.planning.design import Names, TableDesign, column_census
 from howdah.planning.dialect import translate_condition, translate_index_key
 from howdah.planning.findings import make_finding, name_table
@@ -35,6 +36,7 @@ class BuiltIndexes:
 
     steps: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
     #: Sets of source columns over which a foreign key may reference the table → the step is optional.
     unique_keys: dict[frozenset[str], bool] = field(default_factory=dict)
 
@@ -156,6 +158,7 @@ def _build_index(design: TableDesign, index: Index, names: Names, built: BuiltIn
         name = names.indexes[index.name] if created else names.relations.take(wanted)
         step = _index_step(design, name, parts, unique=index.unique, where=where, optional=risky)
     built.add(step, columns if index.unique and whole and not where else None)
+    built.comparisons += compare_index(design, index, step)
     if index.origin == "create" and name != index.name:
         built.findings.append(make_finding("F-121", _object_name(index), f'becomes index "{name}"'))
     if index.unique:

@@ -50,7 +50,7 @@ class Relation:
         """Make a relation of what a query puts out."""
         columns = []
         for name, value in zip(names, values, strict=True):
-            known = value.column
+            known = value.column or value.form
             columns.append(
                 ScopeColumn(
                     name=name,
@@ -59,8 +59,9 @@ class Relation:
                     type=known.type if known else "bigint" if value.wide else "",
                     codec=known.codec if known else "",
                     format=known.format if known else "",
+                    params=known.params if known else {},
                     # An expression has no affinity (datatype3.html section 3.3).
-                    affinity=known.affinity if known else Affinity.BLOB,
+                    affinity=value.column.affinity if value.column else Affinity.BLOB,
                     collation=value.collation or "BINARY",
                 )
             )

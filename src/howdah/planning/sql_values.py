@@ -9,7 +9,7 @@ certain only where the kinds on both sides are. Everything that is not certain r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -54,6 +54,8 @@ class ScopeColumn:
     codec: str = ""
     #: Parameter "format" of the ISO codecs.
     format: str = ""
+    #: All parameters of the codec.
+    params: Mapping[str, str] = field(default_factory=dict)
     affinity: Affinity = Affinity.BLOB
     collation: str = "BINARY"
     generated: bool = False
@@ -92,6 +94,8 @@ class Value:
     literal: bool | int | float | str | bytes | None = None
     #: The column it is, None for anything computed.
     column: ScopeColumn | None = None
+    #: The column whose stored form a computed value still has (max(day), coalesce(day, other_day)).
+    form: ScopeColumn | None = None
     #: Collation given with COLLATE, or the column's; "" for none.
     collation: str = ""
     explicit_collation: bool = False
@@ -240,6 +244,14 @@ def unify(values: Iterable[Value]) -> tuple[list[Value], Kind]:
     raise Untranslatable("values of several types in one expression: " + ", ".join(sorted(kinds)))
 
 
+def form_of(values: Iterable[Value]) -> ScopeColumn | None:
+    """Return the column in whose stored form values of one kind are, None where they are plain."""
+    for value in values:
+        if value.kind in (Kind.MOMENT, Kind.OPAQUE, Kind.JSON):
+            return value.column or value.form
+    return None
+
+
 def _require_same_form(values: list[Value]) -> None:
     forms = {
         (value.column.type, value.column.codec, value.column.format) if value.column else None
@@ -282,6 +294,7 @@ def scope_column(column: Column, plan: ColumnPlan, *, qualifier: str = "") -> Sc
         type=plan.type,
         codec=plan.codec,
         format=plan.params.get("format", ""),
+        params=plan.params,
         affinity=column.affinity,
         collation=column.collation,
         generated=not plan.copied,

@@ -7,8 +7,9 @@ Pure. Ids are made of source names and do not change between builds of the same 
 from __future__ import annotations
 
 from howdah.model.findings import Finding
-from howdah.model.plan import ColumnPlan, Phase, Step, StepKind
+from howdah.model.plan import ColumnPlan, Comparison, Phase, Step, StepKind
 from howdah.names import qualified, quote, quote_literal
+from howdah.planning.answers import compare_check
 from howdah.planning.design import Names, TableDesign
 from howdah.planning.dialect import translate_condition
 from howdah.planning.findings import make_finding, name_column
@@ -110,9 +111,13 @@ def _spread(marks: tuple[int, ...], pieces: int) -> list[int]:
     return sorted(set(chosen))
 
 
-def build_check_steps(design: TableDesign, names: Names) -> tuple[list[Step], list[Finding]]:
-    """Return a step for each CHECK that can be translated, and findings for the others."""
-    steps, findings = [], []
+def build_check_steps(
+    design: TableDesign, names: Names
+) -> tuple[list[Step], list[Comparison], list[Finding]]:
+    """Return a step and a comparison for each CHECK that can be translated, and findings for the others."""
+    steps: list[Step] = []
+    comparisons: list[Comparison] = []
+    findings: list[Finding] = []
     for check in design.source.checks:
         try:
             condition = translate_condition(check.sql, design.scope)
@@ -143,7 +148,8 @@ def build_check_steps(design: TableDesign, names: Names) -> tuple[list[Step], li
                 weight=design.plan.bytes,
             )
         )
-    return steps, findings
+        comparisons.append(compare_check(design, check.sql, condition, steps[-1]))
+    return steps, comparisons, findings
 
 
 def build_sequence_step(design: TableDesign) -> tuple[Step | None, list[Finding]]:

@@ -9,12 +9,14 @@ server does not take becomes a finding of the run: nothing else depends on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from howdah.errors import RefusedError
 from howdah.model.findings import Finding
-from howdah.model.plan import Phase, PlanOptions, Step, StepKind
+from howdah.model.plan import Comparison, Phase, PlanOptions, Step, StepKind
 from howdah.model.source import SourceCatalog, View
 from howdah.names import qualified, quote
+from howdah.planning.answers import compare_view
 from howdah.planning.design import Names, TableDesign
 from howdah.planning.findings import make_finding
 from howdah.planning.order import order_by_needs
@@ -24,14 +26,16 @@ from howdah.planning.sql_values import Untranslatable
 
 def build_view_steps(
     catalog: SourceCatalog, designs: Mapping[str, TableDesign], names: Names, options: PlanOptions
-) -> tuple[list[Step], list[Finding]]:
-    """Return a step for each view that can be translated, and findings for the others."""
+) -> tuple[list[Step], list[Comparison], list[Finding]]:
+    """Return a step and a comparison for each view that can be translated, and findings for the others."""
     relations: dict[str, Relation] = {
         name.lower(): relation_of_table(design) for name, design in designs.items()
     }
     views = {view.name.lower(): view for view in catalog.views}
     needs = {name: names_read_by(view.sql) for name, view in views.items()}
-    steps, findings = [], []
+    steps: list[Step] = []
+    comparisons: list[Comparison] = []
+    findings: list[Finding] = []
     for name in order_by_needs(views, needs):
         view = views[name]
         label = f'view "{view.name}"'
@@ -39,7 +43,7 @@ def build_view_steps(
             findings.append(make_finding("F-105", label, view.error, detail=view.sql))
             continue
         try:
-            step, relation = _build_step(view, relations, names, options)
+            step, comparison, relation = _build_step(view, relations, names, options)
         except RefusedError as refusal:
             # SQLite lets a column have the empty name; a view would have to give it that name again.
             findings.append(
@@ -50,13 +54,36 @@ def build_view_steps(
             findings.append(make_finding("F-104", label, f"it is not carried: {reason}", detail=view.sql))
             continue
         steps.append(step)
+        comparisons.append(comparison)
         relations[name] = relation
-    return steps, findings
+    readers = _readers({name: needs[name] for name in needs if name in relations})
+    comparisons = [
+        replace(
+            comparison,
+            dependants=tuple(
+                f"view:{views[reader].name}"
+                for reader in sorted(readers.get(comparison.step_id.removeprefix("view:").lower(), ()))
+            ),
+        )
+        for comparison in comparisons
+    ]
+    return steps, comparisons, findings
+
+
+def _readers(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return, for each view, those that read it, directly or through others."""
+    readers: dict[str, set[str]] = {}
+    # In as many turns as a chain can be long.
+    for _ in needs:
+        for name, needed in needs.items():
+            for other in needed & needs.keys() - {name}:
+                readers.setdefault(other, set()).update({name}, readers.get(name, ()))
+    return readers
 
 
 def _build_step(
     view: View, relations: Mapping[str, Relation], names: Names, options: PlanOptions
-) -> tuple[Step, Relation]:
+) -> tuple[Step, Comparison, Relation]:
     target_name = names.views[view.name]
     target = qualified(options.schema, target_name)
     translated = Selects(relations=relations).translate_view(view.sql)
@@ -73,4 +100,5 @@ def _build_step(
         sql=f"CREATE VIEW {target} ({columns}) AS {translated.sql}",
         optional=True,
     )
-    return step, Relation.of_values(target, view.columns, translated.columns)
+    comparison = compare_view(view.name, view.sql, view.columns, step, target, translated.columns)
+    return step, comparison, Relation.of_values(target, view.columns, translated.columns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,8 @@ class StepOutcome:
     fell_back: bool = False
     #: The server would not take the object; a finding says why.
     left_out: bool = False
+    #: Steps whose objects this one removed again, because they answered otherwise than SQLite.
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,16 @@ class Run:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     report: RunReport | None = None
+
+
+def ids_left_out(outcomes: Iterable[StepOutcome]) -> frozenset[str]:
+    """Return the steps whose objects are not in the target, as a finding says of each."""
+    found: set[str] = set()
+    for outcome in outcomes:
+        found.update(outcome.removed)
+        if outcome.left_out:
+            found.add(outcome.step_id)
+    return frozenset(found)
 
 
 def digest_plan(plan: Plan) -> str:
