@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah.cli import archive, content, quarantine, server, service, transfer, upkeep
+from howdah.cli import archive, content, quarantine, serve, server, service, transfer, upkeep
 from howdah.cli.session import Session
 from howdah.cli.tree import CommandFacts, read_commands
 from howdah.options_file import OPTIONS_FILE, read_options_file
@@ -46,6 +46,7 @@ app.add_typer(content.content_app, name="content")
 app.command("health")(service.health_command)
 app.add_typer(pool_app, name="pool")
 pool_app.command("advise")(service.pool_advise)
+app.command("serve")(serve.serve_command)
 app.add_typer(pg_app, name="pg")
 pg_app.command("start")(server.pg_start)
 pg_app.command("stop")(server.pg_stop)

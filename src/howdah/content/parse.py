@@ -74,6 +74,7 @@ def parse_type(
             has_documents=has_documents,
             indexes=indexes,
             file=file,
+            options=options,
         )
     ]
 

@@ -140,6 +140,8 @@ class ContentType:
     indexes: tuple[Mapping[str, Any], ...] = ()
     #: Schema file, "" for a built-in type.
     file: str = ""
+    #: Member "options" of the file: draftAndPublish, populateCreatorFields, privateAttributes…
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def attribute(self, name: str) -> Attribute | None:
         """Return an attribute by name."""

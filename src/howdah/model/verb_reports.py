@@ -161,6 +161,21 @@ class ServerReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServeReport:
+    """The content API while it serves, and when it has ended."""
+
+    verb: str = "serve"
+    #: serving or ended.
+    status: str
+    exit_status: int = 0
+    target: str
+    content: str
+    url: str
+    admin_url: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoctorItem:
     name: str
     value: str

@@ -15,6 +15,7 @@ from howdah.model.verb_reports import (
     QuarantineReport,
     RollbackReport,
     RunStatus,
+    ServeReport,
     ServerReport,
     StatusReport,
 )
@@ -137,6 +138,19 @@ def render_retry(report: QuarantineReport, *, width: int = 100) -> str:
     """Return what a retry loaded and what is left."""
     head = f"{format_count(report.loaded)} rows loaded from quarantine, {format_count(report.total)} left."
     return head if not report.rows else head + "\n\n" + render_quarantine(report, width=width)
+
+
+def render_serving(report: ServeReport) -> str:
+    """Return where the content API is."""
+    facts = [
+        ("status", report.status),
+        ("target", report.target),
+        ("content", report.content),
+        ("content API", report.url),
+        ("admin port", report.admin_url),
+        *(("note", note) for note in report.notes),
+    ]
+    return "\n".join(lay_out_facts(facts, width=120))
 
 
 def render_server(report: ServerReport) -> str:

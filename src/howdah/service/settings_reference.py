@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from howdah.service.admin_settings import ADMIN_VARIABLES
+from howdah.service.api.settings import API_VARIABLES
 from howdah.service.database_variables import DATABASE_VARIABLES
 from howdah.service.log_settings import LOG_VARIABLES
 from howdah.service.setting import Kind, Setting
@@ -52,11 +53,13 @@ _INTRODUCTIONS = {"TLS": _TLS, "Pool": _POOL}
 def render_settings_reference() -> str:
     """Return the page."""
     parts = [_HEAD]
-    for heading, settings in {
+    groups = {
         **DATABASE_VARIABLES,
+        "Content API": API_VARIABLES,
         "Admin port": ADMIN_VARIABLES,
         "Log": LOG_VARIABLES,
-    }.items():
+    }
+    for heading, settings in groups.items():
         parts.append(f"## {heading}\n\n{_INTRODUCTIONS.get(heading, '')}{_table(settings)}")
     return "\n".join(parts)
 

@@ -1,0 +1,1 @@
+"""Requests of the content API: parameters to a checked query, a checked query to one SQL statement (pure)."""

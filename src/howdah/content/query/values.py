@@ -1,0 +1,201 @@
+"""
+Values of filters, which come as text, as the type of the column they are compared with.
+
+Pure. What a column cannot be compared with is refused with Strapi's words where it has any.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from howdah.content.query.faults import RequestFault, invalid
+
+TRUTHS = ("true", "t", "1", 1, True)
+UNTRUTHS = ("false", "f", "0", 0, False)
+
+_TIME = re.compile(r"(2[0-3]|[01][0-9]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]{1,3}))?")
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_MOMENT = re.compile(
+    r"(\d{4}-\d{2}-\d{2})"
+    r"(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?"
+)
+_EPOCH = datetime(1970, 1, 1)
+
+NUMBERS = frozenset({"integer", "biginteger", "decimal", "float"})
+
+
+def as_boolean(value: Any) -> bool:
+    """Return true or false as Strapi forces it: whatever is not one of the words counts by being there."""
+    if isinstance(value, str | int | bool | float) and value in TRUTHS:
+        return True
+    if isinstance(value, str | int | bool | float) and value in UNTRUTHS:
+        return False
+    return bool(value)
+
+
+def is_boolean_word(value: Any) -> bool:
+    """Tell whether something stands for true or false."""
+    return isinstance(value, str | int | bool) and (value in TRUTHS or value in UNTRUTHS)
+
+
+def cast_value(kind: str, value: Any) -> tuple[Any, str]:
+    """
+    Return a value for a column of an attribute type, and the SQL type it is sent as.
+
+    Raises RequestFault for what cannot be one.
+    """
+    if value is None:
+        return None, ""
+    if isinstance(value, dict | list):
+        if kind in ("json", "blocks"):
+            return json.dumps(value), "jsonb"
+        raise invalid("Invalid filter value: expected one value, got several")
+    if kind in NUMBERS:
+        number = _number(value)
+        # Whole numbers as such, so that an index on a whole column serves.
+        if number == number.to_integral_value() and abs(number) < 2**63:
+            return int(number), "bigint"
+        return number, "numeric"
+    match kind:
+        case "boolean":
+            return as_boolean(value), "boolean"
+        case "date":
+            return parse_date(value), "date"
+        case "time":
+            return parse_time(value), "time"
+        case "datetime" | "timestamp":
+            return parse_moment(value), "timestamp"
+        case "json" | "blocks":
+            return json.dumps(value), "jsonb"
+    return as_text(value), "text"
+
+
+def as_text(value: Any) -> str:
+    """Return a scalar as JavaScript writes it. Raises RequestFault for NUL, which no column holds."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if "\0" in text:
+        raise invalid("Invalid value: NUL characters cannot be stored")
+    return require_unicode(text)
+
+
+def require_unicode(text: str) -> str:
+    """Return a text. Raises RequestFault where it holds half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise invalid("Invalid value: it is not valid Unicode") from None
+    return text
+
+
+def _number(value: Any) -> Decimal:
+    text = as_text(value).strip()
+    try:
+        number = (
+            Decimal(text or "0") if text.lower() not in ("true", "false") else Decimal(text.lower() == "true")
+        )
+    except InvalidOperation:
+        raise invalid(f"Expected a valid Number, got {value}") from None
+    # numeric holds 131072 digits before the point; no number in a request comes near.
+    if not number.is_finite() or abs(number.adjusted()) > 1000:
+        raise invalid(f"Expected a valid Number, got {value}")
+    return number
+
+
+def parse_date(value: Any) -> str:
+    """Return a date as PostgreSQL reads it. Raises RequestFault."""
+    match = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not _is_day(match[1]):
+        raise invalid("Invalid date format, expected YYYY-MM-DD")
+    return match[1]
+
+
+def parse_time(value: Any) -> str:
+    """Return a time of day. Raises RequestFault."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise invalid("Invalid time format, expected HH:mm:ss.SSS")
+    return f"{match[1]}:{match[2]}:{match[3]}.{(match[4] or '').ljust(3, '0')}"
+
+
+def parse_moment(value: Any) -> str:
+    """
+    Return a moment in UTC, to the millisecond: ISO 8601, or milliseconds since 1970 as text.
+
+    Raises RequestFault.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(int(value))
+    if isinstance(value, str):
+        moment = _iso_moment(value.strip()) or _epoch_moment(value.strip())
+        if moment is not None:
+            return moment.isoformat(sep=" ", timespec="milliseconds")
+    raise invalid("Invalid format, expected a timestamp or an ISO date")
+
+
+def _iso_moment(text: str) -> datetime | None:
+    match = _MOMENT.fullmatch(text)
+    if match is None or not _is_day(match[1]):
+        return None
+    hours, minutes, seconds = (int(match[place] or 0) for place in (2, 3, 4))
+    if hours > 24 or minutes > 59 or seconds > 59 or (hours == 24 and (minutes or seconds)):
+        return None
+    fraction = int((match[5] or "0")[:3].ljust(3, "0"))
+    offset = match[6] or "Z"
+    shift = timedelta()
+    if offset != "Z":
+        digits = offset[1:].replace(":", "").ljust(4, "0")
+        if int(digits[2:]) > 59:
+            return None
+        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (1 if offset[0] == "+" else -1)
+    try:
+        day = datetime.combine(date.fromisoformat(match[1]), datetime.min.time())
+        return day + timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=fraction) - shift
+    except (ValueError, OverflowError):
+        return None
+
+
+def _epoch_moment(text: str) -> datetime | None:
+    if not re.fullmatch(r"-?\d{1,16}", text):
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=int(text))
+    except OverflowError:
+        return None
+
+
+def _is_day(text: str) -> bool:
+    match = _DAY.fullmatch(text)
+    if match is None:
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def now_milliseconds() -> datetime:
+    """Return this moment in UTC without a zone, to the millisecond, as Strapi stores it."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+__all__ = [
+    "NUMBERS",
+    "RequestFault",
+    "as_boolean",
+    "as_text",
+    "cast_value",
+    "is_boolean_word",
+    "now_milliseconds",
+    "parse_date",
+    "parse_moment",
+    "parse_time",
+    "require_unicode",
+]

@@ -1,0 +1,188 @@
+"""
+The content API's application: from a request to a handler, and from whatever happens to an answer.
+
+An ASGI callable of its own: nothing lies between the server and a read but this. Every answer has a
+request id; faults of a request are Strapi's, the database's absence is 503, and anything else is
+500 with nothing about it but in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from typing import Any
+
+import psycopg
+from starlette.types import Receive, Scope, Send
+
+from howdah.content.query.faults import RequestFault
+from howdah.service.api.accounts import Accounts
+from howdah.service.api.cors import Cors
+from howdah.service.api.engine import Engine, translate_database_error
+from howdah.service.api.entries import EntryReads
+from howdah.service.api.messages import TEXT_TYPE, Answer, Request, json_answer
+from howdah.service.api.routes import KNOWN_METHODS, Routes
+from howdah.service.unavailable import UnavailableError
+
+log = logging.getLogger("howdah.api")
+
+_PREFIX = "api"
+#: On every answer of the API.
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class ContentApi:
+    """The application; `routes` may be added to before it serves."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.routes = Routes()
+        #: Paths beyond /api, by their first segment: whole ASGI applications.
+        self.mounted: dict[str, Any] = {}
+        self._cors = Cors(engine.settings.cors_origins)
+        self._add_entries()
+        self._add_accounts()
+
+    def _add_entries(self) -> None:
+        schemas = self.engine.schemas
+        for name, uid in schemas.collections.items():
+            reads = EntryReads(self.engine, schemas[uid])
+            self.routes.add("GET", name, reads.find)
+            self.routes.add("GET", f"{name}/:id", reads.find_one)
+        for name, uid in schemas.singles.items():
+            self.routes.add("GET", name, EntryReads(self.engine, schemas[uid]).find_single)
+
+    def _add_accounts(self) -> None:
+        accounts = Accounts(self.engine)
+        for method, path, handler in (
+            ("POST", "auth/local", accounts.login),
+            ("POST", "auth/local/register", accounts.register),
+            ("POST", "auth/change-password", accounts.change_password),
+            ("GET", "users/me", accounts.me),
+            ("GET", "users/count", accounts.count),
+            ("GET", "users", accounts.find),
+            ("POST", "users", accounts.create),
+            ("GET", "users/:id", accounts.find_one),
+            ("PUT", "users/:id", accounts.update),
+            ("DELETE", "users/:id", accounts.delete),
+            ("GET", "users-permissions/roles", accounts.roles),
+        ):
+            self.routes.add(method, path, handler)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        segments = tuple(path.strip("/").split("/"))
+        if segments[0] in self.mounted:
+            await self.mounted[segments[0]](scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        client = scope.get("client")
+        request = Request(
+            method=scope["method"],
+            segments=segments[1:] if segments[0] == _PREFIX else ("",),
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            peer=client[0] if client else "",
+            scope=scope,
+            receive=receive,
+        )
+        began = time.monotonic()
+        request_id = headers.get("x-request-id", "")[:64] or secrets.token_hex(8)
+        answer = self._cors.preflight(request) or await self._answer(request, path, request_id)
+        await self._send(request, answer, request_id, send)
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "%s %s %d",
+                request.method,
+                path,
+                answer.status,
+                extra={
+                    "request_id": request_id,
+                    "method": request.method,
+                    "path": path,
+                    "status": answer.status,
+                    "bytes": len(answer.body),
+                    "seconds": round(time.monotonic() - began, 6),
+                },
+            )
+
+    async def _answer(self, request: Request, path: str, request_id: str) -> Answer:
+        if path == "/_health":
+            return await self._health()
+        if request.method not in KNOWN_METHODS:
+            return Answer(status=501, body=b"Not Implemented", content_type=TEXT_TYPE)
+        handler, request.places, allowed = self.routes.find(request.method, request.segments)
+        if handler is None:
+            return _no_handler(request, allowed)
+        try:
+            return await handler(request)
+        except RequestFault as fault:
+            return json_answer(fault.document(), fault.status)
+        except UnavailableError as error:
+            log.warning("%s %s", error.message, error.detail, extra={"request_id": request_id})
+            return _unavailable(error.message, error.retry_after)
+        except psycopg.OperationalError as error:
+            log.warning("The database went away: %s", error, extra={"request_id": request_id})
+            translated = translate_database_error(error)
+            if translated is not None and translated.status != 503:
+                return json_answer(translated.document(), translated.status)
+            return _unavailable("The database does not answer.", 1)
+        except psycopg.Error as error:
+            translated = translate_database_error(error)
+            if translated is not None:
+                return json_answer(translated.document(), translated.status)
+            log.exception("A request failed", extra={"request_id": request_id})
+            return _failed()
+        except ConnectionResetError:
+            return Answer(status=400, content_type="")
+        except Exception:
+            log.exception("A request failed", extra={"request_id": request_id})
+            return _failed()
+
+    async def _health(self) -> Answer:
+        facts = self.engine.pool.facts()
+        up = facts.connected and not facts.closed
+        return Answer(
+            status=204 if up else 503, content_type="", headers=((b"strapi", b"You are so French!"),)
+        )
+
+    async def _send(self, request: Request, answer: Answer, request_id: str, send: Send) -> None:
+        headers = [*_HEADERS, (b"x-request-id", request_id.encode("latin-1", "replace")), *answer.headers]
+        headers += self._cors.headers(request)
+        if answer.content_type:
+            headers.append((b"content-type", answer.content_type.encode()))
+        if answer.content_type or answer.status not in (204, 304):
+            headers.append((b"content-length", str(len(answer.body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if request.method == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+
+def _no_handler(request: Request, allowed: list[str]) -> Answer:
+    if not allowed:
+        document = RequestFault(404, "NotFoundError", "Not Found").document()
+        return json_answer(document, 404)
+    names = ", ".join([*(["HEAD"] if "GET" in allowed else []), *allowed])
+    header = ((b"allow", names.encode()),)
+    if request.method == "OPTIONS":
+        return Answer(status=200, content_type=TEXT_TYPE, headers=header)
+    return Answer(status=405, body=b"Method Not Allowed", content_type=TEXT_TYPE, headers=header)
+
+
+def _unavailable(message: str, retry_after: int) -> Answer:
+    document = RequestFault(503, "ServiceUnavailableError", message).document()
+    answer = json_answer(document, 503)
+    return Answer(status=503, body=answer.body, headers=((b"retry-after", str(retry_after).encode()),))
+
+
+def _failed() -> Answer:
+    error = {"status": 500, "name": "InternalServerError", "message": "Internal Server Error"}
+    return json_answer({"data": None, "error": error}, 500)

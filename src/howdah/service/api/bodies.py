@@ -1,0 +1,160 @@
+"""
+Bodies of requests: read within a limit, as JSON or as a form, refused with Node's words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.types import Receive
+
+from howdah.content.query.faults import RequestFault
+from howdah.content.query.qs import parse_query
+
+#: Levels of a body; json reads it recursively.
+_DEPTH_MAX = 100
+
+
+class SyntaxFault(RequestFault):
+    """A body that is no JSON; its answer has no details."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "SyntaxError", message)
+
+    def document(self) -> dict[str, Any]:
+        error = {"status": self.status, "name": self.name, "message": self.message}
+        return {"data": None, "error": error}
+
+
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+    """Return the body. Raises RequestFault 413 beyond the limit."""
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large()
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large()
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _too_large() -> RequestFault:
+    return RequestFault(413, "PayloadTooLargeError", "request entity too large")
+
+
+def parse_body(body: bytes, content_type: str) -> Any:
+    """Return what a body says; an absent one says {}. Raises RequestFault."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        return parse_query(body.decode("utf-8", "replace"))
+    if kind == "application/json" or kind.endswith("+json"):
+        return parse_json(body)
+    return {}
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the object or list in a body. Raises RequestFault."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SyntaxFault("Unexpected token in JSON: the body is not UTF-8") from None
+    if not text.strip():
+        return {}
+    if text.strip()[0] not in "{[":
+        raise SyntaxFault("invalid JSON, only supports object and array")
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int)
+        _require_depth(document)
+    except json.JSONDecodeError as error:
+        raise SyntaxFault(_node_words(text, error)) from None
+    except RecursionError:
+        raise SyntaxFault("JSON is nested too deeply") from None
+    return document
+
+
+def _parse_int(text: str) -> int | float:
+    # Longer ones are no number that JavaScript, or any column, could hold.
+    return int(text) if len(text) <= 400 else float("1e999")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise SyntaxFault(f"Unexpected token '{name[0]}', ...\"{name}\" is not valid JSON")
+
+
+def _require_depth(document: Any, depth: int = 0) -> None:
+    if depth > _DEPTH_MAX:
+        raise SyntaxFault("JSON is nested too deeply")
+    if isinstance(document, dict):
+        for item in document.values():
+            _require_depth(item, depth + 1)
+    elif isinstance(document, list):
+        for item in document:
+            _require_depth(item, depth + 1)
+
+
+def _node_words(text: str, error: json.JSONDecodeError) -> str:
+    """Return what Node 20 says of the same mistake, as far as Python's words tell."""
+    position = error.pos
+    at_end = position >= len(text.rstrip())
+    before = text[:position].rstrip()[-1:]
+    words = {
+        "Expecting ':' delimiter": "Expected ':' after property name in JSON",
+        "Unterminated string starting at": "Unterminated string in JSON",
+        "Extra data": "Unexpected non-whitespace character after JSON",
+    }
+    if error.msg.startswith("Expecting property name"):
+        words[error.msg] = (
+            "Expected double-quoted property name in JSON"
+            if before == ","
+            else "Expected property name or '}' in JSON"
+        )
+    elif error.msg.startswith("Illegal trailing comma"):
+        words[error.msg] = "Expected double-quoted property name in JSON"
+    elif error.msg.startswith("Invalid control character"):
+        words[error.msg] = "Bad control character in string literal in JSON"
+    elif error.msg.startswith("Invalid \\"):
+        words[error.msg] = "Bad escaped character in JSON"
+    elif error.msg == "Expecting ',' delimiter":
+        inside = _innermost(text[:position])
+        words[error.msg] = (
+            "Expected ',' or ']' after array element in JSON"
+            if inside == "["
+            else "Expected ',' or '}' after property value in JSON"
+        )
+    if error.msg in words:
+        place = len(text) if error.msg.startswith("Unterminated") else position
+        return f"{words[error.msg]} at position {place}"
+    if at_end:
+        return "Unexpected end of JSON input"
+    return f"Unexpected token '{text[position]}', {_excerpt(text, position)} is not valid JSON"
+
+
+def _innermost(text: str) -> str:
+    opened: list[str] = []
+    quoted = escaped = False
+    for letter in text:
+        if quoted:
+            quoted = escaped or letter != '"'
+            escaped = letter == "\\" and not escaped
+        elif letter == '"':
+            quoted = True
+        elif letter in "{[":
+            opened.append(letter)
+        elif letter in "}]" and opened:
+            opened.pop()
+    return opened[-1] if opened else ""
+
+
+def _excerpt(text: str, position: int) -> str:
+    start, end = max(0, position - 10), min(len(text), position + 10)
+    before, after = "..." if start else "", "..." if end < len(text) else ""
+    return f'{before}"{text[start:end]}"{after}'

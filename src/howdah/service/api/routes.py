@@ -1,0 +1,69 @@
+"""
+Which handler answers which method and path; what a path allows where the method is another.
+
+Pure. A path is a tuple of segments, ":name" leaves one open; a segment that is written out wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+from howdah.service.api.messages import Answer, Request
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+#: What HTTP has and no route may have: 501 instead of 405.
+KNOWN_METHODS = frozenset({"HEAD", "OPTIONS", "GET", "PUT", "PATCH", "POST", "DELETE"})
+
+
+@dataclass
+class _Branch:
+    methods: dict[str, Handler] = field(default_factory=dict)
+    named: dict[str, _Branch] = field(default_factory=dict)
+    open: tuple[str, _Branch] | None = None
+
+
+class Routes:
+    """A tree of paths."""
+
+    def __init__(self) -> None:
+        self._root = _Branch()
+
+    def add(self, method: str, path: str, handler: Handler) -> None:
+        """Add a route; HEAD comes with GET."""
+        branch = self._root
+        for segment in path.strip("/").split("/"):
+            if segment.startswith(":"):
+                if branch.open is None:
+                    branch.open = (segment[1:], _Branch())
+                branch = branch.open[1]
+            else:
+                branch = branch.named.setdefault(segment, _Branch())
+        branch.methods[method] = handler
+
+    def find(
+        self, method: str, segments: tuple[str, ...]
+    ) -> tuple[Handler | None, dict[str, str], list[str]]:
+        """Return the handler, what open segments are, and the methods of all routes with that path."""
+        allowed: list[str] = []
+        for branch, places in self._match(self._root, segments, {}):
+            handler = branch.methods.get("GET" if method == "HEAD" else method)
+            if handler is not None:
+                return handler, places, allowed
+            allowed += [name for name in branch.methods if name not in allowed]
+        return None, {}, allowed
+
+    def _match(
+        self, branch: _Branch, segments: tuple[str, ...], places: dict[str, str]
+    ) -> Iterator[tuple[_Branch, dict[str, str]]]:
+        if not segments:
+            if branch.methods:
+                yield branch, places
+            return
+        head, rest = segments[0], segments[1:]
+        if head in branch.named:
+            yield from self._match(branch.named[head], rest, places)
+        if branch.open is not None and head:
+            name, below = branch.open
+            yield from self._match(below, rest, {**places, name: head})

@@ -1,0 +1,125 @@
+"""
+Serve the content API: the pool is opened with the application and closed after its last request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import uvicorn
+import uvloop
+
+from howdah.content.query.schema import Schemas
+from howdah.errors import EnvironmentFailedError
+from howdah.model.content import ContentModel
+from howdah.service.api.app import ContentApi
+from howdah.service.api.engine import Engine
+from howdah.service.api.settings import ApiSettings
+from howdah.service.database_settings import DatabaseSettings
+from howdah.service.heartbeat import Heartbeat
+from howdah.service.pool import ApplicationPool
+
+#: Seconds that requests under way get when the service ends.
+_GRACE_SECONDS = 10
+_BACKLOG = 512
+_WATCH_SECONDS = 0.1
+
+
+class ApiServer:
+    """The content API on its port; `listen()` first, then `serve()` in the thread that is to do the work."""
+
+    def __init__(
+        self,
+        model: ContentModel,
+        database: DatabaseSettings,
+        settings: ApiSettings,
+        *,
+        schema: str = "public",
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
+        self.settings = settings
+        self._heartbeat = heartbeat
+        self.pool = ApplicationPool(database)
+        self.api = ContentApi(Engine(Schemas(model), self.pool, settings, schema=schema))
+        self._socket: socket.socket | None = None
+        self._server: uvicorn.Server | None = None
+        self._on_shutdown: Callable[[], None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        assert self._socket is not None
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        """Where it is, for people."""
+        host = self.settings.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def listen(self) -> None:
+        """Take the port. Raises EnvironmentFailedError A-121 where it is not to be had."""
+        family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self.settings.host, self.settings.port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise EnvironmentFailedError(
+                "A-121",
+                f"The port {self.settings.port} cannot be used: {error.strerror}.",
+                hint="Choose another with --port, or stop what listens there.",
+            ) from None
+        self._socket = listener
+
+    def serve(self, *, on_shutdown: Callable[[], None] | None = None) -> None:
+        """Serve until `stop()`, SIGTERM or Ctrl-C; requests under way are finished after `on_shutdown`."""
+        self._on_shutdown = on_shutdown
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self.run())
+
+    async def run(self) -> None:
+        """Serve in the running loop."""
+        assert self._socket is not None
+        self._server = uvicorn.Server(
+            # Headers of proxies are not believed unless uvicorn is told whose.
+            uvicorn.Config(
+                self.api,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                proxy_headers=False,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        beating = asyncio.create_task(self._heartbeat.keep_beating()) if self._heartbeat else None
+        watching = asyncio.create_task(self._tell_shutdown(self._server))
+        try:
+            async with self.pool:
+                await self._server.serve(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            for task in (beating, watching):
+                if task is not None:
+                    task.cancel()
+
+    async def _tell_shutdown(self, server: uvicorn.Server) -> None:
+        """Say so when the server begins to end, by signal or otherwise."""
+        while not server.should_exit:
+            await asyncio.sleep(_WATCH_SECONDS)
+        if self._on_shutdown is not None:
+            self._on_shutdown()
+
+    def stop(self) -> None:
+        """Begin to end; safe from any thread."""
+        if self._server is not None:
+            self._server.should_exit = True

@@ -1,0 +1,62 @@
+"""A database as Strapi left it, made once and copied for each test that writes; the API over it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from support.api import SMALL, recorded_settings, serving
+from support.strapi_rows import fill_from_sqlite
+
+_TEMPLATE = "strapi_small"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def _strapi_template(server: Any) -> str:
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'".encode())
+    fill_from_sqlite(server.dsn(_TEMPLATE), SMALL)
+    return _TEMPLATE
+
+
+def _copy(server: Any, template: str) -> Iterator[str]:
+    name = f"strapi_{next(_numbers)}"
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        yield server.dsn(name)
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def strapi_database(server: Any, _strapi_template: str) -> Iterator[str]:
+    """A database filled from small.db, for one test alone."""
+    yield from _copy(server, _strapi_template)
+
+
+@pytest.fixture(scope="module")
+def _reading_database(server: Any, _strapi_template: str) -> Iterator[str]:
+    yield from _copy(server, _strapi_template)
+
+
+@pytest.fixture
+def api(strapi_database: str, tmp_path: Path) -> Iterator[httpx.Client]:
+    """The API over a database of its own."""
+    with serving(strapi_database, recorded_settings(tmp_path / "uploads")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def reading_api(_reading_database: str) -> Iterator[httpx.Client]:
+    """The API over a database that nobody writes to."""
+    with serving(_reading_database, recorded_settings()) as client:
+        yield client

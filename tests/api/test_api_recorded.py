@@ -1,0 +1,21 @@
+"""Requests that Strapi 5.54 was asked, and what it answered over the same rows."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from support.api import Recorded, Replay, read_recorded
+
+
+@pytest.mark.parametrize("item", read_recorded("reads"), ids=lambda item: item.name)
+def test_a_read_is_answered_as_by_strapi(reading_api: httpx.Client, item: Recorded) -> None:
+    assert Replay(reading_api).difference(item) == ""
+
+
+def test_access_is_granted_and_refused_as_by_strapi(api: httpx.Client) -> None:
+    replay = Replay(api)
+    items = [item for item in read_recorded("access") if not item.path.startswith("/api/upload")]
+    items = [item for item in items if item.method not in ("PUT", "POST") or "/auth/" in item.path]
+    differences = {item.name: replay.difference(item) for item in items}
+    assert {name: found for name, found in differences.items() if found} == {}
