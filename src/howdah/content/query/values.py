@@ -111,7 +111,7 @@ def parse_date(value: Any) -> str:
     """Return a date as PostgreSQL reads it. Raises RequestFault."""
     match = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or not _is_day(match[1]):
-        raise invalid("Invalid date format, expected YYYY-MM-DD")
+        raise invalid("Invalid format, expected an ISO compatible date")
     return match[1]
 
 

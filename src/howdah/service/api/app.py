@@ -23,6 +23,7 @@ from howdah.service.api.engine import Engine, translate_database_error
 from howdah.service.api.entries import EntryReads
 from howdah.service.api.messages import TEXT_TYPE, Answer, Request, json_answer
 from howdah.service.api.routes import KNOWN_METHODS, Routes
+from howdah.service.api.writes import EntryWrites
 from howdah.service.unavailable import UnavailableError
 
 log = logging.getLogger("howdah.api")
@@ -53,9 +54,16 @@ class ContentApi:
         for name, uid in schemas.collections.items():
             reads = EntryReads(self.engine, schemas[uid])
             self.routes.add("GET", name, reads.find)
+            writes = EntryWrites(self.engine, schemas[uid])
             self.routes.add("GET", f"{name}/:id", reads.find_one)
+            self.routes.add("POST", name, writes.create)
+            self.routes.add("PUT", f"{name}/:id", writes.update)
+            self.routes.add("DELETE", f"{name}/:id", writes.delete)
         for name, uid in schemas.singles.items():
+            writes = EntryWrites(self.engine, schemas[uid])
             self.routes.add("GET", name, EntryReads(self.engine, schemas[uid]).find_single)
+            self.routes.add("PUT", name, writes.update_single)
+            self.routes.add("DELETE", name, writes.delete_single)
 
     def _add_accounts(self) -> None:
         accounts = Accounts(self.engine)

@@ -12,6 +12,7 @@ from starlette.types import Receive
 
 from howdah.content.query.faults import RequestFault
 from howdah.content.query.qs import parse_query
+from howdah.content.query.values import require_unicode
 
 #: Levels of a body; json reads it recursively.
 _DEPTH_MAX = 100
@@ -94,11 +95,14 @@ def _require_depth(document: Any, depth: int = 0) -> None:
     if depth > _DEPTH_MAX:
         raise SyntaxFault("JSON is nested too deeply")
     if isinstance(document, dict):
-        for item in document.values():
+        for key, item in document.items():
+            require_unicode(key)
             _require_depth(item, depth + 1)
     elif isinstance(document, list):
         for item in document:
             _require_depth(item, depth + 1)
+    elif isinstance(document, str):
+        require_unicode(document)
 
 
 def _node_words(text: str, error: json.JSONDecodeError) -> str:

@@ -1,0 +1,1 @@
+"""Entries to be written: bodies checked against the definitions of attributes, in Strapi's words (pure)."""

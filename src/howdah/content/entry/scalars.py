@@ -1,0 +1,232 @@
+"""
+One value of one attribute: what may be stored, as what, and what is said of the rest.
+
+Pure. The order of checks and the words are those of the library that Strapi validates with:
+a value of the wrong type is told nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from howdah.content.query.faults import RequestFault
+from howdah.content.query.schema import Field
+from howdah.content.query.values import parse_date, parse_moment, parse_time
+
+_UID = re.compile(r"[A-Za-z0-9\-_.~]*")
+_EMAIL = re.compile(r"[^\s@\"<>()\[\],;:]+@[^\s@.,\"<>()\[\];:]+(\.[^\s@.,\"<>()\[\];:]+)*")
+#: What a varchar(255) holds; Strapi checks it for strings alone.
+_VARCHAR = 255
+_VARCHAR_TYPES = frozenset({"string", "email", "uid", "enumeration"})
+_TEXTS = frozenset({"string", "text", "richtext", "password", "email", "uid"})
+
+
+class ValueRefusedError(Exception):
+    """A value that cannot be stored; carries every sentence about it."""
+
+    def __init__(self, *messages: str, value: Any = None) -> None:
+        super().__init__(*messages)
+        self.messages = messages
+        self.value = value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Json:
+    """A value for a column of JSON: text that PostgreSQL reads."""
+
+    text: str
+
+
+def check_scalar(field: Field, path: str, value: Any, *, draft: bool) -> Any:
+    """
+    Return the value to store; None stays None.
+
+    Raises ValueRefusedError.
+    """
+    if value is None:
+        return None
+    if field.type in _TEXTS:
+        return _text(field, path, value, draft=draft)
+    check = _CHECKS.get(field.type)
+    if check is None:
+        return _moment(field, value)
+    return check(field, path, value)
+
+
+def type_refusal(path: str, kind: str, value: Any, *, cast: Any = None) -> ValueRefusedError:
+    """Return what is said of a value of another type; `cast` is the value before it was read."""
+    told = f" (cast from the value `{print_value(cast)}`)." if cast is not None else "."
+    shown = "NaN" if isinstance(value, float) and math.isnan(value) else print_value(value)
+    given = None if isinstance(value, float) and math.isnan(value) else value
+    return ValueRefusedError(
+        f"{path} must be a `{kind}` type, but the final value was: `{shown}`{told}", value=given
+    )
+
+
+def print_value(value: Any) -> str:
+    """Return a value as messages show it."""
+    return json.dumps(value, ensure_ascii=False, indent=2 if isinstance(value, dict | list) else None)
+
+
+def _text(field: Field, path: str, value: Any, *, draft: bool) -> str:
+    if not isinstance(value, str):
+        raise type_refusal(path, "string", value)
+    if "\0" in value:
+        raise ValueRefusedError(f"{path} must not hold NUL characters", value=value)
+    options, length = field.options, len(value.encode("utf-16-le", "replace")) // 2
+    least, most = options.get("minLength"), options.get("maxLength")
+    messages = []
+    if isinstance(least, int) and least and not draft and length < least:
+        messages.append(f"{path} must be at least {least} characters")
+    if isinstance(most, int) and most and length > most:
+        messages.append(f"{path} must be at most {most} characters")
+    elif field.type in _VARCHAR_TYPES and len(value) > _VARCHAR:
+        messages.append(f"{path} must be at most {_VARCHAR} characters")
+    pattern = options.get("regex")
+    if isinstance(pattern, str) and (value or options.get("required")) and not _fits(pattern, value):
+        messages.append(f'{path} must match the following: "/{pattern}/"')
+    if field.type == "email":
+        if value and not _EMAIL.fullmatch(value):
+            messages.append(f"{path} must be a valid email")
+        if not value:
+            messages.append(f"{path} cannot be empty")
+    if field.type == "uid" and not _UID.fullmatch(value):
+        messages.append(f'{path} must match the following: "/^[A-Za-z0-9-_.~]*$/"')
+    if field.type == "password" and len(value.encode("utf-8", "replace")) > 72:
+        messages.append(f"{path} must be at most 72 bytes")
+    if messages:
+        raise ValueRefusedError(*messages, value=None if field.type == "password" else value)
+    return value
+
+
+def _fits(pattern: str, value: str) -> bool:
+    try:
+        return re.search(pattern, value) is not None
+    except re.error:
+        # JavaScript's own constructs; who wrote the pattern is not punished for our language.
+        return True
+
+
+def _enumeration(field: Field, path: str, value: Any) -> str:
+    allowed = field.options.get("enum", [])
+    if not isinstance(value, str) or value not in allowed:
+        listed = ", ".join(str(item) for item in allowed)
+        raise ValueRefusedError(f"{path} must be one of the following values: {listed}, ", value=value)
+    return value
+
+
+def _boolean(_: Field, path: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str | int | float) and str(value).lower() in ("true", "1", "false", "0"):
+        return str(value).lower() in ("true", "1")
+    raise type_refusal(path, "boolean", value)
+
+
+def _number(field: Field, path: str, value: Any) -> int | float:
+    number: int | float
+    if isinstance(value, str):
+        text = re.sub(r"\s", "", value)
+        try:
+            number = int(text) if re.fullmatch(r"[+-]?\d{1,300}", text) else float(text)
+        except ValueError:
+            raise type_refusal(path, "number", math.nan, cast=value) from None
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = value
+    else:
+        raise type_refusal(path, "number", math.nan, cast=value)
+    if isinstance(number, float) and not math.isfinite(number):
+        raise type_refusal(path, "number", math.nan, cast=value)
+    messages = []
+    if field.type == "integer":
+        if isinstance(number, float) and number != int(number):
+            messages.append(f"{path} must be an integer")
+        number = int(number)
+    least, most = field.options.get("min"), field.options.get("max")
+    if isinstance(least, int | float) and not isinstance(least, bool) and number < least:
+        messages.append(f"{path} must be greater than or equal to {least}")
+    if isinstance(most, int | float) and not isinstance(most, bool) and number > most:
+        messages.append(f"{path} must be less than or equal to {most}")
+    if not messages and field.type == "integer" and not -(2**31) <= number < 2**31:
+        messages.append(f"{path} must be between -2147483648 and 2147483647")
+    if messages:
+        raise ValueRefusedError(*messages, value=value)
+    return number
+
+
+def _decimal(field: Field, path: str, value: Any) -> Decimal:
+    number = _number(field, path, value)
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+
+
+def _big(_: Field, path: str, value: Any) -> int:
+    text = str(value) if not isinstance(value, bool) else ""
+    if isinstance(value, float) and value == int(value):
+        text = str(int(value))
+    if not isinstance(value, str | int | float) or not re.fullmatch(r"\s*[+-]?\d{1,20}\s*", text):
+        raise ValueRefusedError(f"{path} must be a whole number", value=value)
+    number = int(text)
+    if not -(2**63) <= number < 2**63:
+        raise ValueRefusedError(f"{path} must be between {-(2**63)} and {2**63 - 1}", value=value)
+    return number
+
+
+def _json(_: Field, path: str, value: Any) -> Json:
+    if isinstance(value, str):
+        try:
+            # Text that is JSON stands for what it says, as in Strapi.
+            json.loads(value, parse_constant=_refuse)
+        except ValueError:
+            # A bare string is kept as the JSON text of a string, which reads back as it was given.
+            return Json(text=json.dumps(json.dumps(value)))
+        return Json(text=value)
+    text = json.dumps(value)
+    if "\\u0000" in text and "\0" in json.dumps(value, ensure_ascii=False).replace("\\u0000", "\0"):
+        raise ValueRefusedError(f"{path} must not hold NUL characters", value=None)
+    return Json(text=text)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _blocks(field: Field, path: str, value: Any) -> Json:
+    if not isinstance(value, list):
+        raise type_refusal(path, "array", value)
+    for position, block in enumerate(value):
+        here = f"{path}[{position}]"
+        if not isinstance(block, Mapping):
+            raise type_refusal(here, "object", block)
+        if not isinstance(block.get("type"), str):
+            raise ValueRefusedError(f"{here}.type is a required field", value=block)
+    return _json(field, path, value)
+
+
+def _moment(field: Field, value: Any) -> str:
+    try:
+        match field.type:
+            case "date":
+                return parse_date(value)
+            case "time":
+                return parse_time(value)
+        return parse_moment(value)
+    except RequestFault as fault:
+        raise ValueRefusedError(fault.message, value=value) from None
+
+
+_CHECKS: Mapping[str, Callable[[Field, str, Any], Any]] = {
+    "enumeration": _enumeration,
+    "boolean": _boolean,
+    "integer": _number,
+    "float": _number,
+    "decimal": _decimal,
+    "biginteger": _big,
+    "json": _json,
+    "blocks": _blocks,
+}
