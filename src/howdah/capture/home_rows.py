@@ -21,12 +21,11 @@ class HomeReader:
     plan: TablePlan
     table: Table
 
-    def rows(self, condition: str = "") -> Iterator[HomeBatch]:
-        """Yield the copied columns of all rows, or of those that meet an SQL condition on the table "t"."""
+    def rows(self, joined_sql: str = "") -> Iterator[HomeBatch]:
+        """Yield the copied columns of all rows, or of those that a JOIN with the table "t" leaves."""
         columns = self.plan.copied_columns
-        where = f" WHERE {condition}" if condition else ""
         name = qualified(self.plan.target_schema, self.plan.target_name)
-        yield from self._read(f"SELECT {_selected(columns, 't')} FROM {name} t{where}", columns)
+        yield from self._read(f"SELECT {_selected(columns, 't')} FROM {name} t {joined_sql}", columns)
 
     def keys(self, source_sql: str) -> Iterator[HomeBatch]:
         """Yield the key columns of what stands behind FROM, its alias being "d"."""

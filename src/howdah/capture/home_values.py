@@ -73,7 +73,7 @@ def decode_home(
         codec = get_codec(column.codec)
         decoded = codec.decode(array, column.params)
         found = to_python(decoded)
-        encoded = codec.encode(decoded, column.params, column.type)
+        encoded = codec.encode(decoded, column.params, column.written_as)
         for mask in encoded.rejected.values():
             for row in np.flatnonzero(mask):
                 shown = str(found[row])

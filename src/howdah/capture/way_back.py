@@ -101,11 +101,16 @@ class WayBack:
 
     def install(self, connection: Connection, run_id: str, plan: Plan) -> None:
         """Begin to note changes of every planned table, in the caller's transaction."""
+        self.prepare(connection, run_id, plan)
+        self.arm(connection)
+
+    def prepare(self, connection: Connection, run_id: str, plan: Plan) -> None:
+        """Make everything but the triggers, so that these alone are left for a moment that is short."""
         connection.execute(self.state.query(_TABLES))
         for number, table in enumerate(plan.tables, start=1):
-            self._install_table(connection, run_id, number, table)
+            self._prepare_table(connection, run_id, number, table)
 
-    def _install_table(self, connection: Connection, run_id: str, number: int, table: TablePlan) -> None:
+    def _prepare_table(self, connection: Connection, run_id: str, number: int, table: TablePlan) -> None:
         target = sql.Identifier(table.target_schema, table.target_name)
         key = [table.column(name).target_name for name in table.key]
         connection.execute(
@@ -123,7 +128,7 @@ class WayBack:
                 Json(read_columns(connection, table.target_schema, table.target_name)),
             ),
         )
-        whole = self._create_function(
+        self._create_function(
             connection,
             f"note_whole_{number}",
             sql.SQL(cast("Any", _WHOLE_BODY)).format(
@@ -141,9 +146,29 @@ class WayBack:
             body = sql.SQL(cast("Any", _KEYS_BODY)).format(
                 dirty=dirty, old=_of("OLD", key), new=_of("NEW", key)
             )
-            note, level = self._create_function(connection, f"note_{number}", body), "ROW"
-        else:
-            note, level = whole, "STATEMENT"
+            self._create_function(connection, f"note_{number}", body)
+
+    def arm(self, connection: Connection) -> None:
+        """Put the triggers on every prepared table, in the caller's transaction."""
+        for table in self.tables(connection):
+            self._arm_table(connection, table)
+
+    def disarm(self, connection: Connection) -> None:
+        """Take the triggers off again and forget what they noted, in the caller's transaction."""
+        for table in self.tables(connection):
+            target = sql.Identifier(table.target_schema, table.target_name)
+            for name in (TRIGGER, TRUNCATE_TRIGGER):
+                connection.execute(
+                    sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(sql.Identifier(name), target)
+                )
+            self.forget(connection, table)
+
+    def _arm_table(self, connection: Connection, table: NotedTable) -> None:
+        target = sql.Identifier(table.target_schema, table.target_name)
+        whole = sql.Identifier(self.state.name, f"note_whole_{table.number}")
+        note, level = whole, "STATEMENT"
+        if table.key:
+            note, level = sql.Identifier(self.state.name, f"note_{table.number}"), "ROW"
         for name, event, each, function in (
             (TRIGGER, "INSERT OR UPDATE OR DELETE", level, note),
             (TRUNCATE_TRIGGER, "TRUNCATE", "STATEMENT", whole),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah.cli import archive, content, quarantine, serve, server, service, transfer, upkeep
+from howdah.cli import archive, content, live, quarantine, serve, server, service, transfer, upkeep
 from howdah.cli.session import Session
 from howdah.cli.tree import CommandFacts, read_commands
 from howdah.options_file import OPTIONS_FILE, read_options_file
@@ -29,6 +29,8 @@ app.command("plan")(transfer.plan_command)
 app.command("migrate")(transfer.migrate_command)
 app.command("verify")(transfer.verify_command)
 app.command("status")(upkeep.status_command)
+app.command("follow")(live.follow_command)
+app.command("cutover")(live.cutover_command)
 app.command("rollback")(upkeep.rollback_command)
 app.command("finalize")(upkeep.finalize_command)
 app.command("clean")(upkeep.clean_command)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from howdah.cli.live import OnFence, OnRelease
 from howdah.cli.options import (
     Json,
     PgBindir,
@@ -60,6 +61,8 @@ def rollback_command(
     all_rows: Annotated[
         bool, typer.Option("--all-rows", help="Read every row although a journal was kept.")
     ] = False,
+    on_fence: OnFence = "",
+    on_release: OnRelease = "",
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
     pg_bindir: PgBindir = None,
@@ -82,6 +85,21 @@ def rollback_command(
         with make_progress(quiet) as progress:
             carried = carry_back(asked, progress)
         end(carried, render_carry_back, as_json=as_json)
+    from howdah.ops.go_home import go_home, is_away
+
+    if output is None and not all_rows and is_away(request):
+        from howdah.ops.live_run import LiveOptions
+        from howdah.report.live import render_live
+
+        options = LiveOptions(
+            on_fence=on_fence,
+            on_release=on_release,
+            nearest=nearest,
+            without_new_objects=without_new_objects,
+        )
+        with make_progress(quiet) as progress:
+            home = go_home(request, options, progress)
+        end(home, render_live, as_json=as_json)
     if output is not None or nearest or without_new_objects or all_rows:
         raise UsageError(
             "U-104",
@@ -101,11 +119,14 @@ def finalize_command(
     agreed: Annotated[
         bool, typer.Option("--yes", help="Agree: the rows that were replaced cannot come back afterwards.")
     ] = False,
+    unproven: Annotated[
+        bool, typer.Option("--unproven", help="Agree to end the way back without the proof of the cutover.")
+    ] = False,
     state_schema: StateSchemaName = "howdah",
     pg_bindir: PgBindir = None,
     as_json: Json = False,
 ) -> None:
-    """End the way back: give up the rows that were replaced."""
+    """End the way back: give up the rows that were replaced, put the SQLite file away."""
     if not agreed:
         if not sys.stdin.isatty():
             raise RefusedError(
@@ -117,7 +138,10 @@ def finalize_command(
     from howdah.ops.finalize import finalize
     from howdah.report.verbs import render_finalize
 
-    report = finalize(build_target_request(target, yes=True, state_schema=state_schema, pg_bindir=pg_bindir))
+    report = finalize(
+        build_target_request(target, yes=True, state_schema=state_schema, pg_bindir=pg_bindir),
+        unproven=unproven,
+    )
     end(report, render_finalize, as_json=as_json)
 
 

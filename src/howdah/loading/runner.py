@@ -17,7 +17,7 @@ from howdah.loading.dependants import set_dependants_aside
 from howdah.loading.job import LoadJob
 from howdah.loading.step import run_step
 from howdah.loading.workers import WorkerPool
-from howdah.model.plan import Step, StepKind
+from howdah.model.plan import Plan, Step, StepKind
 from howdah.process.phases import PhaseLog
 from howdah.state.ledger import Ledger, StepOutcome
 from howdah.state.store import Connection
@@ -75,6 +75,19 @@ def build_stages(steps: Iterable[Step]) -> tuple[Stage, ...]:
     )
 
 
+def steps_of_load(plan: Plan) -> tuple[Step, ...]:
+    """Return the steps that a load carries out: all, or all but those that are deferred (pure)."""
+    deferred = deferred_steps(plan)
+    return tuple(step for step in plan.steps if step not in deferred)
+
+
+def deferred_steps(plan: Plan) -> tuple[Step, ...]:
+    """Return the steps that a live migration carries out at its cutover (pure)."""
+    if not plan.options.defer_foreign_keys:
+        return ()
+    return tuple(step for step in plan.steps if step.kind is StepKind.FOREIGN_KEY)
+
+
 def run_in_one_transaction(connection: Connection, job: LoadJob, phases: PhaseLog) -> dict[str, StepOutcome]:
     """Do every step on one connection, without committing; return the outcome of each by its id."""
     ledger = Ledger(state=job.state)
@@ -85,7 +98,7 @@ def run_in_one_transaction(connection: Connection, job: LoadJob, phases: PhaseLo
         outcomes[outcome.step_id] = outcome
         _log_step(phases, outcome)
 
-    for stage in build_stages(job.plan.steps):
+    for stage in build_stages(steps_of_load(job.plan)):
         with _stage_phase(phases, stage, outcomes):
             if stage.after_dependants:
                 record(_set_dependants_aside(connection, job))
@@ -116,7 +129,7 @@ def run_in_steps(
         _log_step(phases, outcome)
 
     with WorkerPool(job, jobs) as pool:
-        for stage in build_stages(job.plan.steps):
+        for stage in build_stages(steps_of_load(job.plan)):
             with _stage_phase(phases, stage, outcomes):
                 if stage.after_dependants:
                     commit(DEPENDANTS_STEP, partial(_set_dependants_aside, connection, job))

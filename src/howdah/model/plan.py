@@ -237,6 +237,8 @@ class PlanOptions:
     source_tz: str = "UTC"
     #: Owned schema: the application's triggers fire for loaded rows.
     fire_triggers: bool = False
+    #: Foreign keys are planned and not built: rows are still to come, in the order in which they change.
+    defer_foreign_keys: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,6 +115,8 @@ class FinalizeReport:
     tables: tuple[str, ...]
     #: Those rows.
     rows: int
+    #: After a cutover: the SQLite file, now read-only, and its checksum.
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,4 +266,41 @@ class CarryBackReport:
     rows: int = 0
     differences: tuple[Difference, ...] = ()
     difference_count: int = 0
+    phases: tuple[PhaseReport, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveReport:
+    """Where a live migration stands: `follow`, `cutover`, and `rollback` after a cutover."""
+
+    verb: str
+    #: following, caught-up, yielded, stopped, released, complete, home, different…
+    status: str
+    exit_status: int = 0
+    source: str
+    target: str
+    run_id: str
+    #: What is durably true, as the record in the target has it.
+    phase: str
+    #: Entries of the journal that wait.
+    backlog: int = 0
+    rows_applied: int = 0
+    #: Seconds since the journal was last seen empty.
+    behind_seconds: float = 0.0
+    rows_quarantined: int = 0
+    #: Seconds between the last write that the old side could take and the first that the new one can;
+    #: commands of --on-fence and --on-release not counted.
+    pause_seconds: float = 0.0
+    #: The same, part by part.
+    pause: tuple[PhaseReport, ...] = ()
+    #: "proven", "different", or "" where nothing was proven as a whole.
+    proof: str = ""
+    rows_proven: int = 0
+    #: Keys written since, which a proof of the old moment cannot speak of.
+    not_provable: int = 0
+    differences: tuple[Difference, ...] = ()
+    difference_count: int = 0
+    findings: tuple[Finding, ...] = ()
+    #: Values that went home without an exact form.
+    inexact: tuple[InexactReport, ...] = ()
     phases: tuple[PhaseReport, ...] = ()

@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from howdah.capture.home_rows import HomeReader
-from howdah.capture.home_values import HomeBatch, HomeTally
+from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
 from howdah.capture.round_trip import count_unlike
-from howdah.capture.way_back import NotedTable, WayBack
+from howdah.capture.way_back import WayBack
 from howdah.errors import ExitStatus, RefusedError
 from howdah.model.findings import Finding
-from howdah.model.limits import BIG_VALUE_BYTES
-from howdah.model.plan import Plan, TablePlan
-from howdah.model.quarantine import Cell, SourceKey
+from howdah.model.plan import Plan
 from howdah.model.report import Difference, ProofStatus
 from howdah.model.source import SourceCatalog
 from howdah.model.target import TargetFacts
 from howdah.model.verb_reports import CarryBackReport, HomeTableReport, InexactReport
-from howdah.names import qualified, quote, quote_literal
 from howdah.ops.source_facts import read_catalog_of, read_kept_catalog
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.planning.findings import make_finding, name_column, name_table
@@ -40,7 +35,7 @@ from howdah.process.progress import NullProgress, Progress
 from howdah.proof.result import Proof
 from howdah.proof.schema import find_table
 from howdah.proof.verify import exported_snapshot, verify
-from howdah.sqlite.home_file import Changes, HomeFile, HomeTable
+from howdah.sqlite.home_file import HomeFile
 from howdah.sqlite.integrity import require_integrity
 from howdah.sqlite.snapshot import appearing_whole, hash_file, live_identity
 from howdah.state.ledger import Ledger, Run
@@ -63,29 +58,6 @@ class CarryBackRequest:
     without_new_objects: bool = False
     #: Reads every row although a journal is there.
     all_rows: bool = False
-
-
-@dataclass
-class _Home:
-    """What one run of the verb knows and has met."""
-
-    run: Run
-    state_name: str
-    catalog: SourceCatalog
-    noted: Mapping[str, NotedTable]
-    whole: frozenset[int]
-    quarantined: Mapping[str, frozenset[str]]
-    tally: HomeTally = field(default_factory=HomeTally)
-    #: (table, column, key) of values that are known to differ.
-    inexact: set[tuple[str, str, tuple[Cell, ...]]] = field(default_factory=set)
-    #: Tables without a key that hold such values.
-    inexact_keyless: set[str] = field(default_factory=set)
-    #: Table → keys of written rows that are compared once more by PostgreSQL.
-    written: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
-    not_twice: dict[str, set[tuple[Any, ...]]] = field(default_factory=dict)
-    big: set[str] = field(default_factory=set)
-    overwritten: set[str] = field(default_factory=set)
-    findings: list[Finding] = field(default_factory=list)
 
 
 def carry_back(request: CarryBackRequest, progress: Progress | None = None) -> CarryBackReport:
@@ -141,11 +113,11 @@ def _choose_output(request: CarryBackRequest, run: Run) -> Path:
 
 def _read_state(
     connection: Connection, state: StateSchema, run: Run, catalog: SourceCatalog, request: CarryBackRequest
-) -> _Home:
+) -> Home:
     way_back = WayBack(state=state)
     noted = {table.source_table: table for table in way_back.tables(connection) if table.run_id == run.id}
-    home = _Home(
-        run=run,
+    home = Home(
+        plan=run.plan,
         state_name=state.name,
         catalog=catalog,
         noted={} if request.all_rows else noted,
@@ -238,7 +210,7 @@ def _becoming(run: Run, output: Path) -> Iterator[str]:
 
 
 def _write(
-    path: str, target: OpenTarget, snapshot_id: str, home: _Home, phases: PhaseLog
+    path: str, target: OpenTarget, snapshot_id: str, home: Home, phases: PhaseLog
 ) -> tuple[HomeTableReport, ...]:
     tables: list[HomeTableReport] = []
     with (
@@ -248,139 +220,22 @@ def _write(
     ):
         broken = file.broken_references()
         with file.transaction():
-            for plan in home.run.plan.tables:
-                tables.append(_write_table(file, reader, home, plan))
-            _write_sequences(file, reader, home)
-            home.findings += _rebuild_search(
-                file, home.catalog, {item.name for item in tables if _changed(item)}
+            for plan in home.plan.tables:
+                tables.append(write_table(file, reader, home, plan))
+            write_sequences(file, reader, home)
+            home.findings += rebuild_search(
+                file, home.catalog, {item.name for item in tables if is_changed(item)}
             )
         new = len(file.broken_references() - broken)
         if new:
             home.findings.append(
-                make_finding("F-604", f'file "{home.run.source}"', f"{new} references lead nowhere")
+                make_finding("F-604", f'file "{home.catalog.path}"', f"{new} references lead nowhere")
             )
         count.rows = sum(item.inserted + item.updated + item.deleted for item in tables)
     return tuple(tables)
 
 
-def _changed(item: HomeTableReport) -> bool:
-    return bool(item.inserted or item.updated or item.deleted)
-
-
-def _write_table(file: HomeFile, reader: ArrowReader, home: _Home, plan: TablePlan) -> HomeTableReport:
-    table = home.catalog.table(plan.name)
-    home_table = HomeTable(
-        table=table, columns=tuple(column.name for column in plan.copied_columns), key=plan.key
-    )
-    rows = HomeReader(reader=reader, plan=plan, table=table)
-    noted = home.noted.get(plan.name)
-    by_journal = noted is not None and bool(noted.key) and noted.number not in home.whole
-    if noted is not None and not noted.key and noted.number not in home.whole:
-        return HomeTableReport(name=plan.name, method="unchanged")
-    file.begin_table(home_table)
-    if noted is not None and by_journal:
-        dirty = _dirty_name(home, noted)
-        match = " AND ".join(f"d.{quote(name)} = t.{quote(name)}" for name in noted.key)
-        target_name = qualified(plan.target_schema, plan.target_name)
-        for batch in rows.rows(f"EXISTS (SELECT FROM {dirty} d WHERE {match})"):
-            _stage(file, home, plan, batch)
-        columns = ", ".join(quote(name) for name in noted.key)
-        gone = (
-            f"(SELECT DISTINCT {columns} FROM {dirty} d"
-            f" WHERE NOT EXISTS (SELECT FROM {target_name} t WHERE {match})) d"
-        )
-        for batch in rows.keys(gone):
-            file.stage_gone(batch.rows, len(plan.key))
-        changes = file.apply_some(home_table)
-    else:
-        kept = [SourceKey.from_text(text) for text in home.quarantined.get(plan.name, ())]
-        file.stage_kept(kept)
-        for batch in rows.rows():
-            _stage(file, home, plan, batch)
-        if kept and (count := file.count_kept_overwritten(home_table)):
-            home.findings.append(
-                make_finding(
-                    "F-605", name_table(plan.name), f"{count} rows have the key of a row in quarantine"
-                )
-            )
-            home.overwritten.add(plan.name)
-        changes = file.apply_whole(home_table)
-    if plan.key and changes.any:
-        skip = home.not_twice.get(plan.name, set())
-        home.written[plan.name] = [key for key in file.staged_keys(home_table) if key not in skip]
-    return _table_report(plan, "journal" if by_journal else "all rows", changes)
-
-
-def _dirty_name(home: _Home, noted: NotedTable) -> str:
-    return qualified(home.state_name, f"dirty_{noted.number}")
-
-
-def _table_report(plan: TablePlan, method: str, changes: Changes) -> HomeTableReport:
-    return HomeTableReport(
-        name=plan.name,
-        method=method,
-        inserted=changes.inserted,
-        updated=changes.updated,
-        deleted=changes.deleted,
-    )
-
-
-def _stage(file: HomeFile, home: _Home, plan: TablePlan, batch: HomeBatch) -> None:
-    names = [column.name for column in plan.copied_columns]
-    key_places = [names.index(name) for name in plan.key]
-    for value in batch.inexact:
-        home.tally.add(plan.name, value)
-        key = tuple(batch.rows[value.row][place] for place in key_places)
-        home.inexact.add((plan.name, value.column, tuple(map(Cell.of, key))))
-        home.not_twice.setdefault(plan.name, set()).add(key)
-        if not key:
-            home.inexact_keyless.add(plan.name)
-    for row in batch.rows:
-        if any(isinstance(value, (str, bytes)) and len(value) * 4 > BIG_VALUE_BYTES for value in row):
-            home.big.add(plan.name)
-            home.not_twice.setdefault(plan.name, set()).add(tuple(row[place] for place in key_places))
-    file.stage_rows(batch.rows, len(names))
-
-
-def _write_sequences(file: HomeFile, reader: ArrowReader, home: _Home) -> None:
-    """Let AUTOINCREMENT go on where PostgreSQL's numbering stands."""
-    for plan in home.run.plan.tables:
-        table = home.catalog.table(plan.name)
-        identity = next((column for column in plan.columns if column.identity), None)
-        if not table.autoincrement or identity is None:
-            continue
-        name = qualified(plan.target_schema, plan.target_name)
-        query = (
-            "SELECT coalesce(s.last_value, 0)::bigint FROM pg_catalog.pg_sequences s"
-            " WHERE pg_catalog.format('%I.%I', s.schemaname, s.sequencename)::regclass"
-            f" = pg_catalog.pg_get_serial_sequence({quote_literal(name)},"
-            f" {quote_literal(identity.target_name)})::regclass"
-        )
-        for batch in reader.read(query):
-            for value in batch.columns[0].to_pylist():
-                file.set_sequence(table.name, int(value))
-
-
-def _rebuild_search(file: HomeFile, catalog: SourceCatalog, changed: set[str]) -> list[Finding]:
-    """Let full-text tables over another table's content read it again; others cannot be helped."""
-    if not changed:
-        return []
-    findings: list[Finding] = []
-    names = {table.name.lower() for table in catalog.tables}
-    for table in catalog.tables:
-        if table.kind != "virtual":
-            continue
-        has_own_content = f"{table.name.lower()}_content" in names
-        if table.module.lower() in ("fts3", "fts4", "fts5") and not has_own_content:
-            file.rebuild_search_index(table.name)
-            continue
-        findings.append(
-            make_finding("F-606", name_table(table.name), "it is as it was when the file was migrated")
-        )
-    return findings
-
-
-def _require_exact(home: _Home, request: CarryBackRequest) -> None:
+def _require_exact(home: Home, request: CarryBackRequest) -> None:
     without = {place: count for place, count in home.tally.counts.items() if place[2] == "no-exact-form"}
     if without and not request.nearest:
         raise RefusedError(
@@ -395,15 +250,15 @@ def _require_exact(home: _Home, request: CarryBackRequest) -> None:
 
 
 def _prove(
-    path: str, target: OpenTarget, exported: tuple[Connection, str], home: _Home, phases: PhaseLog
+    path: str, target: OpenTarget, exported: tuple[Connection, str], home: Home, phases: PhaseLog
 ) -> tuple[Proof, int]:
     with phases.phase("check the file"):
         require_integrity(path, path)
     plan = replace(
-        home.run.plan,
+        home.plan,
         tables=tuple(
             replace(table, big_rows=max(table.big_rows, int(table.name in home.big)))
-            for table in home.run.plan.tables
+            for table in home.plan.tables
         ),
     )
     with phases.phase("prove") as count:
@@ -429,7 +284,7 @@ def _prove(
     return proof, unlike
 
 
-def unexplained(proof: Proof, home: _Home) -> tuple[list[Difference], int]:
+def unexplained(proof: Proof, home: Home) -> tuple[list[Difference], int]:
     """Return the differences of rows that no inexact value explains, and how many there are."""
     rows = [found for found in proof.differences if found.kind in _ROW_KINDS]
     left = [
@@ -451,7 +306,7 @@ def _report(
     target: OpenTarget,
     run: Run,
     output: Path,
-    home: _Home,
+    home: Home,
     tables: Sequence[HomeTableReport],
     proof: Proof,
     unlike: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from howdah.loading.runner import deferred_steps
 from howdah.model.plan import Plan
 from howdah.model.source import Snapshot, SourceCatalog
 from howdah.ops.target import OpenTarget
@@ -36,7 +37,10 @@ def prove(
             target.conninfo,
             quarantined=quarantined,
             expected_not_valid=[key for key, outcome in outcomes.items() if outcome.fell_back],
-            expected_missing=ids_left_out(outcomes.values()),
+            expected_missing=[
+                *ids_left_out(outcomes.values()),
+                *(step.id for step in deferred_steps(plan) if step.id not in outcomes),
+            ],
             jobs=jobs,
             progress=phases.progress,
             listed_max=listed_max,

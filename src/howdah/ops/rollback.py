@@ -12,11 +12,13 @@ from typing import Any, cast
 import psycopg
 from psycopg import sql
 
+from howdah.capture.record import CaptureRecord
 from howdah.capture.way_back import WayBack
 from howdah.errors import DifferenceError, RefusedError
 from howdah.loading.owned_undo import undo_owned_run
 from howdah.model.plan import StepKind
 from howdah.model.verb_reports import RollbackReport
+from howdah.ops.end_following import end_following
 from howdah.ops.proving import prove
 from howdah.ops.source_facts import read_kept_catalog
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
@@ -41,7 +43,9 @@ def rollback(request: TargetRequest, progress: Progress | None = None) -> Rollba
         connection = target.connection
         run = _newest_run(connection, state)
         connection.rollback()
-        if run.status in ("loaded", "done"):
+        if _is_followed(target, state, run):
+            end_following(target, state, phases)
+        elif run.status in ("loaded", "done"):
             _require_unchanged(target, state, run, phases)
         with connection.transaction():
             changed = forget_run(connection, state, run)
@@ -52,6 +56,12 @@ def rollback(request: TargetRequest, progress: Progress | None = None) -> Rollba
             restored=changed if run.plan.owned is not None else (),
             snapshot=run.snapshot.path,
         )
+
+
+def _is_followed(target: OpenTarget, state: StateSchema, run: Run) -> bool:
+    capture = CaptureRecord(state=state).read(target.connection)
+    target.connection.rollback()
+    return capture is not None and capture.run_id == run.id
 
 
 def _newest_run(connection: Connection, state: StateSchema) -> Run:

@@ -581,6 +581,27 @@ _KINDS = (
         "should the application write any, are counted when rows are carried back, and not "
         "written without consent.",
     ),
+    FindingKind(
+        code="F-611",
+        severity=WARNING,
+        title="Triggers of the journal in the SQLite file were gone",
+        explanation="A migration tool rebuilt a table, which drops its triggers. They were made again, and "
+        "every row was compared, because what was written meanwhile is in no journal.",
+    ),
+    FindingKind(
+        code="F-612",
+        severity=WARNING,
+        title="The journal in the SQLite file had disarmed itself",
+        explanation="More was written than the journal may hold before it was read. Every row was compared.",
+        hint="Keep following, or allow a larger journal with --journal-limit.",
+    ),
+    FindingKind(
+        code="F-613",
+        severity=ERROR,
+        title="A command that was to be run at the cutover failed",
+        explanation="The cutover itself is done: PostgreSQL has the data and takes writes.",
+        hint="Start the application on PostgreSQL by hand.",
+    ),
     *OWNED_RUN_KINDS,
 )
 

@@ -8,6 +8,7 @@ not valid UTF-8 still makes a valid document.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from howdah.model.report import to_json
@@ -20,3 +21,8 @@ def render_json(report: Any) -> str:
     Raises ValueError for NaN or an infinity, which JSON does not know.
     """
     return json.dumps(to_json(report), indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def render_json_line(value: Mapping[str, Any]) -> str:
+    """Return facts as one line, for verbs that go on for long."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

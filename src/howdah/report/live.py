@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from howdah.model.verb_reports import CarryBackReport
+from howdah.model.verb_reports import CarryBackReport, LiveReport
 from howdah.report.layout import lay_out_facts, lay_out_table
-from howdah.units import format_amount, format_count
+from howdah.units import format_amount, format_count, format_seconds
 
 #: Differences that are shown.
 _SHOWN = 10
@@ -60,6 +60,63 @@ def render_carry_back(report: CarryBackReport, *, width: int = 100) -> str:
             ("migrated from", report.source),
             ("SHA-256", report.sha256),
             ("next", f"stop the application, then start it with {report.output}"),
+        ],
+        width=width,
+    )
+    return "\n".join(lines)
+
+
+_HEADS = {
+    "caught-up": "PostgreSQL holds everything that the SQLite file holds.",
+    "yielded": "Another command took over; this one has let go.",
+    "following": "The SQLite file takes writes; PostgreSQL follows.",
+    "stopped": "Nothing of Howdah is in the SQLite file any more, and nothing is followed.",
+    "complete": "PostgreSQL takes the writes; every row of the fenced file is proven.",
+    "home": "The SQLite file takes the writes again, with everything written on PostgreSQL.",
+}
+
+
+def render_live(report: LiveReport, *, width: int = 100) -> str:
+    """Return where a live migration stands, how long nobody could write, and what is wrong."""
+    head = _HEADS.get(
+        report.status,
+        f"NOT EQUAL: {format_count(report.difference_count)} differences. The way back is open"
+        ' ("howdah rollback").',
+    )
+    lines = [head, ""]
+    for finding in report.findings:
+        lines.append(f"! {finding.code} {finding.object}: {finding.message}")
+    for found in report.differences[:_SHOWN]:
+        lines.append(
+            f"≠ {found.table} {found.key} {found.column}: {found.kind} {found.source} {found.target}"
+            f" {found.detail}".rstrip()
+        )
+    for value in report.inexact:
+        lines.append(
+            f"! {value.table}.{value.column}: {format_amount(value.count, 'value')} without an exact form"
+            f" ({value.example})"
+        )
+    if len(lines) > 2:
+        lines.append("")
+    pause = ", ".join(f"{part.name} {format_seconds(part.seconds)}" for part in report.pause)
+    lines += lay_out_facts(
+        [
+            ("source", report.source),
+            ("target", report.target),
+            ("run", report.run_id),
+            ("phase", report.phase),
+            ("waiting", format_count(report.backlog) if report.backlog else ""),
+            ("rows applied", format_count(report.rows_applied) if report.rows_applied else ""),
+            ("in quarantine", format_count(report.rows_quarantined) if report.rows_quarantined else ""),
+            ("pause", f"{format_seconds(report.pause_seconds)} ({pause})" if report.pause else ""),
+            (
+                "proof",
+                f"{report.proof}, {format_count(report.rows_proven)} rows" if report.rows_proven else "",
+            ),
+            (
+                "not provable",
+                f"{format_count(report.not_provable)} written since" if report.not_provable else "",
+            ),
         ],
         width=width,
     )

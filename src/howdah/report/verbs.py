@@ -81,9 +81,12 @@ def render_rollback(report: RollbackReport) -> str:
 
 def render_finalize(report: FinalizeReport) -> str:
     """Return what was given up."""
-    return (
-        f"The way back of {report.target} has ended: {format_count(report.rows)} rows that were replaced in"
-        f" {format_count(len(report.tables))} tables are gone."
+    return "\n".join(
+        [
+            f"The way back of {report.target} has ended: {format_count(report.rows)} rows that were replaced"
+            f" in {format_count(len(report.tables))} tables are gone.",
+            *(f"Kept: {file}" for file in report.files),
+        ]
     )
 
 

@@ -27,6 +27,9 @@ from howdah.sqlite.ddl_cursor import UnreadSqlError
 from howdah.sqlite.failures import explain_failure
 from howdah.sqlite.location import source_path
 
+#: What `howdah follow` puts into a file begins so.
+OUR_PREFIX = "_howdah_"
+
 
 def read_catalog(connection: apsw.Connection, path: str, *, journal_mode: str | None = None) -> SourceCatalog:
     """
@@ -49,8 +52,8 @@ def read_catalog(connection: apsw.Connection, path: str, *, journal_mode: str | 
 
 
 def _read(connection: apsw.Connection, path: str, journal_mode: str | None) -> SourceCatalog:
-    schema = fetch_schema(connection)
-    listed = fetch_tables(connection)
+    schema = [row for row in fetch_schema(connection) if not is_ours(row.name)]
+    listed = [table for table in fetch_tables(connection) if not is_ours(table.name)]
     facts = [fetch_table_facts(connection, table) for table in listed]
     tables = build_tables(facts, schema, fetch_sequences(connection, listed))
     return SourceCatalog(
@@ -70,6 +73,11 @@ def _read(connection: apsw.Connection, path: str, journal_mode: str | None) -> S
         sqlite_version=apsw.sqlite_lib_version(),
         unknown_collations=find_unknown_collations(tables),
     )
+
+
+def is_ours(name: str) -> bool:
+    """Whether an object was put into the file by `howdah follow`, not by the application."""
+    return name.lower().startswith(OUR_PREFIX)
 
 
 def _read_view(connection: apsw.Connection, row: SchemaRow) -> View:

@@ -94,7 +94,7 @@ def _connect(path: str, parameters: str) -> apsw.Connection:
     uri = f"file:{quote(os.path.abspath(path))}?{parameters}"
     connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     apply_safety(connection)
-    connection.collation_needed(_register_stand_in)
+    connection.collation_needed(register_stand_in)
     return connection
 
 
@@ -104,7 +104,7 @@ def apply_safety(connection: apsw.Connection) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
 
 
-def _register_stand_in(connection: apsw.Connection, name: str) -> None:
+def register_stand_in(connection: apsw.Connection, name: str) -> None:
     """
     Stand in for a collation that only the application has.
 

@@ -149,6 +149,12 @@ class Ledger:
             (run_id, outcome.step_id, Json(to_json(outcome))),
         )
 
+    def forget_step(self, connection: Connection, run_id: str, step_id: str) -> None:
+        """Take a step's record away, in the transaction that took its work away."""
+        connection.execute(
+            self.state.query("DELETE FROM {schema}.step WHERE run_id = %s AND id = %s"), (run_id, step_id)
+        )
+
     def outcomes(self, connection: Connection, run_id: str) -> dict[str, StepOutcome]:
         """Return what is done of a run: step id → outcome."""
         rows = connection.execute(

@@ -1,0 +1,167 @@
+"""
+Carry rows of PostgreSQL into a SQLite file, table by table, and remember what must be proven and told.
+
+Used for a private copy (after a plain migration) and for the fenced file (after a cutover).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from howdah.capture.home_rows import HomeReader
+from howdah.capture.home_values import HomeBatch, HomeTally
+from howdah.capture.way_back import NotedTable
+from howdah.model.findings import Finding
+from howdah.model.limits import BIG_VALUE_BYTES
+from howdah.model.plan import Plan, TablePlan
+from howdah.model.quarantine import Cell, SourceKey
+from howdah.model.source import SourceCatalog
+from howdah.model.verb_reports import HomeTableReport
+from howdah.names import qualified, quote, quote_literal
+from howdah.planning.findings import make_finding, name_table
+from howdah.postgres.arrow_reader import ArrowReader
+from howdah.sqlite.home_file import Changes, HomeFile, HomeTable
+
+
+@dataclass
+class Home:
+    """What one way home knows and has met."""
+
+    plan: Plan
+    state_name: str
+    catalog: SourceCatalog
+    noted: Mapping[str, NotedTable]
+    whole: frozenset[int]
+    quarantined: Mapping[str, frozenset[str]]
+    tally: HomeTally = field(default_factory=HomeTally)
+    #: (table, column, key) of values that are known to differ.
+    inexact: set[tuple[str, str, tuple[Cell, ...]]] = field(default_factory=set)
+    #: Tables without a key that hold such values.
+    inexact_keyless: set[str] = field(default_factory=set)
+    #: Table → keys of written rows that are compared once more by PostgreSQL.
+    written: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    not_twice: dict[str, set[tuple[Any, ...]]] = field(default_factory=dict)
+    big: set[str] = field(default_factory=set)
+    overwritten: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def is_changed(item: HomeTableReport) -> bool:
+    """Whether anything was written to that table."""
+    return bool(item.inserted or item.updated or item.deleted)
+
+
+def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan) -> HomeTableReport:
+    """Bring one table up to date: by the noted keys where the journal has them, else by all rows."""
+    table = home.catalog.table(plan.name)
+    home_table = HomeTable(
+        table=table, columns=tuple(column.name for column in plan.copied_columns), key=plan.key
+    )
+    rows = HomeReader(reader=reader, plan=plan, table=table)
+    noted = home.noted.get(plan.name)
+    by_journal = noted is not None and bool(noted.key) and noted.number not in home.whole
+    if noted is not None and not noted.key and noted.number not in home.whole:
+        return HomeTableReport(name=plan.name, method="unchanged")
+    file.begin_table(home_table)
+    if noted is not None and by_journal:
+        dirty = _dirty_name(home, noted)
+        match = " AND ".join(f"d.{quote(name)} = t.{quote(name)}" for name in noted.key)
+        target_name = qualified(plan.target_schema, plan.target_name)
+        columns = ", ".join(quote(name) for name in noted.key)
+        for batch in rows.rows(f"JOIN (SELECT DISTINCT {columns} FROM {dirty}) d ON {match}"):
+            _stage(file, home, plan, batch)
+        gone = (
+            f"(SELECT DISTINCT {columns} FROM {dirty} d"
+            f" WHERE NOT EXISTS (SELECT FROM {target_name} t WHERE {match})) d"
+        )
+        for batch in rows.keys(gone):
+            file.stage_gone(batch.rows, len(plan.key))
+        changes = file.apply_some(home_table)
+    else:
+        kept = [SourceKey.from_text(text) for text in home.quarantined.get(plan.name, ())]
+        file.stage_kept(kept)
+        for batch in rows.rows():
+            _stage(file, home, plan, batch)
+        if kept and (count := file.count_kept_overwritten(home_table)):
+            home.findings.append(
+                make_finding(
+                    "F-605", name_table(plan.name), f"{count} rows have the key of a row in quarantine"
+                )
+            )
+            home.overwritten.add(plan.name)
+        changes = file.apply_whole(home_table)
+    if plan.key and changes.any:
+        skip = home.not_twice.get(plan.name, set())
+        home.written[plan.name] = [key for key in file.staged_keys(home_table) if key not in skip]
+    return _table_report(plan, "journal" if by_journal else "all rows", changes)
+
+
+def _dirty_name(home: Home, noted: NotedTable) -> str:
+    return qualified(home.state_name, f"dirty_{noted.number}")
+
+
+def _table_report(plan: TablePlan, method: str, changes: Changes) -> HomeTableReport:
+    return HomeTableReport(
+        name=plan.name,
+        method=method,
+        inserted=changes.inserted,
+        updated=changes.updated,
+        deleted=changes.deleted,
+    )
+
+
+def _stage(file: HomeFile, home: Home, plan: TablePlan, batch: HomeBatch) -> None:
+    names = [column.name for column in plan.copied_columns]
+    key_places = [names.index(name) for name in plan.key]
+    for value in batch.inexact:
+        home.tally.add(plan.name, value)
+        key = tuple(batch.rows[value.row][place] for place in key_places)
+        home.inexact.add((plan.name, value.column, tuple(map(Cell.of, key))))
+        home.not_twice.setdefault(plan.name, set()).add(key)
+        if not key:
+            home.inexact_keyless.add(plan.name)
+    for row in batch.rows:
+        if any(isinstance(value, (str, bytes)) and len(value) * 4 > BIG_VALUE_BYTES for value in row):
+            home.big.add(plan.name)
+            home.not_twice.setdefault(plan.name, set()).add(tuple(row[place] for place in key_places))
+    file.stage_rows(batch.rows, len(names))
+
+
+def write_sequences(file: HomeFile, reader: ArrowReader, home: Home) -> None:
+    """Let AUTOINCREMENT go on where PostgreSQL's numbering stands."""
+    for plan in home.plan.tables:
+        table = home.catalog.table(plan.name)
+        identity = next((column for column in plan.columns if column.identity), None)
+        if not table.autoincrement or identity is None:
+            continue
+        name = qualified(plan.target_schema, plan.target_name)
+        query = (
+            "SELECT coalesce(s.last_value, 0)::bigint FROM pg_catalog.pg_sequences s"
+            " WHERE pg_catalog.format('%I.%I', s.schemaname, s.sequencename)::regclass"
+            f" = pg_catalog.pg_get_serial_sequence({quote_literal(name)},"
+            f" {quote_literal(identity.target_name)})::regclass"
+        )
+        for batch in reader.read(query):
+            for value in batch.columns[0].to_pylist():
+                file.set_sequence(table.name, int(value))
+
+
+def rebuild_search(file: HomeFile, catalog: SourceCatalog, changed: set[str]) -> list[Finding]:
+    """Let full-text tables over another table's content read it again; others cannot be helped."""
+    if not changed:
+        return []
+    findings: list[Finding] = []
+    names = {table.name.lower() for table in catalog.tables}
+    for table in catalog.tables:
+        if table.kind != "virtual":
+            continue
+        has_own_content = f"{table.name.lower()}_content" in names
+        if table.module.lower() in ("fts3", "fts4", "fts5") and not has_own_content:
+            file.rebuild_search_index(table.name)
+            continue
+        findings.append(
+            make_finding("F-606", name_table(table.name), "it is as it was when the file was migrated")
+        )
+    return findings

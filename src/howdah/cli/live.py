@@ -1,0 +1,162 @@
+"""follow, cutover: a migration while the application goes on writing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from howdah.cli.options import (
+    Exclude,
+    Include,
+    Jobs,
+    Json,
+    PgBindir,
+    Quiet,
+    Schema,
+    Source,
+    StateSchemaName,
+    TargetArgument,
+    Yes,
+    build_plan_options,
+    build_target_request,
+)
+from howdah.cli.output import end, make_progress, say
+
+if TYPE_CHECKING:
+    from howdah.capture.record import Capture
+
+# Commands and consents come from the command line alone: they have no environment twin.
+OnFence = Annotated[
+    str, typer.Option("--on-fence", help="Command to run when the old side takes no more writes.")
+]
+OnRelease = Annotated[
+    str, typer.Option("--on-release", help="Command to run when the new side takes writes.")
+]
+
+
+def follow_command(
+    source: Source,
+    target: TargetArgument = None,
+    install_triggers: Annotated[
+        bool,
+        typer.Option("--install-triggers", help="Agree to a journal (_howdah_…) in the SQLite file."),
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Remove every trace from the SQLite file, and follow no more.")
+    ] = False,
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="End as soon as nothing is left to apply.")
+    ] = False,
+    journal_limit: Annotated[
+        int,
+        typer.Option(
+            "--journal-limit",
+            min=1000,
+            envvar="HOWDAH_JOURNAL_LIMIT",
+            help="Entries that the journal may hold before it disarms itself.",
+        ),
+    ] = 2_000_000,
+    schema: Schema = "public",
+    include: Include = None,
+    exclude: Exclude = None,
+    jobs: Jobs = None,
+    yes: Yes = False,
+    state_schema: StateSchemaName = "howdah",
+    pg_bindir: PgBindir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Keep the target current while the application writes."""
+    from howdah.ops import follow as verb
+    from howdah.report.live import render_live
+
+    request = build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir)
+    with make_progress(quiet) as progress:
+        if stop:
+            report = verb.stop(source, request, progress)
+        else:
+            report = verb.follow(
+                verb.FollowRequest(
+                    source=source,
+                    target=request,
+                    options=build_plan_options(schema=schema, include=include, exclude=exclude),
+                    jobs=jobs,
+                    consent=install_triggers,
+                    journal_limit=journal_limit,
+                    until_caught_up=until_caught_up,
+                    tell=_teller(as_json=as_json, quiet=quiet),
+                ),
+                progress,
+            )
+    end(report, render_live, as_json=as_json)
+
+
+def _teller(*, as_json: bool, quiet: bool) -> Callable[[Capture], None]:
+    """Say once in five seconds where it stands: a line for people, a JSON line for programs."""
+    told = [0.0, 0.0]
+
+    def tell(capture: Capture) -> None:
+        now = time.monotonic()
+        if quiet or now - told[0] < 5.0:
+            return
+        rate = (capture.rows_applied - told[1]) / (now - told[0]) if told[0] else 0.0
+        told[:] = [now, float(capture.rows_applied)]
+        if as_json:
+            from howdah.report.json_document import render_json_line
+
+            typer.echo(
+                render_json_line(
+                    {
+                        "verb": "follow",
+                        "status": str(capture.phase),
+                        "behind_seconds": round(capture.behind_seconds, 3),
+                        "rows_applied": capture.rows_applied,
+                        "rows_per_second": round(rate, 1),
+                        "watermark": capture.watermark,
+                    }
+                )
+            )
+        elif not sys.stderr.isatty():
+            say(
+                f"{capture.phase}: {capture.behind_seconds:.1f} s behind,"
+                f" {capture.rows_applied} rows applied, {rate:.0f}/s"
+            )
+
+    return tell
+
+
+def cutover_command(
+    source: Source,
+    target: TargetArgument = None,
+    on_fence: OnFence = "",
+    on_release: OnRelease = "",
+    accept_quarantine: Annotated[
+        bool, typer.Option("--accept-quarantine", help="Agree to leave rows in quarantine behind.")
+    ] = False,
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Give an unfinished cutover up: SQLite takes writes again.")
+    ] = False,
+    yes: Yes = False,
+    state_schema: StateSchemaName = "howdah",
+    pg_bindir: PgBindir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fence, drain, prove, switch."""
+    from howdah.ops.cutover import CutoverRequest, cutover
+    from howdah.ops.live_run import LiveOptions
+    from howdah.report.live import render_live
+
+    request = CutoverRequest(
+        source=source,
+        target=build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
+        live=LiveOptions(on_fence=on_fence, on_release=on_release, accept_quarantine=accept_quarantine),
+        abort=abort,
+    )
+    with make_progress(quiet) as progress:
+        report = cutover(request, progress)
+    end(report, render_live, as_json=as_json)

@@ -1,0 +1,130 @@
+"""
+cutover: check → catch up → fence → drain → prove → release → full proof, and the way back.
+
+Whoever follows lets go first; every step is durable, so the same command goes on after a crash.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from howdah.capture.machine import Goal, Phase, Step
+from howdah.capture.record import CaptureRecord
+from howdah.errors import ExitStatus, RefusedError
+from howdah.model.verb_reports import LiveReport
+from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
+from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.state.store import StateSchema, exclusive_run
+
+#: Seconds that a running follow has to let go.
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutoverRequest:
+    source: str
+    target: TargetRequest = field(default_factory=TargetRequest)
+    live: LiveOptions = field(default_factory=LiveOptions)
+    #: Give an unfinished cutover up: the SQLite file takes writes again.
+    abort: bool = False
+
+
+def cutover(request: CutoverRequest, progress: Progress | None = None) -> LiveReport:
+    """
+    Make PostgreSQL the one that takes writes, and prove every row of the fenced file.
+
+    Raises RefusedError while rows are in quarantine, DifferenceError where the rows that moved last
+    differ (nothing is released then), EnvironmentFailedError where a side is gone.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    state = StateSchema(name=request.target.state_schema)
+    with (
+        open_target(request.target, source=request.source) as target,
+        taking_over(target, state),
+        open_live_run(target, state, request.source, request.live, phases) as live,
+    ):
+        if request.abort:
+            return _abort(live)
+        phases.progress.phase("cutover")
+        try:
+            return _cut_over(live)
+        except BaseException:
+            give_up_fence(live)
+            raise
+
+
+def _cut_over(live: LiveRun) -> LiveReport:
+    while True:
+        step = live.step(Goal.CUTOVER)
+        if step is Step.PROVE_ALL and live.difference_count:
+            return live.report("cutover", "different", exit_status=int(ExitStatus.DIFFERENT))
+        if step is Step.DONE:
+            report = live.report("cutover", "complete")
+            failed = any(finding.code == "F-613" for finding in report.findings)
+            return live.report(
+                "cutover", "complete", exit_status=int(ExitStatus.ENVIRONMENT if failed else ExitStatus.OK)
+            )
+
+
+def _abort(live: LiveRun) -> LiveReport:
+    phase = live.capture().phase
+    if phase not in (Phase.FENCING, Phase.DRAINED, Phase.FOLLOWING):
+        raise RefusedError(
+            "L-118",
+            f'The cutover is past the point where it can be called off: phase "{phase}".',
+            hint='"howdah rollback" goes home with what was written since.',
+        )
+    live.unfence()
+    return live.report("cutover", "following")
+
+
+def give_up_fence(live: LiveRun) -> None:
+    """Whatever went wrong before the release: do not leave the application without a place to write."""
+    if live.connection.closed or live.connection.broken:
+        # The record cannot be changed now; the same command goes on, or --abort gives up.
+        return
+    live.connection.rollback()
+    if live.capture().phase in (Phase.FENCING, Phase.DRAINED):
+        live.unfence()
+
+
+@contextmanager
+def taking_over(target: OpenTarget, state: StateSchema) -> Iterator[None]:
+    """Hold the right to change this target; ask a running follow to let go of it first."""
+    deadline = time.monotonic() + _PATIENCE
+    asked = False
+    while True:
+        lock = exclusive_run(target.connection, state)
+        try:
+            lock.__enter__()
+            break
+        except RefusedError:
+            target.connection.rollback()
+            if time.monotonic() > deadline:
+                raise
+        if not asked:
+            record = CaptureRecord(state=state)
+            found = record.read(target.connection)
+            target.connection.rollback()
+            if found is None:
+                raise RefusedError(
+                    "T-303",
+                    "Another Howdah is working on this target.",
+                    hint='Wait for it, or look at "howdah status".',
+                )
+            with target.connection.transaction():
+                record.set(target.connection, goal=str(Goal.YIELD))
+            asked = True
+        time.sleep(0.1)
+    try:
+        if asked:
+            with target.connection.transaction():
+                CaptureRecord(state=state).set(target.connection, goal=str(Goal.FOLLOW))
+        yield
+    finally:
+        lock.__exit__(None, None, None)

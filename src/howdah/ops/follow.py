@@ -1,0 +1,200 @@
+"""
+follow: keep PostgreSQL current while the application goes on writing to SQLite.
+
+Journal first, then the snapshot and an ordinary migration, then batches: what the journal caught
+while the snapshot was taken is simply applied again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from howdah.capture.machine import Goal, Phase, Step
+from howdah.capture.record import Capture, CaptureRecord
+from howdah.capture.source_journal import JOURNAL_LIMIT, begin_statements, design_journal
+from howdah.errors import ExitStatus, RefusedError
+from howdah.model.plan import PlanOptions
+from howdah.model.verb_reports import LiveReport
+from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run, remove_journal
+from howdah.ops.migrate import MigrateRequest, migrate
+from howdah.ops.target import TargetRequest, open_target
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.sqlite.live_file import LiveFile
+from howdah.state.ledger import Ledger, Run
+from howdah.state.store import Connection, StateSchema, exclusive_run, state_exists
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowRequest:
+    source: str
+    target: TargetRequest = field(default_factory=TargetRequest)
+    options: PlanOptions = field(default_factory=PlanOptions)
+    jobs: int | None = None
+    #: Agrees to tables and triggers named _howdah_… in the SQLite file.
+    consent: bool = False
+    #: Entries that the journal may hold before it disarms itself.
+    journal_limit: int = JOURNAL_LIMIT
+    #: Ends as soon as nothing is left to apply.
+    until_caught_up: bool = False
+    #: Told now and then where it stands.
+    tell: Callable[[Capture], None] = lambda capture: None
+
+
+def follow(request: FollowRequest, progress: Progress | None = None) -> LiveReport:
+    """
+    Begin, or go on, until another command takes over or the process is interrupted.
+
+    Raises RefusedError without consent, for a target that another migration holds, or where the
+    source's schema has changed; EnvironmentFailedError where a side is gone: the same command goes on.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    state = StateSchema(name=request.target.state_schema)
+    if read_capture(request.target, state, request.source) is None:
+        _begin(request, state, progress)
+    with (
+        open_target(request.target, source=request.source) as target,
+        exclusive_run(target.connection, state),
+        open_live_run(target, state, request.source, LiveOptions(), phases) as live,
+    ):
+        return _go_on(live, request)
+
+
+def _go_on(live: LiveRun, request: FollowRequest) -> LiveReport:
+    live.phases.progress.phase("follow")
+    while True:
+        capture = live.capture()
+        request.tell(capture)
+        step = live.step(Goal.YIELD if capture.goal is Goal.YIELD else Goal.FOLLOW)
+        if step is Step.LET_GO:
+            with live.connection.transaction():
+                live.record.set(live.connection, goal=str(Goal.FOLLOW))
+            return live.report("follow", "yielded")
+        if step is Step.WAIT and request.until_caught_up:
+            report = live.report("follow", "caught-up")
+            quarantined = ExitStatus.QUARANTINED if report.rows_quarantined else ExitStatus.OK
+            return replace(report, exit_status=int(quarantined))
+
+
+def read_capture(request: TargetRequest, state: StateSchema, source: str | None) -> Capture | None:
+    """Return the record of a target, None where nothing is followed into it."""
+    with open_target(request, source=source) as target:
+        found = CaptureRecord(state=state).read(target.connection)
+        target.connection.rollback()
+        return found
+
+
+def _begin(request: FollowRequest, state: StateSchema, progress: Progress | None) -> None:
+    if not request.consent:
+        raise RefusedError(
+            "L-113",
+            "Following puts tables and triggers named _howdah_… into the SQLite file, and wants consent.",
+            detail="They note the keys of changed rows. Every write of the application costs about half"
+            ' as much again while they are there; "howdah follow --stop" removes them.',
+            hint="Say --install-triggers.",
+        )
+    _require_new(request, state)
+    with LiveFile(request.source) as live:
+        epoch = _install_journal(live, request.journal_limit)
+    report = migrate(
+        MigrateRequest(
+            source=request.source,
+            target=request.target,
+            # Into tables that we make: what an application's own triggers and keys do is not known here.
+            options=replace(request.options, defer_foreign_keys=True, schema_mode="create"),
+            jobs=request.jobs,
+        ),
+        progress,
+    )
+    with open_target(request.target, source=request.source) as target:
+        run = Ledger(state=state).run(target.connection, report.run_id)
+        target.connection.rollback()
+        _require_journal_in_snapshot(run, epoch)
+        with target.connection.transaction():
+            # The schema cookie is looked at anew by the first batch.
+            CaptureRecord(state=state).begin(target.connection, run.id, run.source, epoch, -1)
+
+
+def _require_new(request: FollowRequest, state: StateSchema) -> None:
+    with open_target(request.target, source=request.source) as target:
+        runs = _live_runs(target.connection, state)
+        target.connection.rollback()
+    for run in runs:
+        if run.target_schema == request.options.schema and not run.plan.options.defer_foreign_keys:
+            raise RefusedError(
+                "L-114",
+                "The target holds a migration that was not begun by follow.",
+                detail=f"Run {run.id}, {run.status}, from {run.source}.",
+                hint='Undo it with "howdah rollback", or follow into another --schema or database.',
+            )
+
+
+def _live_runs(connection: Connection, state: StateSchema) -> list[Run]:
+    if not state_exists(connection, state):
+        return []
+    return [run for run in Ledger(state=state).runs(connection) if run.status != "undone"]
+
+
+def _install_journal(live: LiveFile, limit: int) -> str:
+    """Begin the journal, or find the one that an interrupted begin left; return its epoch."""
+    with live.writing():
+        state = live.journal_state()
+        if state is not None:
+            if state.base or state.fenced or not state.armed:
+                raise RefusedError(
+                    "L-115",
+                    "The SQLite file holds the journal of another migration.",
+                    hint='Remove it with "howdah follow --stop SOURCE TARGET".',
+                )
+            return state.epoch
+        epoch = secrets.token_hex(8)
+        live.execute_all(begin_statements(design_journal(live.read_catalog()), epoch, limit))
+        return epoch
+
+
+def _require_journal_in_snapshot(run: Run, epoch: str) -> None:
+    with LiveFile(run.snapshot.path) as frozen, frozen.looking():
+        state = frozen.journal_state()
+    if state is None or state.epoch != epoch:
+        raise RefusedError(
+            "L-116",
+            "The snapshot was taken before the journal began, so changes between the two would be lost.",
+            hint='Undo the run with "howdah rollback", then follow again.',
+        )
+
+
+def stop(source: str, request: TargetRequest, progress: Progress | None = None) -> LiveReport:
+    """
+    Remove every trace of us from the SQLite file, and the record of following from the target.
+
+    Raises RefusedError after a cutover: there the journal is the way back, and `finalize` ends it.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    state = StateSchema(name=request.state_schema)
+    with open_target(request, source=source) as target, exclusive_run(target.connection, state):
+        record = CaptureRecord(state=state)
+        capture = record.read(target.connection)
+        target.connection.rollback()
+        if capture is None:
+            with LiveFile(source) as live:
+                remove_journal(live)
+            return LiveReport(
+                verb="follow", status="stopped", source=source, target=target.display, run_id="", phase=""
+            )
+        with open_live_run(target, state, source, LiveOptions(), phases) as run:
+            if capture.phase not in (Phase.FOLLOWING, Phase.FENCING, Phase.DRAINED, Phase.HOME):
+                raise RefusedError(
+                    "L-117",
+                    f'The migration is in phase "{capture.phase}": following has ended already.',
+                    hint='"howdah finalize" ends the way back, "howdah rollback" goes home.',
+                )
+            if capture.phase in (Phase.FENCING, Phase.DRAINED):
+                run.unfence()
+            report = run.report("follow", "stopped")
+            remove_journal(run.live)
+            with target.connection.transaction():
+                run.way_back.remove(target.connection)
+                record.remove(target.connection)
+        return report

@@ -1,0 +1,87 @@
+"""
+The way home after a cutover: catch up → fence PostgreSQL → drain → prove → the file takes writes again.
+"""
+
+from __future__ import annotations
+
+from howdah.capture.machine import Goal, Phase, Step
+from howdah.errors import ExitStatus, RefusedError
+from howdah.model.verb_reports import LiveReport
+from howdah.ops.carry_back import find_altered
+from howdah.ops.cutover import taking_over
+from howdah.ops.follow import read_capture
+from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
+from howdah.ops.target import TargetRequest, open_target
+from howdah.postgres.catalog import read_target_facts
+from howdah.process.phases import PhaseLog
+from howdah.process.progress import NullProgress, Progress
+from howdah.state.store import StateSchema
+
+#: Phases from which the way home leads through PostgreSQL's journal.
+_AWAY = (Phase.RELEASED, Phase.COMPLETE, Phase.HOME_FENCING, Phase.HOME_DRAINED, Phase.HOME)
+
+
+def is_away(request: TargetRequest) -> bool:
+    """Whether a cutover has happened in this target, so that going home is more than undoing."""
+    capture = read_capture(request, StateSchema(name=request.state_schema), None)
+    return capture is not None and capture.phase in _AWAY
+
+
+def go_home(request: TargetRequest, options: LiveOptions, progress: Progress | None = None) -> LiveReport:
+    """
+    Bring every write home and let the SQLite file take writes again.
+
+    Raises RefusedError where the schema on PostgreSQL has changed or a value has no exact form,
+    DifferenceError where the rows that moved last differ.
+    """
+    phases = PhaseLog(progress=progress or NullProgress())
+    state = StateSchema(name=request.state_schema)
+    capture = read_capture(request, state, None)
+    if capture is None:
+        raise RefusedError("L-101", "Nothing is followed into this target.")
+    with (
+        open_target(request) as target,
+        taking_over(target, state),
+        open_live_run(target, state, capture.source, options, phases) as live,
+    ):
+        _require_schema(live)
+        phases.progress.phase("go home")
+        while True:
+            step = live.step(Goal.GO_HOME)
+            if step in (Step.HOME_RELEASE, Step.DONE):
+                break
+        live.prove_home()
+        if live.difference_count:
+            return live.report("rollback", "different", exit_status=int(ExitStatus.DIFFERENT))
+        return live.report("rollback", "home")
+
+
+def _require_schema(live: LiveRun) -> None:
+    """Report what the application altered on PostgreSQL before anything moves."""
+    facts = read_target_facts(live.connection, live.run.target_schema)
+    live.connection.rollback()
+    findings, lost = find_altered(live.run.plan, facts)
+    if lost:
+        raise RefusedError(
+            "B-104",
+            "The tables on PostgreSQL are not those of the migration any more: columns or tables are gone.",
+            detail="; ".join(lost),
+            hint="Bring them back, or carry the data home by hand.",
+        )
+    if findings and not live.options.without_new_objects:
+        raise RefusedError(
+            "B-105",
+            "The schema on PostgreSQL has grown, and the SQLite file has no place for what is new.",
+            detail="; ".join(f"{finding.object}: {finding.message}" for finding in findings),
+            hint="Say --without-new-objects to carry back everything else.",
+        )
+    live.findings += findings
+    gone = live.way_back.missing_triggers(live.connection)
+    live.connection.rollback()
+    if gone:
+        raise RefusedError(
+            "B-108",
+            "The journal of the way back was switched off for some tables, so it does not know all writes.",
+            detail=", ".join(table.source_table for table in gone),
+            hint='"howdah rollback --carry-back --all-rows" reads every row instead.',
+        )
