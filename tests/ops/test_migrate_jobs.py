@@ -87,10 +87,11 @@ def test_two_processes_carry_the_same_as_one(
     assert _digests(second_database)[3] == count == 60000 - 3
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
 def test_a_worker_killed_is_told_and_the_same_command_resumes(
-    source: Path, database: str, howdah_home: Path
+    source: Path, database: str, howdah_home: Path, number: int
 ) -> None:
+    """One of the two waits for the table when it is killed, the other one for work."""
     environment = {**os.environ, "HOWDAH_HOME": str(howdah_home)}
     command = [sys.executable, "-m", "howdah", "migrate", str(source), database, "--jobs", "2"]
     with (
@@ -100,8 +101,8 @@ def test_a_worker_killed_is_told_and_the_same_command_resumes(
         ) as process,
     ):
         _hold_table(holder, "big")
-        worker = _worker_that_waits(database, process)
-        os.kill(worker, signal.SIGKILL)
+        _wait_until_one_waits(database, process)
+        os.kill(_workers_of(process)[number], signal.SIGKILL)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == ExitStatus.ENVIRONMENT, errors
     assert "M-301" in errors
@@ -127,17 +128,19 @@ def _hold_table(holder: psycopg.Connection[tuple[object, ...]], name: str) -> No
     raise AssertionError(f"table {name} was not created")
 
 
-def _worker_that_waits(database: str, process: subprocess.Popen[str]) -> int:
-    """Return the process id of a worker, once one waits for the lock."""
+def _wait_until_one_waits(database: str, process: subprocess.Popen[str]) -> None:
+    """Return once a worker waits for the lock and the other one has nothing left to do."""
     deadline = time.monotonic() + 60
     # Not in the transaction of the lock: there the view would show its first answer for ever.
     with psycopg.connect(database, autocommit=True) as watcher:
         while time.monotonic() < deadline and process.poll() is None:
-            if watcher.execute(
-                "SELECT FROM pg_stat_activity"
-                " WHERE application_name = 'howdah worker' AND wait_event_type = 'Lock'"
-            ).fetchall():
-                return _workers_of(process)[0]
+            states = watcher.execute(
+                "SELECT wait_event_type IS NOT DISTINCT FROM 'Lock',"
+                " state IS NOT DISTINCT FROM 'idle' AND state_change < now() - interval '0.5 s'"
+                " FROM pg_stat_activity WHERE application_name = 'howdah worker'"
+            ).fetchall()
+            if sorted(states) == [(False, True), (True, False)]:
+                return
             time.sleep(0.01)
     raise AssertionError(f"no worker waits for the table: {process.communicate(timeout=60)[1]}")
 

@@ -75,9 +75,10 @@ class WorkerPool:
                 step = waiting.pop()
                 _send(pipe, step)
                 busy[pipe] = step
-            for ready in multiprocessing.connection.wait(list(busy)):
+            # The idle ones are watched too: one that was killed is told at once, not when it is needed.
+            for ready in multiprocessing.connection.wait([pipe for _, pipe in self._workers]):
                 assert isinstance(ready, Pipe)
-                message = _receive(ready, busy[ready])
+                message = _receive(ready, busy.get(ready))
                 if isinstance(message, StepOutcome):
                     del busy[ready]
                     idle.append(ready)
@@ -111,7 +112,7 @@ def _send(pipe: Pipe, step: Step) -> None:
         raise _worker_ended(step) from None
 
 
-def _receive(pipe: Pipe, step: Step) -> Any:
+def _receive(pipe: Pipe, step: Step | None) -> Any:
     try:
         return pipe.recv()
     except (EOFError, OSError):
@@ -119,10 +120,11 @@ def _receive(pipe: Pipe, step: Step) -> Any:
         raise _worker_ended(step) from None
 
 
-def _worker_ended(step: Step) -> EnvironmentFailedError:
+def _worker_ended(step: Step | None) -> EnvironmentFailedError:
+    doing = f"while it carried out the step {step.id}" if step is not None else "while it waited for work"
     return EnvironmentFailedError(
         "M-301",
-        f"A worker process ended while it carried out the step {step.id}.",
+        f"A worker process ended {doing}.",
         detail="It was killed from outside, or the machine ran out of memory.",
         hint="Run the same command again: it resumes. Use fewer --jobs where memory is short.",
     )

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, Protocol
 
 import apsw
@@ -52,24 +54,39 @@ def take_census(snapshot_path: str, tables: Sequence[Table], *, progress: Progre
     A table that cannot be read to its end is named in `Census.unreadable` and left out. Raises
     what `connect.open_snapshot` raises.
     """
-    counted: list[TableCensus] = []
-    unreadable: list[tuple[str, str]] = []
-    connection = open_snapshot(snapshot_path)
-    try:
+    counted: dict[str, Future[TableCensus]] = {}
+    unreadable: dict[str, str] = {}
+    with (
+        closing(open_snapshot(snapshot_path)) as connection,
+        closing(open_snapshot(snapshot_path)) as second,
+        # SQLite answers for one table what remained open while the next one is counted.
+        ThreadPoolExecutor(1) as beside,
+    ):
         for table in tables:
             try:
-                counted.append(take_table_census(connection, table, progress=progress))
+                tally = _count(connection, table, progress)
             except apsw.Error as error:
-                unreadable.append((table.name, str(error)))
-    finally:
-        connection.close()
-    return Census(tables=tuple(counted), unreadable=tuple(unreadable))
+                unreadable[table.name] = str(error)
+            else:
+                counted[table.name] = beside.submit(tally.settle, second)
+    for name, settled in counted.items():
+        failure = settled.exception()
+        if isinstance(failure, apsw.Error):
+            unreadable[name] = str(failure)
+    return Census(
+        tables=tuple(settled.result() for name, settled in counted.items() if name not in unreadable),
+        unreadable=tuple(unreadable.items()),
+    )
 
 
 def take_table_census(
     connection: apsw.Connection, table: Table, *, progress: Progress | None = None
 ) -> TableCensus:
     """Return the facts of one table of a snapshot. Raises apsw.Error where it cannot be read to its end."""
+    return _count(connection, table, progress).settle(connection)
+
+
+def _count(connection: apsw.Connection, table: Table, progress: Progress | None) -> _TableTally:
     try:
         return _count_pages(connection, table, progress)
     except (UnusualTableError, IndexError):
@@ -77,7 +94,7 @@ def take_table_census(
         return _count_rows(connection, table, progress)
 
 
-def _count_pages(connection: apsw.Connection, table: Table, progress: Progress | None) -> TableCensus:
+def _count_pages(connection: apsw.Connection, table: Table, progress: Progress | None) -> _TableTally:
     if not is_usual(table) or read_encoding(connection) != "UTF-8":
         raise UnusualTableError(table.name)
     tally = _TableTally(connection, table)
@@ -94,18 +111,16 @@ def _count_pages(connection: apsw.Connection, table: Table, progress: Progress |
                 byte_count += tally.add_run(run)
             if progress is not None:
                 progress.advance(table.name, len(run.rowids), byte_count)
-    tally.settle()
-    return tally.census
+    return tally
 
 
-def _count_rows(connection: apsw.Connection, table: Table, progress: Progress | None) -> TableCensus:
+def _count_rows(connection: apsw.Connection, table: Table, progress: Progress | None) -> _TableTally:
     tally = _TableTally(connection, table)
     for chunk in _read_chunks(connection, table):
         byte_count = tally.add(chunk)
         if progress is not None:
             progress.advance(table.name, chunk.length, byte_count)
-    tally.settle()
-    return tally.census
+    return tally
 
 
 def _read_chunks(
@@ -136,20 +151,6 @@ class _TableTally:
         self._rows_since_mark = 0
         self._bytes_since_mark = 0
 
-    @property
-    def census(self) -> TableCensus:
-        columns = tuple(column.census for column in self._columns)
-        return TableCensus(
-            name=self._table.name,
-            rows=self._rows,
-            columns=columns,
-            rowid_min=self._rowid_min,
-            rowid_max=self._rowid_max,
-            bytes_total=sum(column.bytes_total for column in columns),
-            big_rows=self._big_rows,
-            rowid_marks=tuple(self._marks),
-        )
-
     def add(self, chunk: Chunk) -> int:
         """Take rows in that SQLite has read, and return their bytes, big values apart."""
         byte_count = sum(
@@ -172,17 +173,24 @@ class _TableTally:
         self._rows += len(run.rowids)
         return byte_count
 
-    def settle(self) -> None:
-        """Have SQLite answer what remains open when all rows are in."""
+    def settle(self, connection: apsw.Connection) -> TableCensus:
+        """Have SQLite answer what remains open when all rows are in; return the facts."""
         asked = [(tally, question) for tally in self._columns for question in tally.questions]
-        answers = count_json(
-            self._connection,
-            self._table.name,
-            [question for _, question in asked],
-            read_encoding(self._connection),
-        )
+        questions = [question for _, question in asked]
+        answers = count_json(connection, self._table.name, questions, read_encoding(connection))
         for (tally, question), answer in zip(asked, answers, strict=True):
             tally.settle(question, answer)
+        columns = tuple(tally.census for tally in self._columns)
+        return TableCensus(
+            name=self._table.name,
+            rows=self._rows,
+            columns=columns,
+            rowid_min=self._rowid_min,
+            rowid_max=self._rowid_max,
+            bytes_total=sum(column.bytes_total for column in columns),
+            big_rows=self._big_rows,
+            rowid_marks=tuple(self._marks),
+        )
 
     def _mark(self, first_rowid: int, last_rowid: int, row_count: int, byte_count: int) -> None:
         if self._rowid_min is None:

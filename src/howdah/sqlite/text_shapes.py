@@ -61,10 +61,13 @@ class TextBatch:
     def has_nul(self) -> bool:
         return bool(self.content.min(initial=1) == 0)
 
-    @property
-    def characters_max(self) -> int:
-        """Characters of the longest."""
-        return int(self.lengths.max()) if self.is_ascii else pc.max(pc.utf8_length(self.array)).as_py()
+    def characters_max(self, known: int) -> int:
+        """Return the characters of the longest, `known` where that is more."""
+        if self.is_ascii:
+            return max(known, int(self.lengths.max()))
+        # Only a text of more bytes can have more characters.
+        longer = self.array.filter(pa.array(self.lengths > known))
+        return max(known, pc.max(pc.utf8_length(longer)).as_py()) if len(longer) else known
 
     @cached_property
     def array(self) -> pa.StringArray:

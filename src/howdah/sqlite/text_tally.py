@@ -78,7 +78,7 @@ class TextTally:
         self.count += len(texts)
         self.bytes_total += len(batch.content)
         self.bytes_max = max(self.bytes_max, int(batch.lengths.max()))
-        self.chars_max = max(self.chars_max, batch.characters_max)
+        self.chars_max = batch.characters_max(self.chars_max)
         self.empty += len(texts) - int(np.count_nonzero(batch.lengths))
         if batch.has_nul:
             self.with_nul += batch.count_with_nul()
