@@ -3,7 +3,8 @@ Take the pictures of the documentation: migrate the example, photograph its repo
 
     .venv/bin/python docs/scripts/screenshots.py
 
-Wants Chromium on the PATH.
+Wants Chromium on the PATH. HOWDAH_HOME, where it is set, is the place that the pictures show; it must be
+empty, and is left behind.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ def main() -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("Chromium was not found on the PATH.")
+    (ROOT / "docs" / "images").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="howdah-pictures-") as directory:
-        environment = {**os.environ, "HOWDAH_HOME": f"{directory}/home"}
+        environment = {"HOWDAH_HOME": f"{directory}/home", **os.environ}
         howdah = [sys.executable, "-m", "howdah"]
         report = Path(directory) / "report"
         subprocess.run(
@@ -48,7 +50,7 @@ def main() -> None:
                 browser,
                 *CHROMIUM_FLAGS,
                 f"--user-data-dir={directory}/browser",
-                "--window-size=1000,760",
+                "--window-size=1000,980",
                 f"--screenshot={ROOT / 'docs' / 'images' / 'report.png'}",
                 (report / "report.html").as_uri(),
             ],

@@ -88,6 +88,7 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
     phases = PhaseLog(progress=progress or NullProgress())
     state = StateSchema(name=request.target.state_schema)
     with open_target(request.target, source=request.source) as target:
+        phases.record_beginning("open target")
         connection = target.connection
         with exclusive_run(connection, state):
             earlier = _find_earlier_run(target, state, request)

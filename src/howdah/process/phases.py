@@ -35,6 +35,10 @@ class PhaseLog:
     reports: list[PhaseReport] = field(default_factory=list)
     _start: float = field(default_factory=time.monotonic)
 
+    def record_beginning(self, name: str) -> None:
+        """Count all the time since the start as a phase: what is done before there is anything to show."""
+        self.reports.append(PhaseReport(name=name, started=0.0, seconds=time.monotonic() - self._start))
+
     @contextmanager
     def phase(
         self, name: str, *, rows: int = 0, byte_count: int = 0, tables: Mapping[str, int] | None = None

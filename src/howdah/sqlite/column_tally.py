@@ -120,12 +120,12 @@ class ColumnTally:
 
     def _take_samples(self, values: ColumnValues) -> None:
         numbers = [
-            [((type(value), value), sqlite_literal(value)) for value in part[:_SAMPLED].tolist()]
+            [((type(value), value), sqlite_literal(value)) for value in _spread(part).tolist()]
             for part in (values.integers, values.reals)
             if part is not None
         ]
         contents = [
-            [((kind, value), literal(value)) for value in part[:_SAMPLED].to_pylist()]
+            [((kind, value), literal(value)) for value in _spread(part).to_pylist()]
             for part, kind, literal in (
                 (values.texts, str, text_literal),
                 (values.blobs, bytes, sqlite_literal),
@@ -137,3 +137,8 @@ class ColumnTally:
             # By class too: 1 and 1.0 are two values, though Python holds them for equal.
             if sample is not None and sample[0] not in self._samples and len(self._samples) < _SAMPLES:
                 self._samples[sample[0]] = sample[1]
+
+
+def _spread(values: Any) -> Any:
+    """Return some of the values of an array, from its beginning to its end: neighbours are often alike."""
+    return values[:: max(1, len(values) // _SAMPLED)]
