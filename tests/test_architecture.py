@@ -44,7 +44,17 @@ ALLOWED = {
     "archive": {"errors", "model", "names", "units", "places", "sqlite", "postgres", "process"},
     "content": {"errors", "model", "names", "postgres", "state"},
     "report": {"errors", "model", "units", "names"},
-    "service": {"errors", "model", "names", "postgres", "settings", "redaction", "content", "report"},
+    "service": {
+        "errors",
+        "model",
+        "names",
+        "postgres",
+        "settings",
+        "redaction",
+        "content",
+        "archive",
+        "report",
+    },
 }
 TOP = {"ops", "cli", "__init__", "__main__"}
 

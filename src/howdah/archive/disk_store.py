@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from howdah.archive.store import Stamped
 from howdah.errors import EnvironmentFailedError, IntegrityError
 
 _PARTIAL = "partial"
+#: A temporary file so old belongs to nobody.
+_LEFTOVER_SECONDS = 3600.0
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -109,6 +112,7 @@ class DiskStore:
         with _explained(path):
             # Whoever has the lease is alone: what is in here was left by somebody who was killed.
             shutil.rmtree(path.parent, ignore_errors=True)
+            self._sweep(path.parent.parent)
             self._make_parents(path)
             path.mkdir(mode=0o700)
         try:
@@ -143,6 +147,12 @@ class DiskStore:
                     detail="Somebody put it there: what it leads to is not read.",
                     hint="Remove it. Do not restore this backup.",
                 )
+
+    def _sweep(self, directory: Path) -> None:
+        """Remove what writers that were killed left half-written; a lease may be renewed at this moment."""
+        for leftover in directory.rglob(".*.tmp"):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                leftover.unlink(missing_ok=True)
 
     def _make_parents(self, path: Path) -> None:
         for parent in [*reversed(path.parent.parents), path.parent]:

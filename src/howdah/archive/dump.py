@@ -47,7 +47,7 @@ _LOCK_WAIT = "60s"
 
 #: Tables of ours whose rows mean nothing in a restored database: who is at work, and what is still to be
 #: carried.
-LEFT_OUT = ("*lease*", "*journal*", "*watermark*")
+LEFT_OUT = ("*lease*", "*journal*", "*watermark*", "dirty_*", "way_back*")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,10 @@ _VALID = timedelta(minutes=10)
 _RENEWED = 60.0
 
 
+#: Owners of the leases that this process holds now. One of ours that is not in here could not be given back.
+_held: set[str] = set()
+
+
 class Lease:
     """A lease that is held; see `hold_lease`."""
 
@@ -68,6 +72,7 @@ def hold_lease(store: Store, name: str) -> Iterator[Lease]:
     """
     owner = secrets.token_hex(8)
     _acquire(store, name, owner)
+    _held.add(owner)
     lease, done = Lease(store, name, owner), threading.Event()
 
     def keep() -> None:
@@ -81,6 +86,7 @@ def hold_lease(store: Store, name: str) -> Iterator[Lease]:
         yield lease
     finally:
         done.set()
+        _held.discard(owner)
         found = store.read(name)
         if found is not None and _read(found).get("owner") == owner:
             store.delete(name)
@@ -144,6 +150,8 @@ def _is_gone(holder: dict[str, Any]) -> bool:
     if not boot or holder.get("boot") != boot or holder.get("host") != socket.gethostname():
         return False
     process = holder.get("pid")
+    if process == os.getpid():
+        return holder.get("owner") not in _held
     # The same number may have been given to another process since.
     return not isinstance(process, int) or _began(process) != holder.get("began")
 

@@ -96,12 +96,9 @@ class Repository:
 
     def ids(self) -> list[str]:
         """List the backups that were committed, the oldest first."""
-        found = self.store.list_directories(f"{self.name}/backups/")
-        return [
-            name
-            for name in found
-            if is_plain_name(name) and self.store.read(self._manifest(name)) is not None
-        ]
+        top = f"{self.name}/backups/"
+        found = [name.removeprefix(top).split("/") for name in self.store.list_names(top)]
+        return [parts[0] for parts in found if parts[1:] == [MANIFEST] and is_plain_name(parts[0])]
 
     def open(self, backup_id: str) -> Opened:
         """
@@ -296,13 +293,10 @@ class Repository:
         lease.require()
         buried = self._read_graves()
         gone = [backup_id for backup_id, since in buried.items() if everything or now - since >= PURGE_AFTER]
+        committed = {*self.ids(), *buried}
         for backup_id in self.store.list_directories(f"{self.name}/backups/"):
             # Whoever has the lease is alone: without a manifest and without a grave somebody was killed here.
-            if (
-                is_plain_name(backup_id)
-                and self.store.read(self._manifest(backup_id)) is None
-                and backup_id not in buried
-            ):
+            if is_plain_name(backup_id) and backup_id not in committed:
                 gone.append(backup_id)
         for backup_id in gone:
             for name in self.store.list_names(f"{self.name}/backups/{backup_id}/"):

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from howdah.cli.failures import tell
 from howdah.cli.options import Json, PgBindir, Quiet, StateSchemaName, Yes, build_target_request
-from howdah.cli.output import end, make_progress
+from howdah.cli.output import end, make_progress, show
+from howdah.cli.session import Session
 from howdah.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ RestoreJobs = Annotated[
 
 
 def backup_command(
+    context: typer.Context,
     target: BackupTarget = None,
     repo: Repo = None,
     name: Name = None,
@@ -100,6 +103,10 @@ def backup_command(
         typer.Option("--drill", envvar="HOWDAH_DRILL", help="Restore and compare it: auto, always or never."),
     ] = "auto",
     smoke: Smoke = None,
+    every: Annotated[
+        str | None,
+        typer.Option("--every", envvar="HOWDAH_EVERY", help="Go on as a service, one each 30m, 6h, 1d…"),
+    ] = None,
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
     pg_bindir: PgBindir = None,
@@ -121,6 +128,18 @@ def backup_command(
         drill=drill,
         smoke=smoke,
     )
+    if every is not None:
+        from howdah.ops.schedule import run_schedule
+
+        session = context.ensure_object(Session)
+        run_schedule(
+            request,
+            every,
+            tell=lambda report: show(report, render_backup, as_json=as_json),
+            complain=lambda error: tell(error, session, one_line=True),
+            make_progress=lambda: make_progress(quiet),
+        )
+        return
     with make_progress(quiet) as progress:
         report = backup(request, progress)
     end(report, render_backup, as_json=as_json)

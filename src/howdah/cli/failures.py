@@ -30,11 +30,15 @@ def interruption() -> InterruptedRunError:
     )
 
 
-def tell(error: HowdahError, session: Session) -> None:
-    """Print the error in the form that was asked for. The document first, so that a pipe has it in time."""
+def tell(error: HowdahError, session: Session, *, one_line: bool = False) -> None:
+    """
+    Print the error in the form that was asked for. The document first, so that a pipe has it in time.
+
+    With `one_line` the document is one of many, of a command that goes on.
+    """
     if session.as_json:
         from howdah.model.verb_reports import ErrorFacts, FailureReport
-        from howdah.report.json_document import render_json
+        from howdah.report.json_document import render_json, render_json_line
 
         report = FailureReport(
             verb=session.verb,
@@ -42,7 +46,7 @@ def tell(error: HowdahError, session: Session) -> None:
             exit_status=int(error.exit_status),
             error=ErrorFacts(code=error.code, message=error.message, detail=error.detail, hint=error.hint),
         )
-        sys.stdout.write(render_json(report) + "\n")
+        sys.stdout.write((render_json_line if one_line else render_json)(report) + "\n")
         sys.stdout.flush()
     sys.stderr.write(f"{error}\n")
     sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
@@ -40,6 +41,17 @@ def make_progress(quiet: bool) -> Progress:
     from howdah.process.progress import choose_progress
 
     return choose_progress(quiet=quiet)
+
+
+def show(report: ReportT, render: Callable[[ReportT], str], *, as_json: bool) -> None:
+    """Print one of several reports of a command that goes on: one line each as JSON."""
+    if as_json:
+        from howdah.report.json_document import render_json_line
+
+        typer.echo(render_json_line(report))
+    else:
+        typer.echo(render(report) + "\n")
+    sys.stdout.flush()
 
 
 def end(report: ReportT, render: Callable[[ReportT], str], *, as_json: bool) -> NoReturn:

@@ -146,6 +146,14 @@ def migrate_command(
             help="Note the keys of what is changed on PostgreSQL, for rollback --carry-back.",
         ),
     ] = False,
+    keep_snapshot: Annotated[
+        str | None,
+        typer.Option(
+            "--keep-snapshot",
+            envvar="HOWDAH_KEEP_SNAPSHOT",
+            help="Keep the snapshot, proven, in this backup repository (directory or s3://…) first.",
+        ),
+    ] = None,
     report_dir: ReportDir = None,
     allow_connections: Annotated[
         bool,
@@ -186,6 +194,7 @@ def migrate_command(
         verify=verify,
         keep_way_back=keep_way_back,
         allow_connections=allow_connections,
+        keep_snapshot=keep_snapshot,
         report_dir=report_dir,
     )
     with make_progress(quiet) as progress:

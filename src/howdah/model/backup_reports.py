@@ -108,8 +108,13 @@ class BackupAges:
     newest_verified_age_seconds: float | None = None
     #: Since a drill last ended with "pass".
     last_passed_drill_age_seconds: float | None = None
-    #: Verdict of the newest drill, "" without one.
+    #: When the newest backup's data was there, and its bytes.
+    newest_taken_at: str = ""
+    newest_size: int = 0
+    #: Verdict of the newest drill, "" without one, when it ended and how long the recovery took.
     last_drill: str = ""
+    last_drill_at: str = ""
+    last_drill_seconds: float = 0.0
     size: int = 0
     #: When the next backup is due by the schedule, "" without one.
     next_at: str = ""

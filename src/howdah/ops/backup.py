@@ -24,7 +24,7 @@ from howdah.archive.lease import Lease
 from howdah.archive.manifest import is_plain_name, new_backup_id, write_moment
 from howdah.archive.repository import Repository
 from howdah.archive.retention import RetentionPolicy
-from howdah.archive.sqlite_copy import copy_database
+from howdah.archive.sqlite_copy import SqliteCopy, copy_database
 from howdah.archive.store import open_store
 from howdah.errors import (
     EnvironmentFailedError,
@@ -78,22 +78,33 @@ def backup(request: BackupRequest, progress: Progress | None = None) -> BackupRe
         raise UsageError("B-116", f"--drill takes auto, always or never, not {request.drill!r}.")
     if request.recipients:
         require_recipients(request.recipients)
-    key = read_key()
     sqlite_file = find_sqlite_file(request.target.target)
-    store = open_store(require_location(request.repository))
     if sqlite_file is not None:
         request.target.announce(f"source: {sqlite_file} (SQLite)")
-        repository = Repository(store, request.repository.name or plain_name(Path(sqlite_file).stem), key=key)
+        repository = open_or_begin(request.repository, Path(sqlite_file).stem)
         with repository.lease() as lease:
             manifest = _take_sqlite(repository, lease, sqlite_file, request, phases)
             return _finish(repository, lease, manifest, request, phases)
     target = find_target(request.target, None)
-    repository = Repository(
-        store, request.repository.name or plain_name(target.dbname or "postgres"), key=key
-    )
+    repository = open_or_begin(request.repository, target.dbname or "postgres")
     with repository.lease() as lease:
         manifest = _take_postgres(repository, lease, target.conninfo, target.redacted, request, phases)
         return _finish(repository, lease, manifest, request, phases)
+
+
+def repository_of(request: BackupRequest) -> Repository:
+    """Return the repository that the request's backups go to. Raises what is wrong with either."""
+    sqlite_file = find_sqlite_file(request.target.target)
+    if sqlite_file is not None:
+        return open_or_begin(request.repository, Path(sqlite_file).stem)
+    target = find_target(replace(request.target, announce=lambda line: None), None)
+    return open_or_begin(request.repository, target.dbname or "postgres")
+
+
+def open_or_begin(request: RepositoryRequest, database: str) -> Repository:
+    """Open the repository for backups of a database, by whose name they go unless another was given."""
+    store = open_store(require_location(request))
+    return Repository(store, request.name or plain_name(database), key=read_key())
 
 
 def find_sqlite_file(target: str | None) -> str | None:
@@ -192,32 +203,37 @@ def _take_sqlite(
         with phases.phase("copy") as count:
             copy = copy_database(path, plain, phases.progress)
             count.rows = sum(table.rows for table in copy.tables)
-        manifest = Manifest(
-            kind="sqlite",
-            id=backup_id,
-            name=repository.name,
-            taken_at=write_moment(copy.taken_at),
-            started_at=write_moment(started),
-            finished_at=write_moment(started),
-            howdah_version=__version__,
-            server_version=copy.library_version,
-            tool_version="SQLite's backup API",
-            source=os.path.abspath(path),
-            format="file",
-            compression="zstd",
-            journal_mode=copy.journal_mode,
-            content_sha256=copy.sha256,
-            content_size=copy.size,
-            tables=copy.tables,
-            objects=copy.objects,
-            notes=copy.notes,
-        )
+        manifest = describe_copy(copy, repository.name, backup_id, started, os.path.abspath(path))
         with phases.phase("hash and publish") as count:
             manifest = repository.publish(
                 staged, manifest, plain=plain, recipients=request.recipients, lease=lease
             )
             count.bytes = manifest.size
     return manifest
+
+
+def describe_copy(copy: SqliteCopy, name: str, backup_id: str, started: datetime, source: str) -> Manifest:
+    """Return the manifest of a SQLite copy, without its files. Pure."""
+    return Manifest(
+        kind="sqlite",
+        id=backup_id,
+        name=name,
+        taken_at=write_moment(copy.taken_at),
+        started_at=write_moment(started),
+        finished_at=write_moment(started),
+        howdah_version=__version__,
+        server_version=copy.library_version,
+        tool_version="SQLite's backup API",
+        source=source,
+        format="file",
+        compression="zstd",
+        journal_mode=copy.journal_mode,
+        content_sha256=copy.sha256,
+        content_size=copy.size,
+        tables=copy.tables,
+        objects=copy.objects,
+        notes=copy.notes,
+    )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from howdah.loading.job import LoadJob
 from howdah.loading.runner import run_in_one_transaction, run_in_steps
 from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
+from howdah.ops.keep_snapshot import keep_snapshot
 from howdah.ops.plan import read_plan_edits
 from howdah.ops.proving import prove
 from howdah.ops.repeated import require_rows_unchanged
@@ -74,6 +75,8 @@ class MigrateRequest:
     allow_connections: bool = False
     #: Where report and log go besides the run's own directory.
     report_dir: Path | None = None
+    #: Backup repository that keeps the snapshot, proven before anything is written.
+    keep_snapshot: str | None = None
     #: Note the keys of rows that the application changes on PostgreSQL, so that they can go home.
     keep_way_back: bool = False
 
@@ -111,6 +114,7 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
                     run, facts = _resume(earlier, request, phases)
                 else:
                     run, facts = _prepare(target, state, request, workspace, run_id, phases)
+                    _keep_snapshot(run, request, workspace, phases)
                 outcomes = _load(target, state, run, facts, request, phases)
                 report = _finish(target, state, run, facts, outcomes, request, phases)
                 log_report(phases.log, report)
@@ -196,6 +200,19 @@ def _prepare(
         started_at=datetime.now(UTC),
     )
     return run, facts
+
+
+def _keep_snapshot(run: Run, request: MigrateRequest, workspace: Workspace, phases: PhaseLog) -> None:
+    if request.keep_snapshot is None:
+        return
+    try:
+        place = keep_snapshot(request.keep_snapshot, request.source, run.snapshot, phases)
+    except BaseException:
+        # As in _prepare: nothing has been written to the target yet.
+        workspace.remove()
+        raise
+    request.target.announce(f"snapshot kept: {place}")
+    phases.log.info("snapshot kept and proven: %s", place)
 
 
 def _resume(run: Run, request: MigrateRequest, phases: PhaseLog) -> tuple[Run, SourceFacts]:

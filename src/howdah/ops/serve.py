@@ -12,6 +12,7 @@ from howdah.content.schema_files import read_content_types
 from howdah.errors import UsageError
 from howdah.model.verb_reports import ServeReport
 from howdah.ops.health import find_database
+from howdah.ops.watch_backups import watch_backups
 from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import read_admin_settings
 from howdah.service.api.server import ApiServer
@@ -65,7 +66,10 @@ def serve(
     heartbeat = Heartbeat()
     server = ApiServer(model, database, settings, schema=request.schema, heartbeat=heartbeat)
     server.listen()
-    with AdminServer(admin_settings, database, pool=server.pool, heartbeat=heartbeat) as admin:
+    backups = watch_backups(environ)
+    with AdminServer(
+        admin_settings, database, pool=server.pool, heartbeat=heartbeat, backups=backups
+    ) as admin:
         report = ServeReport(
             status="serving",
             target=database.target.redacted,

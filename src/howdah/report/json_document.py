@@ -8,7 +8,6 @@ not valid UTF-8 still makes a valid document.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from howdah.model.report import to_json
@@ -23,6 +22,6 @@ def render_json(report: Any) -> str:
     return json.dumps(to_json(report), indent=2, ensure_ascii=True, allow_nan=False)
 
 
-def render_json_line(value: Mapping[str, Any]) -> str:
-    """Return facts as one line, for verbs that go on for long."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+def render_json_line(value: Any) -> str:
+    """Return one document on one line, for verbs that go on for long and print one after the other."""
+    return json.dumps(to_json(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))

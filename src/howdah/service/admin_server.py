@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from howdah.errors import EnvironmentFailedError
 from howdah.service.admin_app import build_admin_app
 from howdah.service.admin_settings import AdminSettings
+from howdah.service.backup_watch import BackupWatch
 from howdah.service.database_news import DatabaseNewsReader
 from howdah.service.database_settings import DatabaseSettings
 from howdah.service.health import FurtherCheck, HealthMonitor
@@ -23,7 +24,7 @@ from howdah.service.heartbeat import Heartbeat
 from howdah.service.metrics import ServiceMetrics
 from howdah.service.pool import ApplicationPool
 from howdah.service.probe import Probe
-from howdah.service.status import BackupReader, StatusPage
+from howdah.service.status import StatusPage
 
 #: Seconds for the thread to begin, and to end.
 _PATIENCE = 10.0
@@ -34,7 +35,7 @@ class AdminServer:
     The admin port of a service, or by itself.
 
     `with AdminServer(...) as admin:` listens and serves; `admin.port` is where. `content_types` are API
-    names by table, for the status page.
+    names by table, for the status page; `backups` tells their ages in health, metrics and status page.
     """
 
     def __init__(
@@ -47,12 +48,16 @@ class AdminServer:
         further_checks: Sequence[FurtherCheck] = (),
         further_routes: tuple[BaseRoute, ...] = (),
         content_types: Mapping[str, str] | None = None,
-        backups: BackupReader | None = None,
+        backups: BackupWatch | None = None,
     ) -> None:
         self._settings = settings
         self.metrics = ServiceMetrics(pool)
         facts = pool.facts if pool is not None else None
-        self._monitor = HealthMonitor(Probe(database), pool=facts, further=further_checks)
+        further = [*further_checks]
+        if backups is not None:
+            further.append(backups.check)
+            self.metrics.add(backups.collect)
+        self._monitor = HealthMonitor(Probe(database), pool=facts, further=further)
         news = DatabaseNewsReader(database, content_types=content_types)
         page = StatusPage(self._monitor, news, pool=facts, backups=backups)
         app = build_admin_app(

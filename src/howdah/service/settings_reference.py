@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from howdah.service.admin_settings import ADMIN_VARIABLES
 from howdah.service.api.settings import API_VARIABLES
+from howdah.service.backup_settings import BACKUP_VARIABLES
 from howdah.service.database_variables import DATABASE_VARIABLES
 from howdah.service.log_settings import LOG_VARIABLES
 from howdah.service.setting import Kind, Setting
@@ -58,6 +59,7 @@ def render_settings_reference() -> str:
         "Content API": API_VARIABLES,
         "Admin port": ADMIN_VARIABLES,
         "Log": LOG_VARIABLES,
+        "Backups": BACKUP_VARIABLES,
     }
     for heading, settings in groups.items():
         parts.append(f"## {heading}\n\n{_INTRODUCTIONS.get(heading, '')}{_table(settings)}")

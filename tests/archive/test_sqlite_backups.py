@@ -1,0 +1,177 @@
+"""A live SQLite file goes into the same repository, and comes back byte for byte as SQLite read it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from howdah.errors import HowdahError, IntegrityError, RefusedError
+from howdah.model.backup_reports import BackupReport
+from howdah.ops.backup import BackupRequest, backup
+from howdah.ops.drill import DrillRequest, drill
+from howdah.ops.migrate import MigrateRequest, migrate
+from howdah.ops.repositories import RepositoryRequest
+from howdah.ops.restore import RestoreRequest, restore
+from howdah.ops.target import TargetRequest
+from support.archives import ask, flip_bit
+from support.processes import sqlite_process
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> RepositoryRequest:
+    return RepositoryRequest(location=str(tmp_path / "repo"))
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    path = tmp_path / "app.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, data BLOB)")
+        connection.executemany(
+            "INSERT INTO item (name, data) VALUES (?, ?)",
+            [(f"item {i}", bytes([i % 256]) * i) for i in range(500)],
+        )
+    connection.close()
+    return path
+
+
+def rows(path: Path) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as connection:
+        found = connection.execute("SELECT * FROM item ORDER BY id").fetchall()
+    connection.close()
+    return found
+
+
+def back_up(path: Path, place: RepositoryRequest) -> BackupReport:
+    return backup(BackupRequest(repository=place, target=TargetRequest(target=str(path))))
+
+
+def restore_to(path: Path, place: RepositoryRequest, *, replace: bool = False) -> str:
+    request = RestoreRequest(
+        repository=place, backup="latest", target=TargetRequest(target=str(path)), replace=replace
+    )
+    return restore(request).kept_as
+
+
+def test_a_file_that_is_being_written_is_backed_up_with_its_wal_and_drilled(
+    app: Path, place: RepositoryRequest, tmp_path: Path
+) -> None:
+    # Committed rows that are in the -wal alone, with the writer still there.
+    script = (
+        "connection.execute('PRAGMA wal_autocheckpoint = 0')\n"
+        "connection.execute(\"INSERT INTO item (name) VALUES ('in the wal')\")\n"
+        "ready()\nstop.wait()\n"
+    )
+    with sqlite_process(app, script):
+        report = back_up(app, place)
+        expected = rows(app)
+    assert (report.status, report.exit_status, report.name) == ("verified", 0, "app")
+    assert report.rows == len(expected) == 501
+    restore_to(tmp_path / "back.db", place)
+    assert rows(tmp_path / "back.db") == expected
+    with sqlite3.connect(tmp_path / "back.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_a_file_that_exists_is_kept_and_the_undo_brings_it_back(
+    app: Path, place: RepositoryRequest, tmp_path: Path
+) -> None:
+    back_up(app, place)
+    with sqlite3.connect(app) as connection:
+        connection.execute("INSERT INTO item (name) VALUES ('since')")
+    connection.close()
+    with pytest.raises(RefusedError, match="exists"):
+        restore_to(app, place)
+    assert len(rows(app)) == 501
+    request = RestoreRequest(
+        repository=place, backup="latest", target=TargetRequest(target=str(app)), replace=True
+    )
+    report = restore(request)
+    assert len(rows(app)) == 500
+    import subprocess
+
+    subprocess.run(["sh", "-c", report.undo[0]], check=True)
+    assert len(rows(app)) == 501
+
+
+def test_a_file_that_is_open_elsewhere_is_not_replaced(app: Path, place: RepositoryRequest) -> None:
+    back_up(app, place)
+    with (
+        sqlite_process(app, "connection.execute('SELECT count(*) FROM item')\nready()\nstop.wait()\n"),
+        pytest.raises(RefusedError, match="open in another program"),
+    ):
+        restore_to(app, place, replace=True)
+    assert len(rows(app)) == 500
+
+
+def test_flipped_bits_of_the_stored_file_are_found(
+    app: Path, place: RepositoryRequest, tmp_path: Path
+) -> None:
+    made = back_up(app, place)
+    stored = tmp_path / "repo/app/backups" / made.backup / "database.sqlite.zst"
+    size = stored.stat().st_size
+    for bit in range(0, size * 8, size * 8 // 40):
+        flip_bit(stored, bit)
+        with pytest.raises(IntegrityError):
+            restore_to(tmp_path / "back.db", place)
+        flip_bit(stored, bit)
+    assert not (tmp_path / "back.db").exists()
+    assert not list(tmp_path.glob(".back.db*"))
+    flip_bit(stored, 777)
+    report = drill(DrillRequest(repository=place))
+    assert (report.status, report.exit_status) == ("fail", 8)
+
+
+def test_a_damaged_source_makes_no_backup_and_the_last_one_stays(app: Path, place: RepositoryRequest) -> None:
+    made = back_up(app, place)
+    with sqlite3.connect(app) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    content = bytearray(app.read_bytes())
+    content[page_size * 3 : page_size * 4] = b"\xff" * page_size
+    app.write_bytes(content)
+    with pytest.raises(HowdahError):
+        back_up(app, place)
+    assert drill(DrillRequest(repository=place)).backup == made.backup
+
+
+def test_what_is_neither_file_nor_server_is_said(place: RepositoryRequest, tmp_path: Path) -> None:
+    with pytest.raises(HowdahError, match="neither a file nor a connection"):
+        back_up(tmp_path / "typo.db", place)
+
+
+def test_migrate_keeps_its_snapshot_proven_before_it_writes(
+    app: Path, place: RepositoryRequest, database: str, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    migrate(
+        MigrateRequest(
+            source=str(app),
+            target=TargetRequest(target=database, announce=lines.append),
+            keep_snapshot=place.location,
+        )
+    )
+    assert any(line.startswith("snapshot kept: ") for line in lines)
+    assert ask(database, "SELECT count(*) FROM item") == [(500,)]
+    restore_to(tmp_path / "back.db", place)
+    assert rows(tmp_path / "back.db") == rows(app)
+
+
+def test_a_snapshot_that_cannot_be_kept_stops_the_migration_before_it_writes(
+    app: Path, database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "no-directory").write_text("")
+    with pytest.raises(HowdahError):
+        migrate(
+            MigrateRequest(
+                source=str(app),
+                target=TargetRequest(target=database),
+                keep_snapshot=str(tmp_path / "no-directory"),
+            )
+        )
+    assert ask(database, "SELECT to_regclass('item'), to_regnamespace('howdah')") == [(None, None)]
