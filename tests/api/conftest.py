@@ -44,7 +44,8 @@ def strapi_database(server: Any, _strapi_template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def _reading_database(server: Any, _strapi_template: str) -> Iterator[str]:
+def reading_database(server: Any, _strapi_template: str) -> Iterator[str]:
+    """A database filled from small.db that nobody writes to."""
     yield from _copy(server, _strapi_template)
 
 
@@ -56,7 +57,7 @@ def api(strapi_database: str, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def reading_api(_reading_database: str) -> Iterator[httpx.Client]:
+def reading_api(reading_database: str) -> Iterator[httpx.Client]:
     """The API over a database that nobody writes to."""
-    with serving(_reading_database, recorded_settings()) as client:
+    with serving(reading_database, recorded_settings()) as client:
         yield client

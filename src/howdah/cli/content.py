@@ -117,3 +117,39 @@ def content_list(
         target=build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
     )
     end(list_content(request, with_target=target is not None), render_list, as_json=as_json)
+
+
+@content_app.command("token")
+def content_token(
+    content: Content,
+    name: Annotated[str, typer.Option("--name", help="Name of the token, which no other has.")],
+    target: TargetArgument = None,
+    kind: Annotated[
+        str, typer.Option("--type", help="full-access, read-only, or custom with --allow.")
+    ] = "read-only",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", help="Action of a custom token, as api::agent.agent.find (repeatable)."),
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, max=36500, help="Days until it expires; else never.")
+    ] = None,
+    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+    schema: Schema = "public",
+    yes: Yes = False,
+    state_schema: StateSchemaName = "howdah",
+    pg_bindir: PgBindir = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API token, print it once; API_TOKEN_SALT is that of the service and of Strapi."""
+    from howdah.content.tokens import TokenWishes
+    from howdah.ops.content import ContentRequest, create_api_token
+    from howdah.report.content import render_token
+
+    request = ContentRequest(
+        directory=content,
+        schema=schema,
+        target=build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
+    )
+    wishes = TokenWishes(name=name, description=description, type=kind, actions=tuple(allow or ()), days=days)
+    end(create_api_token(request, wishes), render_token, as_json=as_json)

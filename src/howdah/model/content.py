@@ -372,3 +372,19 @@ class ContentListReport:
     content: str
     digest: str
     types: tuple[TypeListing, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentTokenReport:
+    verb: str = "content token"
+    status: str = "created"
+    exit_status: int = 0
+    target: str
+    schema: str
+    name: str
+    #: "full-access", "read-only" or "custom".
+    type: str
+    actions: tuple[str, ...] = ()
+    #: The token itself, which is shown this once.
+    token: str
+    id: int

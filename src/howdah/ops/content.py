@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +20,14 @@ from howdah.content.migration import plan_migration
 from howdah.content.probe import probe_type
 from howdah.content.rows import read_row_facts
 from howdah.content.schema_files import read_content_types
-from howdah.errors import ExitStatus, RefusedError
+from howdah.content.tokens import TOKEN_TYPES, TokenWishes, create_token
+from howdah.errors import ExitStatus, RefusedError, UsageError
 from howdah.model.content import (
     ContentCreateReport,
     ContentDifference,
     ContentListReport,
     ContentModel,
+    ContentTokenReport,
     ContentVerifyReport,
     MigrationStep,
     ProbeResult,
@@ -34,6 +38,7 @@ from howdah.model.target import TargetFacts
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.postgres.catalog import read_target_facts
 from howdah.postgres.connect import Connection
+from howdah.settings import read_variable
 from howdah.state.store import StateSchema, exclusive_run, install_state, require_state_possible
 
 
@@ -279,3 +284,48 @@ def list_content(request: ContentRequest, *, with_target: bool) -> ContentListRe
         digest=digest_of(model.tables),
         types=list_types(model, rows),
     )
+
+
+def create_api_token(
+    request: ContentRequest, wishes: TokenWishes, *, environ: Mapping[str, str] = os.environ
+) -> ContentTokenReport:
+    """
+    Make an API token for the content API and Strapi alike, hashed with API_TOKEN_SALT.
+
+    Raises UsageError K-310 without the salt, K-311 for wishes that contradict each other; RefusedError
+    (K-301, K-302) before any change.
+    """
+    salt = read_variable(environ, "API_TOKEN_SALT")
+    if not salt:
+        raise UsageError(
+            "K-310",
+            "API_TOKEN_SALT is not set: the token would not be recognised.",
+            hint="Set it, or API_TOKEN_SALT_FILE, to what the service and Strapi have.",
+        )
+    model = derive_model(read_content_types(request.directory))
+    _require_consistent(wishes)
+    with open_target(request.target) as target:
+        target.connection.rollback()
+        with target.connection.transaction():
+            token, row = create_token(target.connection, model, request.schema, wishes, salt)
+        return ContentTokenReport(
+            target=target.display,
+            schema=request.schema,
+            name=wishes.name,
+            type=wishes.type,
+            actions=tuple(wishes.actions),
+            token=token,
+            id=row,
+        )
+
+
+def _require_consistent(wishes: TokenWishes) -> None:
+    problem = ""
+    if wishes.type not in TOKEN_TYPES:
+        problem = f"A token is none of {', '.join(TOKEN_TYPES)}."
+    elif wishes.type == "custom" and not wishes.actions:
+        problem = "A custom token may nothing at all without actions."
+    elif wishes.type != "custom" and wishes.actions:
+        problem = "Only a custom token has actions of its own."
+    if problem:
+        raise UsageError("K-311", problem, hint='For example --type custom --allow "api::agent.agent.find".')

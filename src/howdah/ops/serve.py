@@ -16,8 +16,10 @@ from howdah.ops.watch_backups import watch_backups
 from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import read_admin_settings
 from howdah.service.api.server import ApiServer
-from howdah.service.api.settings import read_api_settings
+from howdah.service.api.settings import ApiSettings, read_api_settings
 from howdah.service.heartbeat import Heartbeat
+from howdah.service.log_settings import read_log_settings
+from howdah.service.logs import configure_logging
 
 _UPLOADS = Path("public") / "uploads"
 
@@ -51,6 +53,7 @@ def serve(
     The database need not be there yet. Raises UsageError for settings or schema files that cannot be used,
     EnvironmentFailedError (A-111, A-121) for ports that are taken.
     """
+    log_settings = read_log_settings(environ)
     model = derive_model(read_content_types(request.content))
     settings = read_api_settings(environ, host=request.host, port=request.port)
     if settings.upload_directory is None:
@@ -63,12 +66,19 @@ def serve(
             "Nothing names the database.",
             hint='Give a target, set DATABASE_URL, or start the embedded server with "howdah pg start".',
         )
+    configure_logging(log_settings, secrets=_secrets(settings, admin_settings.token))
     heartbeat = Heartbeat()
     server = ApiServer(model, database, settings, schema=request.schema, heartbeat=heartbeat)
     server.listen()
-    backups = watch_backups(environ)
+    own = [item for item in model.types if item.origin == "content-type"]
+    tables = {model.tables_of(item.uid)[0].name: item.plural_name or item.singular_name for item in own}
     with AdminServer(
-        admin_settings, database, pool=server.pool, heartbeat=heartbeat, backups=backups
+        admin_settings,
+        database,
+        pool=server.pool,
+        heartbeat=heartbeat,
+        content_types=tables,
+        backups=watch_backups(environ),
     ) as admin:
         report = ServeReport(
             status="serving",
@@ -86,6 +96,11 @@ def serve(
 def project_of(content: Path) -> Path:
     """Return the project's directory where its `src` was named."""
     return content if (content / "src").is_dir() or not (content / "api").is_dir() else content.parent
+
+
+def _secrets(settings: ApiSettings, admin_token: str) -> list[str]:
+    """Return what must not be in the log."""
+    return [one for one in (settings.api_token_salt, settings.jwt_secret, admin_token) if one]
 
 
 def _notes(salt: str, secret: str) -> list[str]:

@@ -13,6 +13,7 @@ from howdah.model.content import (
     ContentCreateReport,
     ContentDifference,
     ContentListReport,
+    ContentTokenReport,
     ContentVerifyReport,
     TypeCheck,
     TypeListing,
@@ -197,3 +198,15 @@ def _describe_options(listing: TypeListing) -> str:
     ]
     said = ", ".join(word for word in words if word)
     return f" ({said})" if said else ""
+
+
+def render_token(report: ContentTokenReport) -> str:
+    """Return a new API token, and that it is not shown again."""
+    facts = [
+        ("token", report.name),
+        ("type", report.type),
+        *(("may", action) for action in report.actions),
+        ("target", report.target),
+    ]
+    lines = lay_out_facts(facts, width=120)
+    return "\n".join([*lines, "", report.token, "", "It is not shown again: only its hash is stored."])

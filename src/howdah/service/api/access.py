@@ -7,8 +7,6 @@ changes; deciding with them is pure.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Mapping
@@ -21,6 +19,7 @@ from howdah.content.query.columns import Dialect, in_utc
 from howdah.content.query.faults import forbidden, unauthorized
 from howdah.content.query.schema import USER, Schemas
 from howdah.content.query.statement import Statement
+from howdah.content.tokens import hash_token
 from howdah.model.content import LinkStorage
 from howdah.names import qualified, quote
 
@@ -187,11 +186,6 @@ def parse_account(document: bytes) -> Account:
         confirmed=found["confirmed"] is True,
         role=found["role"],
     )
-
-
-def hash_token(token: str, salt: str) -> str:
-    """Return the hash under which Strapi keeps an API token."""
-    return hmac.new(salt.encode(), token.encode(), hashlib.sha512).hexdigest()
 
 
 def public_caller(facts: AccessFacts) -> Caller:

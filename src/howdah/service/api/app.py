@@ -1,16 +1,16 @@
 """
 The content API's application: from a request to a handler, and from whatever happens to an answer.
 
-An ASGI callable of its own: nothing lies between the server and a read but this. Every answer has a
-request id; faults of a request are Strapi's, the database's absence is 503, and anything else is
+An ASGI callable of its own: nothing lies between the server and a read but this. Faults of a
+request are Strapi's, the database's absence is 503, and anything else is
 500 with nothing about it but in the log.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
-import time
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,8 +19,10 @@ from starlette.types import Receive, Scope, Send
 from howdah.content.query.faults import RequestFault
 from howdah.service.api.accounts import Accounts
 from howdah.service.api.cors import Cors
+from howdah.service.api.docs import ApiDocs
 from howdah.service.api.engine import Engine, translate_database_error
 from howdah.service.api.entries import EntryReads
+from howdah.service.api.files import Files, UploadedFiles
 from howdah.service.api.messages import TEXT_TYPE, Answer, Request, json_answer
 from howdah.service.api.routes import KNOWN_METHODS, Routes
 from howdah.service.api.writes import EntryWrites
@@ -48,6 +50,19 @@ class ContentApi:
         self._cors = Cors(engine.settings.cors_origins)
         self._add_entries()
         self._add_accounts()
+        docs = ApiDocs(engine.schemas, version=version("howdah"))
+        self.mounted |= {"docs": docs, "openapi.json": docs}
+        directory = engine.settings.upload_directory
+        if directory is not None:
+            self._add_files(directory)
+
+    def _add_files(self, directory: Path) -> None:
+        files = Files(self.engine, directory)
+        self.routes.add("GET", "upload/files", files.find)
+        self.routes.add("GET", "upload/files/:id", files.find_one)
+        self.routes.add("DELETE", "upload/files/:id", files.delete)
+        self.routes.add("POST", "upload", files.upload)
+        self.mounted["uploads"] = UploadedFiles(directory)
 
     def _add_entries(self) -> None:
         schemas = self.engine.schemas
@@ -102,27 +117,10 @@ class ContentApi:
             scope=scope,
             receive=receive,
         )
-        began = time.monotonic()
-        request_id = headers.get("x-request-id", "")[:64] or secrets.token_hex(8)
-        answer = self._cors.preflight(request) or await self._answer(request, path, request_id)
-        await self._send(request, answer, request_id, send)
-        if log.isEnabledFor(logging.INFO):
-            log.info(
-                "%s %s %d",
-                request.method,
-                path,
-                answer.status,
-                extra={
-                    "request_id": request_id,
-                    "method": request.method,
-                    "path": path,
-                    "status": answer.status,
-                    "bytes": len(answer.body),
-                    "seconds": round(time.monotonic() - began, 6),
-                },
-            )
+        answer = self._cors.preflight(request) or await self._answer(request, path)
+        await self._send(request, answer, send)
 
-    async def _answer(self, request: Request, path: str, request_id: str) -> Answer:
+    async def _answer(self, request: Request, path: str) -> Answer:
         if path == "/_health":
             return await self._health()
         if request.method not in KNOWN_METHODS:
@@ -135,10 +133,10 @@ class ContentApi:
         except RequestFault as fault:
             return json_answer(fault.document(), fault.status)
         except UnavailableError as error:
-            log.warning("%s %s", error.message, error.detail, extra={"request_id": request_id})
+            log.warning("%s %s", error.message, error.detail)
             return _unavailable(error.message, error.retry_after)
         except psycopg.OperationalError as error:
-            log.warning("The database went away: %s", error, extra={"request_id": request_id})
+            log.warning("The database went away: %s", error)
             translated = translate_database_error(error)
             if translated is not None and translated.status != 503:
                 return json_answer(translated.document(), translated.status)
@@ -147,12 +145,12 @@ class ContentApi:
             translated = translate_database_error(error)
             if translated is not None:
                 return json_answer(translated.document(), translated.status)
-            log.exception("A request failed", extra={"request_id": request_id})
+            log.exception("A request failed")
             return _failed()
         except ConnectionResetError:
             return Answer(status=400, content_type="")
         except Exception:
-            log.exception("A request failed", extra={"request_id": request_id})
+            log.exception("A request failed")
             return _failed()
 
     async def _health(self) -> Answer:
@@ -162,8 +160,8 @@ class ContentApi:
             status=204 if up else 503, content_type="", headers=((b"strapi", b"You are so French!"),)
         )
 
-    async def _send(self, request: Request, answer: Answer, request_id: str, send: Send) -> None:
-        headers = [*_HEADERS, (b"x-request-id", request_id.encode("latin-1", "replace")), *answer.headers]
+    async def _send(self, request: Request, answer: Answer, send: Send) -> None:
+        headers = [*_HEADERS, *answer.headers]
         headers += self._cors.headers(request)
         if answer.content_type:
             headers.append((b"content-type", answer.content_type.encode()))

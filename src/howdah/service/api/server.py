@@ -20,6 +20,7 @@ from howdah.service.api.settings import ApiSettings
 from howdah.service.database_settings import DatabaseSettings
 from howdah.service.heartbeat import Heartbeat
 from howdah.service.pool import ApplicationPool
+from howdah.service.request_log import RequestLog
 
 #: Seconds that requests under way get when the service ends.
 _GRACE_SECONDS = 10
@@ -89,7 +90,8 @@ class ApiServer:
         self._server = uvicorn.Server(
             # Headers of proxies are not believed unless uvicorn is told whose.
             uvicorn.Config(
-                self.api,
+                # Outermost: whatever is logged for a request carries its id.
+                RequestLog(self.api, quiet_paths=frozenset({"/_health"})),
                 log_config=None,
                 access_log=False,
                 server_header=False,
