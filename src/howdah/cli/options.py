@@ -122,6 +122,14 @@ FireTriggers = Annotated[
         "--fire-triggers", envvar="HOWDAH_FIRE_TRIGGERS", help="Let the application's triggers fire."
     ),
 ]
+Salvage = Annotated[
+    bool,
+    typer.Option(
+        "--salvage",
+        envvar="HOWDAH_SALVAGE",
+        help="Carry what can be read of a damaged source; ends with exit status 8.",
+    ),
+]
 PgBindir = Annotated[
     Path | None,
     typer.Option("--pg-bindir", envvar="HOWDAH_PG_BINDIR", help="Server programs for the embedded server."),

@@ -23,6 +23,7 @@ from howdah.cli.options import (
     ReplaceExisting,
     ReportDir,
     Rows,
+    Salvage,
     Schema,
     SchemaMode,
     Source,
@@ -67,6 +68,7 @@ def plan_command(
     source_tz: SourceTz = "UTC",
     fire_triggers: FireTriggers = False,
     plan_file: PlanFile = None,
+    salvage: Salvage = False,
     jobs: Jobs = None,
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
@@ -101,6 +103,7 @@ def plan_command(
             jobs=jobs,
         ),
         plan_file=plan_file,
+        salvage=salvage,
     )
     with make_progress(quiet) as progress:
         built = plan(request, progress)
@@ -133,6 +136,7 @@ def migrate_command(
     source_tz: SourceTz = "UTC",
     fire_triggers: FireTriggers = False,
     plan_file: PlanFile = None,
+    salvage: Salvage = False,
     jobs: Jobs = None,
     verify: Annotated[
         bool,
@@ -192,6 +196,7 @@ def migrate_command(
         plan_file=plan_file,
         jobs=jobs,
         verify=verify,
+        salvage=salvage,
         keep_way_back=keep_way_back,
         allow_connections=allow_connections,
         keep_snapshot=keep_snapshot,
@@ -206,6 +211,7 @@ def verify_command(
     source: Source,
     target: TargetArgument = None,
     repair: Annotated[bool, typer.Option("--repair", help="Copy what differs again, and verify.")] = False,
+    salvage: Salvage = False,
     jobs: Jobs = None,
     report_dir: ReportDir = None,
     yes: Yes = False,
@@ -222,6 +228,7 @@ def verify_command(
         source=source,
         target=build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
         repair=repair,
+        salvage=salvage,
         jobs=jobs,
         report_dir=report_dir,
     )

@@ -71,6 +71,8 @@ class MigrateRequest:
     #: Processes that copy and build; None chooses by the size of the source.
     jobs: int | None = None
     verify: bool = True
+    #: Carry what can be read of a damaged source; the exit status is 8 then.
+    salvage: bool = False
     #: Agrees to an application's schema while others are connected to the database.
     allow_connections: bool = False
     #: Where report and log go besides the run's own directory.
@@ -90,7 +92,7 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
     """
     phases = PhaseLog(progress=progress or NullProgress())
     state = StateSchema(name=request.target.state_schema)
-    with open_target(request.target, source=request.source) as target:
+    with open_target(request.target, source=request.source, salvage=request.salvage) as target:
         phases.record_beginning("open target")
         connection = target.connection
         with exclusive_run(connection, state):
@@ -166,7 +168,7 @@ def _prepare(
         check_target(facts_of_target, request.options, ignored_schemas=(state.name,))
         require_state_possible(target.connection, state)
         target.connection.rollback()
-        facts = read_source(request.source, workspace, phases)
+        facts = read_source(request.source, workspace, phases, salvage=request.salvage)
         jobs = choose_jobs(request.jobs, facts.snapshot.size, owned=owned is not None)
         with phases.phase("plan"):
             plan = build_plan(

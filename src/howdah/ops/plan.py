@@ -25,6 +25,8 @@ class PlanRequest:
     target: TargetRequest | None = None
     options: PlanOptions = field(default_factory=PlanOptions)
     plan_file: Path | None = None
+    #: Carry what can be read of a damaged source.
+    salvage: bool = False
 
 
 def plan(request: PlanRequest, progress: Progress | None = None) -> Plan:
@@ -40,7 +42,7 @@ def plan(request: PlanRequest, progress: Progress | None = None) -> Plan:
         (None, None) if request.target is None else read_facts_of_target(request.target, request.options)
     )
     with temporary_workspace(state_directory()) as workspace:
-        facts = read_source(request.source, workspace, phases)
+        facts = read_source(request.source, workspace, phases, salvage=request.salvage)
     built = build_plan(facts.catalog, facts.census, request.options, target, edits, owned)
     return replace(built, findings=(*facts.findings, *built.findings))
 

@@ -18,6 +18,7 @@ from howdah.model.report import (
     TableReport,
 )
 from howdah.model.source import Snapshot, SourceCatalog
+from howdah.sqlite.salvage import DAMAGE_CODES
 from howdah.state.ledger import StepOutcome, ids_left_out
 
 _STATUS_WORDS = {
@@ -29,10 +30,11 @@ _STATUS_WORDS = {
 }
 
 
-def choose_status(*, verified: bool, differences: int, quarantined: int) -> ExitStatus:
+def choose_status(*, verified: bool, differences: int, quarantined: int, damaged: bool = False) -> ExitStatus:
     """Return how a run ends that went to its end."""
     return combine_statuses(
         ExitStatus.OK,
+        *([ExitStatus.INTEGRITY] * damaged),
         *([ExitStatus.DIFFERENT] * bool(differences)),
         *([ExitStatus.QUARANTINED] * bool(quarantined)),
         *([ExitStatus.UNPROVEN] * (not verified)),
@@ -145,6 +147,7 @@ def build_run_report(
         verified=bool(verification),
         differences=difference_count,
         quarantined=sum(table.rows_quarantined for table in tables),
+        damaged=any(finding.code in DAMAGE_CODES for finding in (*snapshot.findings, *findings)),
     )
     return RunReport(
         verb=verb,

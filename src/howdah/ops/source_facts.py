@@ -7,13 +7,15 @@ it: nothing is decided before all three are done.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from howdah.errors import IntegrityError
 from howdah.model.census import Census
-from howdah.model.findings import Finding
+from howdah.model.findings import Finding, Severity
 from howdah.model.source import Snapshot, SourceCatalog
 from howdah.ops.workspace import Workspace
 from howdah.process.phases import PhaseLog
@@ -21,6 +23,8 @@ from howdah.sqlite.catalog import read_catalog
 from howdah.sqlite.census import take_census
 from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.integrity import require_integrity
+from howdah.sqlite.salvage import SALVAGED
+from howdah.sqlite.salvage import salvage as salvage_database
 from howdah.sqlite.snapshot import hash_file, take_snapshot, verify_snapshot
 from howdah.state.ledger import Run
 
@@ -37,13 +41,53 @@ class SourceFacts:
         return self.snapshot.findings
 
 
-def read_source(source: str, workspace: Workspace, phases: PhaseLog) -> SourceFacts:
+def read_source(source: str, workspace: Workspace, phases: PhaseLog, *, salvage: bool = False) -> SourceFacts:
     """
     Copy the source into the workspace and read its catalog and census from the copy.
 
-    Raises the errors of `sqlite.snapshot` for a file that is not a readable SQLite
-    database, and IntegrityError for one that is damaged.
+    With `salvage` the copy of a damaged source is what can be read of it, and the findings say what
+    could not. Raises the errors of `sqlite.snapshot` for a file that is not a readable SQLite
+    database, and without `salvage` IntegrityError for one that is damaged.
     """
+    try:
+        return _read_sound_source(source, workspace, phases)
+    except IntegrityError as damage:
+        if not salvage:
+            raise
+        phases.progress.note(f"The source is damaged ({damage.message}): what can be read is salvaged.")
+        return _read_salvaged(source, workspace, phases, damage)
+
+
+def _read_salvaged(
+    source: str, workspace: Workspace, phases: PhaseLog, damage: IntegrityError
+) -> SourceFacts:
+    path = str(workspace.snapshot)
+    with phases.phase("salvage") as count:
+        lost = salvage_database(source, path)
+        count.bytes = os.path.getsize(path)
+    told = Finding(
+        code=SALVAGED,
+        severity=Severity.ERROR,
+        object=f'file "{source}"',
+        message="It is damaged: what could be read of it is carried, and the run ends with exit status 8.",
+        detail=f"{damage.message} {damage.detail}".strip(),
+        hint="Restore a backup if there is one. The findings beside this one say what was lost.",
+    )
+    snapshot = Snapshot(
+        path=path,
+        sha256=hash_file(path),
+        size=os.path.getsize(path),
+        taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        findings=(told, *lost),
+    )
+    catalog = _read_catalog(source, snapshot)
+    with phases.phase("census", byte_count=snapshot.size) as count:
+        census = _take_census(snapshot, catalog, phases)
+        count.rows = sum(table.rows for table in census.tables)
+    return SourceFacts(snapshot=snapshot, catalog=catalog, census=census)
+
+
+def _read_sound_source(source: str, workspace: Workspace, phases: PhaseLog) -> SourceFacts:
     with phases.phase("take snapshot") as count:
         taken = take_snapshot(source, str(workspace.snapshot), digest=False)
         count.bytes = taken.size
@@ -109,5 +153,5 @@ def _require_readable(source: str, census: Census) -> None:
             "S-040",
             f'Table "{table}" of {source} cannot be read to its end.',
             detail=f"SQLite says: {message}. {len(census.unreadable)} tables are affected.",
-            hint="Restore a backup, or save what can be read with the sqlite3 shell's .recover command.",
+            hint="Restore a backup, or say --salvage to carry what can be read.",
         )

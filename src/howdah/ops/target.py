@@ -70,9 +70,12 @@ class OpenTarget:
 
 
 @contextmanager
-def open_target(request: TargetRequest, *, source: str | None = None) -> Iterator[OpenTarget]:
+def open_target(
+    request: TargetRequest, *, source: str | None = None, salvage: bool = False
+) -> Iterator[OpenTarget]:
     """
-    Connect to the target; `source` chooses the database on the embedded server.
+    Connect to the target; `source` chooses the database on the embedded server, which is made
+    for a damaged one only with `salvage`.
 
     Raises UsageError for a source that names no file or a target that cannot be read, RefusedError where
     consent is missing, EnvironmentFailedError where there is no connection.
@@ -80,7 +83,7 @@ def open_target(request: TargetRequest, *, source: str | None = None) -> Iterato
     if source is not None:
         # First of all, because source and target may have been given the wrong way round.
         source_path(source)
-    target = find_target(request, source)
+    target = find_target(request, source, salvage=salvage)
     try:
         with connect(target.conninfo, application_name="howdah", bulk=True) as connection:
             yield OpenTarget(
@@ -115,7 +118,7 @@ def read_open_target(target: OpenTarget, options: PlanOptions) -> tuple[TargetFa
     return facts, owned
 
 
-def find_target(request: TargetRequest, source: str | None) -> Target:
+def find_target(request: TargetRequest, source: str | None, *, salvage: bool = False) -> Target:
     """
     Decide and announce which target is meant, without connecting; `source` as in `open_target`.
 
@@ -123,7 +126,7 @@ def find_target(request: TargetRequest, source: str | None) -> Target:
     """
     choice = resolve_target(request.target)
     if choice.target is None:
-        target = _rehearsal_target(request, source)
+        target = _rehearsal_target(request, source, salvage)
         request.announce(f"target: {target.redacted} (embedded server: REHEARSAL)")
     else:
         target = choice.target
@@ -139,7 +142,7 @@ def find_target(request: TargetRequest, source: str | None) -> Target:
     return target
 
 
-def _rehearsal_target(request: TargetRequest, source: str | None) -> Target:
+def _rehearsal_target(request: TargetRequest, source: str | None, salvage: bool) -> Target:
     remembered = state_directory() / "rehearsal-database"
     if source is None and not remembered.exists():
         raise RefusedError(
@@ -151,7 +154,7 @@ def _rehearsal_target(request: TargetRequest, source: str | None) -> Target:
     server = start_embedded(embedded_directory(request.pg_bindir), bindir=request.pg_bindir)
     with connect(server.conninfo(), autocommit=True) as admin:
         if not database_exists(admin, name):
-            if source is not None:
+            if source is not None and not salvage:
                 # Nothing is made for a source that cannot be read.
                 require_readable(source)
             create_database(admin, name)

@@ -49,6 +49,8 @@ class VerifyRequest:
     repair: bool = False
     jobs: int | None = None
     report_dir: Path | None = None
+    #: Compare with what can be read of a damaged source.
+    salvage: bool = False
     #: Schema and tables to compare where the target has no ledger.
     options: PlanOptions = field(default_factory=PlanOptions)
 
@@ -81,10 +83,10 @@ def verify_run(request: VerifyRequest, progress: Progress | None = None) -> RunR
     phases = PhaseLog(progress=progress or NullProgress())
     state = StateSchema(name=request.target.state_schema)
     with (
-        open_target(request.target, source=request.source) as target,
+        open_target(request.target, source=request.source, salvage=request.salvage) as target,
         temporary_workspace(state_directory()) as workspace,
     ):
-        facts = read_source(request.source, workspace, phases)
+        facts = read_source(request.source, workspace, phases, salvage=request.salvage)
         subject = _choose_subject(target, state, request, facts)
         jobs = request.jobs or subject.plan.options.jobs
         # What is to be mended must be listed, not only counted.

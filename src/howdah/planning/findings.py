@@ -106,6 +106,29 @@ _KINDS = (
         hint="Compare the part in the detail with the planned table.",
     ),
     FindingKind(
+        code="F-108",
+        severity=ERROR,
+        title="Rows of a damaged source are lost",
+        explanation="With --salvage what can be read is carried. The message names the range of row numbers "
+        "between readable rows in which SQLite meets damage; how many rows were there is not known.",
+        hint="Restore them from a backup of the source.",
+    ),
+    FindingKind(
+        code="F-109",
+        severity=ERROR,
+        title="An object of a damaged source could not be salvaged in full",
+        explanation="Its definition or its pages cannot be read, or its rows contradict its constraints.",
+        hint="Restore it from a backup of the source.",
+    ),
+    FindingKind(
+        code="F-110",
+        severity=ERROR,
+        title="The source is damaged and was salvaged",
+        explanation="What could be read of it was written to the snapshot, which is carried and proven. The "
+        "run ends with exit status 8 all the same.",
+        hint="Restore a backup if there is one.",
+    ),
+    FindingKind(
         code="F-121",
         severity=WARNING,
         title="A name is changed",

@@ -209,13 +209,13 @@ def _damaged(path: str, facts: FileFacts, error: apsw.Error) -> IntegrityError:
             f'file "{path}" is truncated: {missing} of {facts.header.declared_bytes} bytes are missing',
             detail=f"The header counts {facts.header.page_count} pages of {facts.header.page_size} bytes; "
             f"the file has {facts.size} bytes.",
-            hint="Copy it again from where it came, or restore a backup.",
+            hint="Copy it again from where it came, or say --salvage to carry what can be read.",
         )
     return IntegrityError(
         "S-014",
         f'file "{path}" is damaged',
         detail=str(error),
-        hint="Restore a backup; what can still be read, the sqlite3 shell's .recover command saves.",
+        hint="Restore a backup, or say --salvage to carry what can be read.",
     )
 
 

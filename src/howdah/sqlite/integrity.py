@@ -62,7 +62,7 @@ def require_integrity(path: str, source: str) -> None:
             "S-016",
             f'file "{source}" is damaged: {problems[0]}',
             detail="; ".join(problems[1:]),
-            hint="Restore a backup; what can still be read, the sqlite3 shell's .recover command saves.",
+            hint="Restore a backup, or say --salvage to carry what can be read.",
         )
 
 

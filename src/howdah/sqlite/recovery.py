@@ -38,7 +38,7 @@ def copy_recovered(path: str, copy: str, *, busy_timeout: float, progress: Progr
     `progress(done, total)` in bytes. Raises EnvironmentFailedError (S-020 locked,
     S-033 changed meanwhile), and what `failures.explain_failure` makes of damage.
     """
-    _copy_pair(path, copy, busy_timeout, progress)
+    copy_files(path, copy, busy_timeout, progress)
     private = apsw.Connection(os.path.abspath(copy), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         # The first read is what makes SQLite play the journal back.
@@ -49,7 +49,12 @@ def copy_recovered(path: str, copy: str, *, busy_timeout: float, progress: Progr
         private.close()
 
 
-def _copy_pair(path: str, copy: str, busy_timeout: float, progress: Progress | None) -> None:
+def copy_files(path: str, copy: str, busy_timeout: float, progress: Progress | None = None) -> None:
+    """
+    Copy the database file and what lies beside it as bytes, to the existing file `copy`.
+
+    Raises EnvironmentFailedError (S-020 locked, S-033 changed meanwhile).
+    """
     for _ in range(_ATTEMPTS):
         before = _fingerprint(path)
         with RawFile(path) as file:
