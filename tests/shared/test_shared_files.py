@@ -13,6 +13,7 @@ import pytest
 
 from howdah.errors import ExitStatus, IntegrityError
 from howdah.model.quarantine import QuarantinedRow
+from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.quarantine import list_rows
 from support.crossing import assert_everything_arrived
 from support.random_databases import quoted
@@ -114,6 +115,41 @@ def test_a_damaged_file_is_refused_and_nothing_is_written(
         assert connection.execute("SELECT FROM pg_namespace WHERE nspname = 'howdah'").fetchall() == []
         assert connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public'").fetchall() == []
     assert list(howdah_home.glob("runs/*")) == []
+    assert _digest(source) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "lost"),
+    [
+        ("bad_zeroed_leaf.db", 15_467, {"Track": ["Rows from number 1451 to 1590 cannot be read."]}),
+        (
+            "bad_truncated.db",
+            6_738,
+            {
+                "InvoiceLine": [
+                    "Rows from number 1988 to 2065 cannot be read.",
+                    "Rows from number 2165 on cannot be read.",
+                ],
+                "PlaylistTrack": ["None of its rows can be read."],
+            },
+        ),
+    ],
+)
+def test_a_damaged_file_is_salvaged_on_request(
+    name: str, rows: int, lost: dict[str, list[str]], database: str
+) -> None:
+    source = shared_path(name)
+    before = _digest(source)
+
+    report = migrate(MigrateRequest(source=str(source), target=target_request(database), salvage=True))
+
+    assert (report.status, report.exit_status, report.differences) == ("damaged", 8, ())
+    assert sum(table.rows_target for table in report.tables) == rows
+    told: dict[str, list[str]] = {}
+    for finding in report.findings:
+        if finding.code == "F-108":
+            told.setdefault(finding.object.split('"')[1], []).append(finding.message)
+    assert told == lost
     assert _digest(source) == before
 
 

@@ -56,7 +56,7 @@ def compare_view(
 def compare_check(design: TableDesign, written: str, condition: str, step: Step) -> Comparison:
     """Ask for how many rows a CHECK holds, does not hold, and is unknown."""
     return Comparison(
-        object=f"check {quote(step.object)} of table {quote(design.name)}",
+        object=f'check "{step.object}" of table "{design.name}"',
         source_sql=_counted(f"({written})", quote_sqlite(design.name), truth=True),
         target_sql=f"SELECT ({condition}) AS answer, count(*) FROM {design.target} GROUP BY 1",
         outputs=(_TRUTH, _TRUTH),
@@ -80,7 +80,7 @@ def compare_index(design: TableDesign, index: Index, step: Step) -> list[Compari
     schema = design.plan.target_schema
     return [
         Comparison(
-            object=f"index {quote(index.name)} of table {quote(design.name)}",
+            object=f'index "{index.name}" of table "{design.name}"',
             source_sql=_counted(f"({written})", quote_sqlite(design.name), truth=truth),
             target_sql=f"SELECT ({translated}) AS answer, count(*) FROM {design.target} GROUP BY 1",
             outputs=(output, _TRUTH),
