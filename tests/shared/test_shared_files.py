@@ -121,9 +121,13 @@ def test_a_damaged_file_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("name", "rows", "lost"),
     [
-        ("bad_zeroed_leaf.db", 15_467, {"Track": ["Rows from number 1451 to 1590 cannot be read."]}),
         (
-            "bad_truncated.db",
+            "databases/bad_zeroed_leaf.db",
+            15_467,
+            {"Track": ["Rows from number 1451 to 1590 cannot be read."]},
+        ),
+        (
+            "databases/bad_truncated.db",
             6_738,
             {
                 "InvoiceLine": [
