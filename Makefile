@@ -11,7 +11,7 @@ FUZZ_ARGS ?=
 DEMO_SOURCE := examples/agent-platform/strapi.db
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
-.PHONY: help demo test test-all test-shared lint format docs dist bench bench-quick fuzz clean
+.PHONY: help demo test test-all test-shared lint format docs dist bench bench-quick bench-sizes fuzz clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
@@ -20,7 +20,8 @@ help:
 	@echo "make lint         ruff and mypy; make format puts the code in shape"
 	@echo "make docs         the documentation site into site/; fails at a broken link"
 	@echo "make dist         wheel and source distribution into dist/, the same bytes every time"
-	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB"
+	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB,"
+	@echo "                  bench-sizes from 10 MB to 6 GB"
 	@echo "make fuzz         random databases, migrated, proven and checked twice; FUZZ_ARGS=--help"
 	@echo "make clean        remove the virtual environment and everything that was built"
 
@@ -64,7 +65,11 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 600 $(BENCH_ARGS)
 
 bench-quick: $(VENV)/.installed-dev
-	$(BIN)/python -m bench.run --megabytes 40 --runs 1 $(BENCH_ARGS)
+	$(BIN)/python -m bench.run --megabytes 40 --runs 1 --results .work/bench $(BENCH_ARGS)
+
+bench-sizes: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.run --megabytes 10 --megabytes 100 --megabytes 1000 --megabytes 6000 \
+		--runs 1 --no-others $(BENCH_ARGS)
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run $(FUZZ_ARGS)

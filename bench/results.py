@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from statistics import median
+from typing import Any, Literal
 
 from bench.contestants import Result
 from howdah.units import format_size
@@ -48,6 +49,20 @@ class SizeResults:
         """Return the median of one phase of a contestant, None when it does not say."""
         told = [run.phases or {} for run in self.runs.get(contestant, ())]
         found = [phases[phase] for phases in told if phase in phases]
+        return median(found) if found else None
+
+    def phases(self, contestant: str) -> dict[str, float]:
+        """Return the medians of all phases of a contestant, {} when it does not say."""
+        told = dict.fromkeys(phase for run in self.runs.get(contestant, ()) for phase in run.phases or ())
+        return {phase: self.phase_seconds(contestant, phase) or 0.0 for phase in told}
+
+    def processor(self, contestant: str, part: Literal["command", "server"]) -> float | None:
+        """Return the median of the processor's seconds in the command or in the server, None if not known."""
+        found = [
+            seconds
+            for run in self.runs.get(contestant, ())
+            if (seconds := getattr(run, f"{part}_processor")) is not None
+        ]
         return median(found) if found else None
 
     def peak_memory(self, contestant: str) -> int:
@@ -141,10 +156,30 @@ def write_results(
     document = {"machine": dict(machine), "sizes": [asdict(results) for results in sizes]}
     (directory / f"{label}.json").write_text(json.dumps(document, indent=2) + "\n")
     for results in sizes:
-        (directory / f"{_plot_name(results)}.svg").write_text(render_plot(results))
+        (directory / f"{plot_name(results)}.svg").write_text(render_plot(results))
     path = directory / f"{label}.md"
     path.write_text(render_markdown(machine, sizes))
     return path
+
+
+def read_results(document: Mapping[str, Any]) -> list[SizeResults]:
+    """Return the sizes of a document that `write_results` wrote."""
+    return [
+        SizeResults(
+            **{
+                **size,
+                "runs": {name: tuple(Result(**run) for run in runs) for name, runs in size["runs"].items()},
+            }
+        )
+        for size in document["sizes"]
+    ]
+
+
+def describe_goal(goal: Goal) -> str:
+    """Return a goal as a row of a table: what, measured, limit, verdict."""
+    sign = "≥" if goal.at_least else "≤"
+    verdict = "not measured" if goal.value is None else "reached" if goal.reached else "**not reached**"
+    return f"| {goal.text} | {_format(goal.value)} | {sign} {goal.limit:g} | {verdict} |"
 
 
 def _render_size(results: SizeResults) -> list[str]:
@@ -152,10 +187,10 @@ def _render_size(results: SizeResults) -> list[str]:
     lines = [
         f"## {format_size(results.file_bytes)}, {results.rows:,} rows, {results.connections} connections",
         "",
-        f"![medians]({_plot_name(results)}.svg)",
+        f"![medians]({plot_name(results)}.svg)",
         "",
-        "| | median s | runs s | ÷ floor | memory MB | rows lost |",
-        "|---|---:|---|---:|---:|---:|",
+        "| | median s | runs s | ÷ floor | processor: command s | server s | memory MB | rows lost |",
+        "|---|---:|---|---:|---:|---:|---:|---:|",
     ]
     for name, runs in results.runs.items():
         seconds = results.seconds(name)
@@ -163,13 +198,13 @@ def _render_size(results: SizeResults) -> list[str]:
         each = " ".join(f"{run.seconds:.2f}" for run in runs)
         lost = max((results.rows - run.rows for run in runs if run.rows is not None), default="")
         memory = f"{results.peak_memory(name) / 1e6:.0f}" if results.peak_memory(name) else ""
-        lines.append(f"| {name} | {seconds:.2f} | {each} | {_format(ratio)} | {memory} | {lost} |")
-    lines += [f"| {name} | not run: {reason} | | | | |" for name, reason in results.missing.items()]
+        used = " | ".join(
+            _format(used) for used in (results.processor(name, "command"), results.processor(name, "server"))
+        )
+        lines.append(f"| {name} | {seconds:.2f} | {each} | {_format(ratio)} | {used} | {memory} | {lost} |")
+    lines += [f"| {name} | not run: {reason} | | | | | | |" for name, reason in results.missing.items()]
     lines += ["", "| goal | measured | limit | |", "|---|---:|---:|---|"]
-    for goal in list_goals(results):
-        sign = "≥" if goal.at_least else "≤"
-        verdict = "not measured" if goal.value is None else "reached" if goal.reached else "**not reached**"
-        lines.append(f"| {goal.text} | {_format(goal.value)} | {sign} {goal.limit:g} | {verdict} |")
+    lines += [describe_goal(goal) for goal in list_goals(results)]
     lines += ["", *_render_phases(results)]
     return lines
 
@@ -177,9 +212,9 @@ def _render_size(results: SizeResults) -> list[str]:
 def _render_phases(results: SizeResults) -> list[str]:
     lines = []
     for name in (FLOOR, MIGRATE_VERIFY):
-        phases = dict.fromkeys(phase for run in results.runs.get(name, ()) for phase in run.phases or ())
+        phases = results.phases(name)
         if phases:
-            each = ", ".join(f"{phase} {results.phase_seconds(name, phase):.2f}" for phase in phases)
+            each = ", ".join(f"{phase} {seconds:.2f}" for phase, seconds in phases.items())
             lines += [f"Phases of {name} (s): {each}", ""]
     return lines
 
@@ -196,7 +231,8 @@ def _render_scaling(sizes: Sequence[SizeResults]) -> list[str]:
 _SCALED = (FLOOR, MIGRATE, MIGRATE_VERIFY, VERIFY, PLAN)
 
 
-def _plot_name(results: SizeResults) -> str:
+def plot_name(results: SizeResults) -> str:
+    """Return the plot's file name, without its ending."""
     return f"medians-{results.megabytes:g}mb"
 
 

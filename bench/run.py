@@ -3,8 +3,9 @@ The benchmark: Howdah beside the floor and other tools, in one run, medians of s
 
     python -m bench.run --megabytes 600 [--megabytes 10 ...] [--runs 3] [--connections 2]
 
-Writes bench/results/. The rounds go through all contestants in turn, so that a slow
-minute of the machine hits all of them. pgloader and DuckDB run between 300 MB and 1 GB.
+Writes bench/results/ and brings docs/explanation/performance.md up to date. The rounds go through all
+contestants in turn, so that a slow minute of the machine hits all of them. pgloader and DuckDB run between
+300 MB and 1 GB.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from bench.contestants import Howdah, Result, find_duckdb, find_pgloader, run_du
 from bench.floor import Floor, prepare_floor, read_plan, run_floor
 from bench.generate import generate
 from bench.measure import CommandFailedError
+from bench.page import write_page
 from bench.results import SizeResults, write_results
 from bench.server import BenchServer
 
@@ -243,6 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 BenchServer.stop(Path(work) / "server")
     label = "-".join(f"{size:g}mb" for size in megabytes)
     path = write_results(chosen.results, label, machine, sizes)
+    if chosen.results == RESULTS:
+        write_page()
     say(f"\n{path.read_text()}\n{path}")
 
 

@@ -76,10 +76,12 @@ def _has_long_exponent(content: npt.NDArray[np.uint8]) -> bool:
     places = np.flatnonzero(_are_digits(content[:-1]) & ((content[1:] | 0x20) == ord("e"))) + 1
     if not len(places):
         return False
-    # Five more characters, so that what follows an "e" at the end can be asked for.
-    content = np.append(content, np.full(5, ord(" "), np.uint8))
-    starts = places + 1 + np.isin(content[places + 1], (ord("+"), ord("-")))
-    return bool(_are_digits(content[starts[:, np.newaxis] + np.arange(4)]).all(axis=1).any())
+    # Behind the end the last character is asked for again: a suspicion too many is looked into.
+    last = len(content) - 1
+    starts = places + 1
+    starts += np.isin(content[np.minimum(starts, last)], (ord("+"), ord("-")))
+    digits = content[np.minimum(starts[:, np.newaxis] + np.arange(4), last)]
+    return bool(_are_digits(digits).all(axis=1).any())
 
 
 def _are_digits(characters: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

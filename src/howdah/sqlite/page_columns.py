@@ -17,9 +17,9 @@ from howdah.model.source import Affinity, Table
 from howdah.sqlite.column_values import ColumnValues
 from howdah.sqlite.page_file import Bytes, Numbers, RowRun, UnusualTableError, read_varints, view_as
 
-#: Bytes of the value by serial type, up to 11; from 12 on it says its own length.
-_SIZES = np.array([0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0], np.int64)
-_ZERO, _ONE, _FIRST_RESERVED, _FIRST_SIZED = 8, 9, 10, 12
+#: Bytes of the value by serial type, -1 for the two that are reserved; from 12 on it says its own length.
+_SIZES = np.array([0, 1, 2, 3, 4, 6, 8, 8, 0, 0, -1, -1, 0], np.int64)
+_ZERO, _ONE, _FIRST_SIZED = 8, 9, 12
 _REAL = 7
 
 #: Serial type → how an integer is read: as a number that is wide enough, then shifted down.
@@ -58,14 +58,17 @@ def split_columns(run: RowRun, table: Table) -> Iterator[ColumnValues]:
 
 
 def _sizes_of(kinds: Numbers) -> Numbers:
-    small = kinds < _FIRST_SIZED
-    if small.all():
-        if (kinds >= _FIRST_RESERVED).any():
-            raise UnusualTableError("a reserved serial type")
-        return _SIZES[kinds]
-    if ((kinds >= _FIRST_RESERVED) & small).any() or (kinds < 0).any():
+    smallest = int(kinds.min())
+    if smallest < 0:
         raise UnusualTableError("a reserved serial type")
-    return np.where(small, _SIZES[np.where(small, kinds, 0)], (kinds - _FIRST_SIZED) >> 1)
+    if smallest >= _FIRST_SIZED:
+        return (kinds - _FIRST_SIZED) >> 1
+    sizes = _SIZES[np.minimum(kinds, _FIRST_SIZED)]
+    if int(sizes.min()) < 0:
+        raise UnusualTableError("a reserved serial type")
+    long = np.flatnonzero(kinds >= _FIRST_SIZED)
+    sizes[long] = (kinds[long] - _FIRST_SIZED) >> 1
+    return sizes
 
 
 def _split(content: Bytes, kinds: Numbers, starts: Numbers, sizes: Numbers, *, is_real: bool) -> ColumnValues:
@@ -82,9 +85,10 @@ def _split(content: Bytes, kinds: Numbers, starts: Numbers, sizes: Numbers, *, i
         integers, reals = None, whole if reals is None else np.concatenate([reals, whole])
     texts = blobs = None
     if counts[_FIRST_SIZED]:
-        is_text = (kinds & 1).astype(np.bool_) & (kinds > _FIRST_SIZED)
-        texts = _gather(content, starts, sizes, is_text)
-        blobs = _gather(content, starts, sizes, ~is_text & (kinds >= _FIRST_SIZED))
+        is_sized, is_odd = kinds >= _FIRST_SIZED, (kinds & 1).astype(np.bool_)
+        texts = _gather(content, starts, sizes, is_sized & is_odd)
+        if texts is None or len(texts) < counts[_FIRST_SIZED]:
+            blobs = _gather(content, starts, sizes, is_sized & ~is_odd)
     return ColumnValues(nulls=int(counts[0]), integers=integers, reals=reals, texts=texts, blobs=blobs)
 
 

@@ -145,12 +145,14 @@ def read_row_runs(file: PageFile, root: int) -> Iterator[RowRun]:
             yield _make_run(file, content, starts[rows], sizes[rows], rowids[rows])
 
 
-def read_varints(content: Bytes, positions: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the variable-length integers at those positions, and how many bytes each has (1 to 9)."""
+def read_varints(content: Bytes, positions: Numbers) -> tuple[Numbers, Numbers | int]:
+    """Return the variable-length integers at those positions, and the bytes (1 to 9) of each, or of all."""
     first = content[positions]
     values = first.astype(np.int64)
+    if not first.max(initial=0) & 0x80:
+        return values, 1
     lengths = np.ones(len(positions), np.int64)
-    rows = np.flatnonzero(first >= 0x80)
+    rows = np.flatnonzero(first & 0x80)
     values[rows] &= 0x7F
     for position in range(1, 9):
         if not len(rows):

@@ -156,6 +156,8 @@ class TextShapes:
         """
         for value in batch.first(_SAMPLE) if self.candidates else ():
             self.candidates = {name for name in self.candidates if _PLAUSIBLE[name](value)}
+            if not self.candidates:
+                return
         if not self.candidates:
             return
         self._keep("jsonb-safe", lambda: are_jsonb_safe(batch.array, batch.content, int(batch.lengths.max())))
