@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,22 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 #: What a page takes for granted.
-BEFORE = {"go-home-to-sqlite.md": 'howdah migrate app.db "$TARGET"'}
+_BACKED_UP = (
+    'howdah migrate app.db "$TARGET" && howdah backup "$TARGET" --repo backups --name shop --drill never'
+)
+BEFORE = {
+    "back-up.md": 'howdah migrate app.db "$TARGET"',
+    "restore.md": _BACKED_UP,
+    # Another page may have made the role on this server already.
+    "disaster-recovery.md": 'howdah migrate app.db "$TARGET"\n'
+    'psql "$TARGET" -c "CREATE ROLE shop_app LOGIN" || true',
+    "go-home-to-sqlite.md": 'howdah migrate app.db "$TARGET"',
+}
+
+#: A drill after each backup takes seconds; those that a page asks for by name are done all the same.
+ENVIRONMENT = {
+    page: {"HOWDAH_DRILL": "never"} for page in ("back-up.md", "restore.md", "disaster-recovery.md")
+}
 
 #: Dry-runs the repository's own make: that the target is there is what an example promises.
 MAKE = f"""#!/bin/sh
@@ -75,6 +90,8 @@ def _pages_with_examples() -> list[Path]:
 @pytest.mark.parametrize("page", _pages_with_examples(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_example_of_the_page_runs(page: Path, playground: Path, server: Any) -> None:
     made: dict[str, str] = {}
+    if shutil.which("psql") is None:
+        (playground / "shims" / "psql").symlink_to(server.bindir / "psql")
 
     def dsn(name: str) -> str:
         if name not in made:
@@ -88,7 +105,8 @@ def test_every_example_of_the_page_runs(page: Path, playground: Path, server: An
         before = Example(page=page.name, line=0, script=BEFORE.get(page.name, "true"))
         for example in (before, *read_examples(page)):
             if example.runs:
-                _check(example, dsn("target"), put_databases_in(example.script, dsn), playground)
+                script = put_databases_in(example.script, dsn)
+                _check(example, dsn("target"), script, playground, ENVIRONMENT.get(page.name))
     finally:
         with psycopg.connect(server.dsn(), autocommit=True) as admin:
             for name in made:
@@ -96,8 +114,10 @@ def test_every_example_of_the_page_runs(page: Path, playground: Path, server: An
                 admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(real))
 
 
-def _check(example: Example, target: str, script: str, directory: Path) -> None:
-    done = _run(script, directory, {"TARGET": target, "DATABASE_URL": target})
+def _check(
+    example: Example, target: str, script: str, directory: Path, more: Mapping[str, str] | None = None
+) -> None:
+    done = _run(script, directory, {"TARGET": target, "DATABASE_URL": target, **(more or {})})
     assert done.returncode == 0, (
         f"{example.page}:{example.line}\n{example.script}\n{done.stdout}\n{done.stderr}"
     )

@@ -48,8 +48,7 @@ def restore_tables(
     with connect_beside(target) as admin:
         require_major(admin, manifest)
         is_new = not database_exists(admin, target.dbname)
-        if not is_new:
-            _refuse_present(target, tables)
+        alone = is_new or not _refuse_present(target, tables)
         with (
             phases.phase("check and fetch") as count,
             repository.fetched(manifest, state_directory() / "temporary", identities=identities) as directory,
@@ -59,7 +58,7 @@ def restore_tables(
                 assert manifest.database is not None
                 create_like(admin, target.dbname, manifest.database, any_locale=True)
             try:
-                found = _load(directory, manifest, target, tables, bindir, alone=is_new)
+                found = _load(directory, manifest, target, tables, bindir, alone=alone)
             except BaseException:
                 if is_new:
                     drop_database(admin, target.dbname)
@@ -77,7 +76,7 @@ def restore_tables(
         rows=sum(table.rows for table in tables),
         differences=differences,
         difference_count=len(differences),
-        notes=tuple(_missing_references(manifest, alone=is_new)),
+        notes=tuple(_missing_references(manifest, alone=alone)),
         phases=tuple(phases.reports),
     )
 
@@ -101,7 +100,8 @@ def choose_tables(manifest: Manifest, names: Sequence[str]) -> tuple[TableConten
     return tuple(chosen)
 
 
-def _refuse_present(target: Target, tables: Sequence[TableContent]) -> None:
+def _refuse_present(target: Target, tables: Sequence[TableContent]) -> bool:
+    """Refuse to overwrite; tell whether the database holds any table."""
     with connect(target.conninfo, application_name="howdah restore", autocommit=True) as connection:
         present = set(list_tables(connection))
     for table in tables:
@@ -113,6 +113,7 @@ def _refuse_present(target: Target, tables: Sequence[TableContent]) -> None:
                 hint="Restore it into a database that does not exist yet and copy what you miss from there,"
                 " or rename the table that is there.",
             )
+    return bool(present)
 
 
 def _load(

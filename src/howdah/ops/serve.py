@@ -67,6 +67,7 @@ def serve(
             hint='Give a target, set DATABASE_URL, or start the embedded server with "howdah pg start".',
         )
     configure_logging(log_settings, secrets=_secrets(settings, admin_settings.token))
+    backups = watch_backups(environ)
     heartbeat = Heartbeat()
     server = ApiServer(model, database, settings, schema=request.schema, heartbeat=heartbeat)
     server.listen()
@@ -78,7 +79,7 @@ def serve(
         pool=server.pool,
         heartbeat=heartbeat,
         content_types=tables,
-        backups=watch_backups(environ),
+        backups=backups,
     ) as admin:
         report = ServeReport(
             status="serving",

@@ -70,6 +70,20 @@ def _check_state(answer: ProbeAnswer) -> tuple[HealthCheck, ...]:
                 observed_unit="s",
             )
         )
+    if answer.archive_failing is not None:
+        failing = answer.archive_failing
+        checks.append(
+            HealthCheck(
+                name="postgresql:archive",
+                # It serves on, until what is kept for the archive has filled the disk.
+                status=HealthStatus.WARN if failing else HealthStatus.PASS,
+                observed_value=round(answer.archive_age_seconds)
+                if answer.archive_age_seconds is not None
+                else None,
+                observed_unit="s",
+                output="WAL cannot be archived, and piles up on the server." if failing else "",
+            )
+        )
     return tuple(checks)
 
 

@@ -34,7 +34,13 @@ SELECT pg_catalog.pg_is_in_recovery() AS in_recovery,
        pg_catalog.current_setting('max_connections')::int4
          - pg_catalog.current_setting('superuser_reserved_connections')::int4
          - coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int4 AS sessions_max,
-       pg_catalog.current_setting('server_version') AS server_version
+       pg_catalog.current_setting('server_version') AS server_version,
+       CASE WHEN pg_catalog.current_setting('archive_mode') <> 'off'
+            THEN (SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
+                    FROM pg_catalog.pg_stat_archiver) END AS archive_failing,
+       CASE WHEN pg_catalog.current_setting('archive_mode') <> 'off'
+            THEN (SELECT extract(epoch FROM pg_catalog.clock_timestamp() - last_archived_time)
+                    FROM pg_catalog.pg_stat_archiver) END::float8 AS archive_age_seconds
 """
 
 
@@ -54,6 +60,10 @@ class ProbeAnswer:
     sessions: int = 0
     sessions_max: int = 0
     server_version: str = ""
+    #: The newest attempt to archive WAL failed; None where none is archived.
+    archive_failing: bool | None = None
+    #: Seconds since WAL was last archived, None where it never was.
+    archive_age_seconds: float | None = None
 
 
 class Probe:
