@@ -366,7 +366,7 @@ _PROGRAMS = [
     ),
     Scenario(
         case=79,
-        name="virtual tables are told, their storage is not carried, their content is",
+        name="virtual tables that keep rows become ordinary ones, their storage is not carried",
         sql="CREATE TABLE article (id INTEGER PRIMARY KEY, title TEXT, body TEXT);"
         "CREATE VIRTUAL TABLE article_fts USING fts5(title, body, content='article', content_rowid='id');"
         "CREATE VIRTUAL TABLE old_fts USING fts4(body); CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1);"
@@ -374,15 +374,19 @@ _PROGRAMS = [
         "CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY, name TEXT);"
         "INSERT INTO article VALUES (1, 't', 'b');"
         "INSERT INTO article_fts (rowid, title, body) VALUES (1, 't', 'b');"
+        "INSERT INTO old_fts (docid, body) VALUES (7, 'words to find'); INSERT INTO boxes VALUES (3, 0.5, 2);"
         "INSERT INTO d1_migrations VALUES (1, 'first'); ANALYZE;",
         rows={
             "SELECT title, body FROM article": [("t", "b")],
             "SELECT name FROM d1_migrations": [("first",)],
+            "SELECT rowid, body FROM old_fts": [(7, "words to find")],
+            "SELECT id, x0, x1 FROM boxes": [(3, 0.5, 2.0)],
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND (relname LIKE '%fts%' OR relname LIKE 'boxes%' OR relname LIKE 'sqlite%')": [],
+            " AND (relname LIKE '%fts%' OR relname LIKE 'boxes%' OR relname LIKE 'sqlite%')"
+            " ORDER BY relname": [("boxes",), ("old_fts",)],
         },
-        findings=["F-101", "F-102"],
-        told=["fts5", "fts4", "rtree"],
+        findings=["F-101", "F-102", "F-111"],
+        told=["fts5", "to_tsvector('simple', coalesce(\"body\", ''))"],
     ),
 ]
 

@@ -122,6 +122,22 @@ FireTriggers = Annotated[
         "--fire-triggers", envvar="HOWDAH_FIRE_TRIGGERS", help="Let the application's triggers fire."
     ),
 ]
+VirtualTables = Annotated[
+    bool,
+    typer.Option(
+        "--virtual-tables/--no-virtual-tables",
+        envvar="HOWDAH_VIRTUAL_TABLES",
+        help="Carry the rows that full-text and R*Tree tables keep, as ordinary tables.",
+    ),
+]
+FullText = Annotated[
+    bool,
+    typer.Option(
+        "--full-text",
+        envvar="HOWDAH_FULL_TEXT",
+        help="Make the tsvector column and index that the plan offers for full-text tables.",
+    ),
+]
 Salvage = Annotated[
     bool,
     typer.Option(
@@ -151,6 +167,8 @@ def build_plan_options(
     fill: list[str] | None = None,
     source_tz: str = "UTC",
     fire_triggers: bool = False,
+    virtual_tables: bool = True,
+    full_text: bool = False,
 ) -> PlanOptions:
     """Check the options of a plan and put them together. Raises UsageError (U-101, U-102, U-104)."""
     from howdah.model.plan import SCHEMA_MODES, PlanOptions, RejectPolicy
@@ -175,6 +193,8 @@ def build_plan_options(
             hint="quarantine sets rows that cannot go aside, stop ends the run at the first.",
         )
     return PlanOptions(
+        virtual_tables=virtual_tables,
+        full_text=full_text,
         schema=schema,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),

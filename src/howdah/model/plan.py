@@ -223,6 +223,10 @@ class PlanOptions:
     json_type: str = "json"
     #: Convert integers in date columns, ISO texts in date columns (else they stay as stored).
     convert_dates: bool = True
+    #: Carry the rows that full-text and R*Tree tables keep themselves, as ordinary tables.
+    virtual_tables: bool = True
+    #: Make the tsvector column and its index that the plan offers for each full-text table.
+    full_text: bool = False
     #: Ranges of big tables are made for so many processes.
     jobs: int = 1
     #: create: the tables are ours to make; owned: the application made them; auto: as the target shows.

@@ -136,10 +136,19 @@ class Table:
     checks: tuple[Check, ...] = ()
     #: Module of a virtual table (fts5, rtree…), "" otherwise.
     module: str = ""
+    #: A virtual table of a known module that keeps its rows itself: they can be carried.
+    keeps_rows: bool = False
+    #: The ordinary table over whose texts a full-text table searches, "" where it keeps its own.
+    content_table: str = ""
     #: The virtual table that a shadow table belongs to.
     shadow_of: str | None = None
     #: What the reader could not understand of the CREATE statement, "" when it understood all.
     unread_sql: str = ""
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there are rows of its own that can be read and carried."""
+        return self.kind == "table" or self.keeps_rows
 
     def column(self, name: str) -> Column:
         """Return the column of that name, ignoring ASCII case as SQLite does. Raises KeyError."""

@@ -103,7 +103,13 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress | None
             source=request.source,
             target=request.target,
             # Into tables that we make: what an application's own triggers and keys do is not known here.
-            options=replace(request.options, defer_foreign_keys=True, schema_mode="create"),
+            options=replace(
+                request.options,
+                defer_foreign_keys=True,
+                schema_mode="create",
+                # No trigger can note what changes in a virtual table.
+                virtual_tables=False,
+            ),
             jobs=request.jobs,
         ),
         progress,

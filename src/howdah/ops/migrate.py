@@ -174,7 +174,12 @@ def _prepare(
             plan = build_plan(
                 facts.catalog,
                 facts.census,
-                replace(request.options, jobs=jobs),
+                replace(
+                    request.options,
+                    jobs=jobs,
+                    # What is changed in their place on PostgreSQL cannot go home to them.
+                    virtual_tables=request.options.virtual_tables and not request.keep_way_back,
+                ),
                 facts_of_target,
                 read_plan_edits(request.plan_file),
                 owned,

@@ -142,7 +142,7 @@ def _read_catalog(source: str, snapshot: Snapshot) -> SourceCatalog:
 
 
 def _take_census(snapshot: Snapshot, catalog: SourceCatalog, phases: PhaseLog) -> Census:
-    tables = [table for table in catalog.tables if table.kind == "table"]
+    tables = [table for table in catalog.tables if table.has_rows]
     return take_census(snapshot.path, tables, progress=phases.progress)
 
 

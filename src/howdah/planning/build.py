@@ -28,6 +28,7 @@ from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key
 from howdah.planning.order import order_by_needs
 from howdah.planning.owned import NO_RULES, AppRules, build_owned_plan, is_owned
+from howdah.planning.search import offer_search
 from howdah.planning.selection import Selection, select_tables
 from howdah.planning.sharing import choose_tables_to_cut
 from howdah.planning.steps import (
@@ -70,11 +71,12 @@ def build_plan(
     options = merge_options(options, edits)
     if edits is not None:
         check_names(edits, catalog)
-    selection = select_tables(
-        catalog, options.include, options.exclude, edits.left_out if edits else frozenset()
-    )
+    left_out = edits.left_out if edits else frozenset()
+    selection = select_tables(catalog, options.include, options.exclude, left_out)
     if owned is not None and is_owned(options, selection, owned):
         return build_owned_plan(catalog, census, options, selection, owned, edits, rules)
+    if options.virtual_tables:
+        selection = select_tables(catalog, options.include, options.exclude, left_out, virtual_tables=True)
     foreign_keys, key_findings = resolve_foreign_keys(catalog, selection.tables)
     tables = _order_tables(selection, foreign_keys)
     decisions = decide_types(tables, census, foreign_keys, options)
@@ -83,6 +85,8 @@ def build_plan(
     names, targets, name_findings = _name_relations(catalog, tables, edits)
     designs, column_findings = _design_tables(tables, census, decisions, targets, options)
     steps, step_findings = _build_steps(catalog, designs, foreign_keys, names, options, target)
+    searches, search_findings = offer_search(catalog, designs, names, make=options.full_text)
+    steps += searches
     return Plan(
         source_path=catalog.path,
         options=options,
@@ -96,6 +100,7 @@ def build_plan(
                 *column_findings,
                 *key_findings,
                 *step_findings,
+                *search_findings,
                 *(check_collation(target, options) if target is not None else ()),
             ]
         ),

@@ -102,7 +102,7 @@ def check_names(edits: PlanEdits, catalog: SourceCatalog) -> None:
     P-102: the file names something that the source does not have. P-103: a file
     that lists everything lacks something that the source has.
     """
-    tables = {table.name: table for table in catalog.tables if table.kind == "table"}
+    tables = {table.name: table for table in catalog.tables if table.has_rows}
     for name, edit in edits.tables.items():
         if name not in tables:
             raise _misfit("P-102", edits, name_table(name), "the source has no such table", sorted(tables))

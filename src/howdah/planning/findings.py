@@ -129,6 +129,15 @@ _KINDS = (
         hint="Restore a backup if there is one.",
     ),
     FindingKind(
+        code="F-111",
+        severity=WARNING,
+        title="A virtual table becomes an ordinary one",
+        explanation="The rows that a full-text or R*Tree table keeps are carried, with the number of each "
+        "(rowid). What its module does with them, MATCH and ranking, is not there.",
+        hint="For full text say --full-text, or run the statement in the detail; query with @@ instead of "
+        "MATCH. For R*Tree, use PostGIS or range types with a GiST index.",
+    ),
+    FindingKind(
         code="F-121",
         severity=WARNING,
         title="A name is changed",

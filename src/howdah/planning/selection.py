@@ -30,15 +30,24 @@ LEFT_OUT_BY_FILE = "left out in the plan file"
 
 
 def select_tables(
-    catalog: SourceCatalog, include: Iterable[str], exclude: Iterable[str], left_out: frozenset[str]
+    catalog: SourceCatalog,
+    include: Iterable[str],
+    exclude: Iterable[str],
+    left_out: frozenset[str],
+    *,
+    virtual_tables: bool = False,
 ) -> Selection:
     """
     Return the tables to carry; `left_out` are names that the plan file excludes.
 
+    With `virtual_tables` those that keep rows of their own (full text, R*Tree) are carried too.
+
     Raises UsageError P-201 for a pattern that matches no table.
     """
     include, exclude = tuple(include), tuple(exclude)
-    ordinary = [table for table in catalog.tables if table.kind == "table"]
+    ordinary = [
+        table for table in catalog.tables if table.kind == "table" or (virtual_tables and table.has_rows)
+    ]
     for option, patterns in (("--include", include), ("--exclude", exclude)):
         for pattern in patterns:
             if not any(fnmatchcase(table.name, pattern) for table in ordinary):
@@ -52,7 +61,7 @@ def select_tables(
     findings: list[Finding] = []
     shadows: dict[str, list[str]] = {}
     for table in catalog.tables:
-        reason = _reason_to_skip(table, include, exclude, left_out)
+        reason = _reason_to_skip(table, include, exclude, left_out, virtual_tables)
         if reason is None:
             chosen.append(table)
             continue
@@ -69,12 +78,16 @@ def select_tables(
 
 
 def _reason_to_skip(
-    table: Table, include: tuple[str, ...], exclude: tuple[str, ...], left_out: frozenset[str]
+    table: Table,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    left_out: frozenset[str],
+    virtual_tables: bool,
 ) -> str | None:
     match table.kind:
         case "system":
             return "SQLite's own"
-        case "virtual":
+        case "virtual" if not (virtual_tables and table.has_rows):
             return f"virtual table ({table.module})"
         case "shadow":
             return f'storage of virtual table "{table.shadow_of}"'

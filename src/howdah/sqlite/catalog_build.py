@@ -9,11 +9,12 @@ for the table it belongs to and kept in `unread_sql`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from howdah.model.source import Column, ForeignKey, Index, IndexColumn, Table
+from howdah.model.source import Affinity, Column, ForeignKey, Index, IndexColumn, Table
 from howdah.sqlite.affinity import affinity_of
 from howdah.sqlite.catalog_fetch import TableFacts
 from howdah.sqlite.catalog_queries import ColumnRow, IndexColumnRow, IndexRow, SchemaRow
@@ -280,19 +281,63 @@ def _join_foreign_key(fact: ForeignKey, text: ForeignKey) -> ForeignKey:
 
 
 def _build_virtual(facts: TableFacts, sql: str) -> Table:
-    try:
-        module = read_virtual_table(sql).module
-    except UnreadSqlError:
-        module = ""
-    visible = [row for row in facts.columns if row.hidden != 1]
-    return Table(
+    module = ""
+    arguments: tuple[str, ...] = ()
+    with suppress(UnreadSqlError):
+        definition = read_virtual_table(sql)
+        module, arguments = definition.module, definition.arguments
+    columns = tuple(_build_column(row, facts, None) for row in facts.columns if row.hidden != 1)
+    table = Table(
         name=facts.table.name,
-        columns=tuple(_build_column(row, facts, None) for row in visible),
+        columns=columns,
         kind="virtual",
         sql=sql,
         module=module,
         unread_sql=facts.error,
+        content_table=_option(arguments, "content"),
     )
+    if facts.error or not columns or not _keeps_rows(module.lower(), arguments):
+        return table
+    if module.lower().startswith("rtree"):
+        # Its first column numbers the boxes; the coordinates have four bytes each, and no declared type.
+        box = replace(columns[0], declared_type="INTEGER", affinity=Affinity.INTEGER, pk_position=1)
+        return replace(
+            table,
+            columns=(box, *columns[1:]),
+            keeps_rows=True,
+            rowid_alias=box.name,
+            primary_key=(box.name,),
+        )
+    if any(column.name.lower() == "rowid" for column in columns):
+        return table
+    # The number of a document, by which it is joined to the table that it describes.
+    number = Column(name="rowid", declared_type="INTEGER", affinity=Affinity.INTEGER, pk_position=1)
+    return replace(
+        table,
+        columns=(number, *columns),
+        keeps_rows=True,
+        rowid_alias="rowid",
+        primary_key=("rowid",),
+    )
+
+
+def _option(arguments: Sequence[str], name: str) -> str:
+    """Return the value of an option of a module, without its quotes."""
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.strip().lower() == name:
+            return value.strip().strip("'\"[]`")
+    return ""
+
+
+def _keeps_rows(module: str, arguments: Sequence[str]) -> bool:
+    """Whether the module stores what is written to it: not for an index over another table's content."""
+    if module in ("rtree", "rtree_i32"):
+        return True
+    if module not in ("fts3", "fts4", "fts5"):
+        return False
+    options = [argument.partition("=")[0].strip().lower() for argument in arguments if "=" in argument]
+    return not {"content", "compress", "languageid"} & set(options)
 
 
 def _find_shadow_owners(tables: Sequence[Table]) -> tuple[Table, ...]:
