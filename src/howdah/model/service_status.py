@@ -72,8 +72,10 @@ class BackupNews:
     drilled_at: str = ""
     #: pass, fail, partial…
     drill_status: str = ""
-    #: Seconds until the restored data answered.
+    #: Seconds until the restored data answered; 0 where it never did.
     drill_seconds: float = 0.0
+    #: Why nothing is known; "" otherwise.
+    failure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from howdah.errors import UsageError
 from howdah.model.health import HealthCheck, HealthReport, HealthStatus
+from howdah.ops.admin_port import fetch_document
 from howdah.ops.pg import embedded_directory
 from howdah.places import state_directory
 from howdah.postgres.conninfo import Target, parse_target
@@ -96,37 +93,12 @@ async def _check(settings: DatabaseSettings) -> tuple[HealthCheck, ...]:
 
 def _ask_service(url: str, token: str) -> HealthReport:
     """Ask an admin port for /health."""
-    parts = urlsplit(url)
-    asked = f"{parts.scheme}://{parts.netloc}/health"
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(asked, headers=headers)  # noqa: S310
-    # Through no proxy: it is this machine, or one that was named.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=_ANSWER_SECONDS) as response:
-            document = json.load(response)
-    except urllib.error.HTTPError as error:
-        if error.code == 401:
-            raise UsageError(
-                "U-324",
-                "The admin port wants a token.",
-                hint="Set HOWDAH_ADMIN_TOKEN or HOWDAH_ADMIN_TOKEN_FILE.",
-            ) from None
-        document = _read_document(error)
+        document = fetch_document(url, "/health", token)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         document = {"checks": {"service:answer": [_silence(f"The service does not answer: {reason}.")]}}
     return build_report(_read_checks(document), target=_shown_url(url))
-
-
-def _read_document(error: urllib.error.HTTPError) -> dict[str, object]:
-    try:
-        document = json.load(error)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        return {"checks": {"service:answer": [_silence(f"The service answered with status {error.code}.")]}}
-    return document
 
 
 def _silence(output: str) -> dict[str, str]:
