@@ -9,12 +9,16 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
 DEMO_SOURCE := examples/agent-platform/strapi.db
+# Tests with nginx need it on the PATH; continuous integration installs it (.ci/system-packages).
+WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
-.PHONY: help demo test test-all test-shared lint format docs dist bench bench-quick bench-sizes fuzz clean
+.PHONY: help demo platform test test-all test-shared lint format docs dist bench bench-quick bench-sizes bench-api \
+	fuzz clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
+	@echo "make platform     the example's platform: embedded PostgreSQL, content API, nginx; prints the URLs"
 	@echo "make test         the test suite (minutes); test-all adds the long sweeps"
 	@echo "make test-shared  the tests on the files of ../shared (HOWDAH_SHARED=... elsewhere)"
 	@echo "make lint         ruff and mypy; make format puts the code in shape"
@@ -22,6 +26,7 @@ help:
 	@echo "make dist         wheel and source distribution into dist/, the same bytes every time"
 	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB,"
 	@echo "                  bench-sizes from 10 MB to 6 GB"
+	@echo "make bench-api    the content API under load, by wrk, into bench/results/api.md"
 	@echo "make fuzz         random databases, migrated, proven and checked twice; FUZZ_ARGS=--help"
 	@echo "make clean        remove the virtual environment and everything that was built"
 
@@ -34,11 +39,15 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@.ci/make-venv $(VENV) dev
 	@touch $@
 
+# Ends with Ctrl-C; run again, it goes on with what is there.
+platform: $(VENV)/.installed-dev
+	@$(BIN)/python examples/agent-platform/scripts/up
+
 demo: $(VENV)/.installed
 	$(BIN)/howdah migrate $(DEMO_SOURCE)
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -m "not slow and not shared"
+	$(PYTEST) -m "not slow and not shared$(WITHOUT)"
 
 test-all: $(VENV)/.installed-dev
 	$(PYTEST)
@@ -63,6 +72,9 @@ dist: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 600 $(BENCH_ARGS)
+
+bench-api: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.api $(BENCH_ARGS)
 
 bench-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 40 --runs 1 --results .work/bench $(BENCH_ARGS)

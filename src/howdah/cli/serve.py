@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,12 +48,8 @@ def serve_command(
     """Serve the content API of a Strapi project from PostgreSQL; settings are variables, as Strapi has."""
     from howdah.model.report import to_json
     from howdah.ops.serve import ServeRequest, serve
-    from howdah.redaction import collect_secrets
     from howdah.report.verbs import render_serving
-    from howdah.service.log_settings import read_log_settings
-    from howdah.service.logs import configure_logging
 
-    configure_logging(read_log_settings(os.environ), secrets=collect_secrets(sys.argv))
     request = ServeRequest(
         content=content,
         target=target,
