@@ -14,7 +14,7 @@ WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 .PHONY: help demo platform test test-all test-shared lint format docs dist bench bench-quick bench-sizes bench-api \
-	fuzz clean
+	bench-live fuzz clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB,"
 	@echo "                  bench-sizes from 10 MB to 6 GB"
 	@echo "make bench-api    the content API under load, by wrk, into bench/results/api.md"
+	@echo "make bench-live   the pause of a cutover at 60 MB, 600 MB and 3 GB"
 	@echo "make fuzz         random databases, migrated, proven and checked twice; FUZZ_ARGS=--help"
 	@echo "make clean        remove the virtual environment and everything that was built"
 
@@ -85,6 +86,9 @@ bench-sizes: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run $(FUZZ_ARGS)
+
+bench-live: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.live --megabytes 60 600 3000 $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) dist build site .work .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 SCHEMA = """
 CREATE TABLE token (token TEXT PRIMARY KEY, at INTEGER NOT NULL);
 CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL);
@@ -116,8 +118,6 @@ class _Database:
             self.connection.execute("PRAGMA foreign_keys = ON")
             self.connection.execute("PRAGMA synchronous = NORMAL")
         else:
-            import psycopg
-
             self.connection = psycopg.connect(place, autocommit=True)
 
     def run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -123,14 +123,17 @@ def _cut_over(facts: Facts) -> Step:
             return Step.REOPEN
         case Phase.FOLLOWING if facts.fenced:
             return Step.UNFENCE
-        case Phase.FOLLOWING if facts.quarantined and not facts.quarantine_accepted:
-            return Step.REFUSE
         case Phase.FOLLOWING if facts.backlog > CLOSE_ENOUGH:
             return Step.APPLY
+        case Phase.FOLLOWING if facts.quarantined and not facts.quarantine_accepted:
+            return Step.REFUSE
         case Phase.FOLLOWING:
             return Step.FENCE if facts.prepared else Step.PREPARE
         case Phase.FENCING:
             return Step.DRAIN if facts.fenced else Step.FENCE
+        case Phase.DRAINED if facts.quarantined and not facts.quarantine_accepted:
+            # Tables without a key are read in the drain alone.
+            return Step.REFUSE
         case Phase.DRAINED if facts.dirty_proven is None:
             return Step.PROVE_DIRTY
         case Phase.DRAINED:

@@ -44,7 +44,8 @@ from howdah.state.store import Connection, StateSchema, state_exists
 
 #: Differences that the proof lists for one table, so that those which a rule explains can be told apart.
 _LISTED_MAX = 10_000
-_ROW_KINDS = ("value", "missing-row", "extra-row", "row-count")
+#: Kinds of differences that are about rows, and not about the schema.
+ROW_KINDS = ("value", "missing-row", "extra-row", "row-count")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,7 +287,7 @@ def _prove(
 
 def unexplained(proof: Proof, home: Home) -> tuple[list[Difference], int]:
     """Return the differences of rows that no inexact value explains, and how many there are."""
-    rows = [found for found in proof.differences if found.kind in _ROW_KINDS]
+    rows = [found for found in proof.differences if found.kind in ROW_KINDS]
     left = [
         found
         for found in rows
@@ -295,7 +296,7 @@ def unexplained(proof: Proof, home: Home) -> tuple[list[Difference], int]:
     ]
     in_rows = sum(
         table.differences
-        - sum(found.table == name and found.kind not in _ROW_KINDS for found in proof.differences)
+        - sum(found.table == name and found.kind not in ROW_KINDS for found in proof.differences)
         for name, table in proof.tables.items()
     )
     # More than are listed: what is not seen is not explained.

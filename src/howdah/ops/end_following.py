@@ -5,6 +5,7 @@ from __future__ import annotations
 from howdah.capture.machine import Phase
 from howdah.capture.record import CaptureRecord
 from howdah.errors import DifferenceError, RefusedError
+from howdah.ops.carry_back import ROW_KINDS
 from howdah.ops.live_run import LiveOptions, open_live_run, remove_journal
 from howdah.ops.target import OpenTarget
 from howdah.process.phases import PhaseLog
@@ -30,12 +31,14 @@ def end_following(target: OpenTarget, state: StateSchema, phases: PhaseLog) -> N
         if capture.phase in (Phase.FENCING, Phase.DRAINED):
             run.unfence()
         proof = run.compare()
-        if proof.difference_count:
-            first = proof.differences[0]
+        # Sequences are set at the cutover; what is behind here is nobody's write.
+        written = [found for found in proof.differences if found.kind in ROW_KINDS]
+        if written:
+            first = written[0]
             raise DifferenceError(
                 "M-402",
                 "Somebody else wrote to the target: undoing the run would lose what was written.",
-                detail=f"{proof.difference_count} differences, the first in table {first.table!r}:"
+                detail=f"{len(written)} differences, the first in table {first.table!r}:"
                 f" {first.kind} {first.key} {first.column} {first.detail}".rstrip(),
                 hint="Keep the target, or save what was written before you drop the tables yourself.",
             )

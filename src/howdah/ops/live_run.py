@@ -23,7 +23,7 @@ from howdah.capture.apply import (
     tables_to_copy_whole,
 )
 from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
-from howdah.capture.machine import Facts, Goal, Phase, Step, next_step
+from howdah.capture.machine import CLOSE_ENOUGH, Facts, Goal, Phase, Step, next_step
 from howdah.capture.prove_dirty import prove_keys
 from howdah.capture.record import Capture, CaptureRecord
 from howdah.capture.reversibility import find_irreversible
@@ -58,7 +58,7 @@ from howdah.postgres.connect import Connection, connect
 from howdah.process.phases import PhaseLog
 from howdah.proof.big_values import BIG_VALUE_CODECS
 from howdah.proof.result import Proof
-from howdah.proof.verify import exported_snapshot, verify
+from howdah.proof.verify import verify
 from howdah.sqlite.home_file import HomeFile
 from howdah.sqlite.live_file import LiveFile, Noted, NotedKey
 from howdah.sqlite.snapshot import take_snapshot
@@ -134,7 +134,9 @@ class LiveRun:
         self.not_provable = 0
         self._dirty: dict[str, Sequence[NotedKey]] = {}
         self._dirty_proven: bool | None = None
+        #: Sessions that are opened before the pause begins, because opening one costs a part of it.
         self._exporting: Connection | None = None
+        self._readers: list[ArrowReader] = []
         with live.looking():
             self.catalog: SourceCatalog = live.read_catalog()
         self.design: JournalDesign = design_journal(self.catalog)
@@ -175,11 +177,11 @@ class LiveRun:
         with self.live.looking():
             state = self.live.journal_state()
             backlog = 0 if state is None else self.live.count_entries(capture.watermark)
-            touched = 0 if state is None else self._count_touched(capture)
+            touched = 0 if state is None else len(self._keyless_aside(capture, quarantine))
         return Facts(
             phase=capture.phase,
             goal=goal,
-            backlog=backlog + touched * (goal is Goal.FOLLOW),
+            backlog=backlog + (CLOSE_ENOUGH + 1) * touched,
             quarantined=sum(map(len, quarantine.values())),
             quarantine_accepted=self.options.accept_quarantine,
             prepared=prepared,
@@ -188,9 +190,15 @@ class LiveRun:
             home_backlog=home_backlog,
         )
 
-    def _count_touched(self, capture: Capture) -> int:
-        # Tables without a key wait for the fence: only there is a copy of them the last one.
-        return 0
+    def _keyless_aside(self, capture: Capture, quarantine: Mapping[str, frozenset[str]]) -> list[TablePlan]:
+        """
+        Return the tables without a key whose rows in quarantine may have been corrected; within a look.
+
+        Other tables without a key wait for the fence: only there is a copy of them the last one.
+        """
+        noted = self.live.read_noted(capture.watermark, {})
+        whole = tables_to_copy_whole(self.design, self.job, noted, capture.touched)
+        return [plan for plan in whole if plan.name in quarantine]
 
     def step(self, goal: Goal) -> Step:
         """Do what comes next, and return what that was."""
@@ -236,10 +244,15 @@ class LiveRun:
     def apply(self, capture: Capture) -> None:
         """Bring what the journal holds over, and prune it now and then."""
         self._require_journal(capture)
+        quarantine = Quarantine(state=self.state, run_id=self.run.id).keys(self.connection)
+        self.connection.rollback()
         with self.live.looking():
             noted = self.live.read_noted(capture.watermark, self._widths())
-            changes = read_changes(self.live, self.design, self.job, noted)
-            self._apply(changes, noted, touched=None)
+            whole = self._keyless_aside(capture, quarantine)
+            changes = read_changes(self.live, self.design, self.job, noted, whole)
+            numbers = [self.design.table(plan.name).number for plan in whole]
+            copied = {number: noted.touched.get(number, 0) for number in numbers}
+            self._apply(changes, noted, touched={**capture.touched, **copied})
         self._prune(noted)
 
     def _apply(
@@ -471,8 +484,7 @@ class LiveRun:
             )
 
     def _fence(self) -> None:
-        # Opened before the pause begins: each costs a connection.
-        self._exporting = connect(self.target.conninfo, application_name="howdah cutover", autocommit=True)
+        self._open_sessions(readers=1)
         capture = self.capture()
         self._require_journal(capture)
         with self.connection.transaction():
@@ -486,6 +498,24 @@ class LiveRun:
             self.live.execute_all(["UPDATE _howdah_state SET fenced = 1"])
             self.pause.began = time.monotonic()
         self._run_hook("on-fence", self.options.on_fence)
+
+    def _open_sessions(self, *, readers: int) -> None:
+        self._exporting = connect(self.target.conninfo, application_name="howdah live", autocommit=True)
+        self._readers = [
+            ArrowReader(self.target.conninfo, application_name="howdah live") for _ in range(readers)
+        ]
+
+    def _take_reader(self) -> ArrowReader:
+        if self._readers:
+            return self._readers.pop()
+        return ArrowReader(self.target.conninfo, application_name="howdah live")
+
+    def close(self) -> None:
+        """Let go of the sessions that were opened ahead."""
+        for reader in self._readers:
+            reader.close()
+        if self._exporting is not None:
+            self._exporting.close()
 
     def _run_hook(self, name: str, command: str) -> None:
         if not command:
@@ -557,10 +587,7 @@ class LiveRun:
     def _prove_dirty(self, capture: Capture) -> None:
         quarantined = Quarantine(state=self.state, run_id=self.run.id).keys(self.connection)
         self.connection.rollback()
-        with (
-            self.pause.part("prove the last rows"),
-            ArrowReader(self.target.conninfo, application_name="howdah cutover") as reader,
-        ):
+        with self.pause.part("prove the last rows"), self._take_reader() as reader:
             differences = prove_keys(self.connection, reader, self.live, self.job, self._dirty, quarantined)
         self._dirty_proven = not differences
         self.differences += differences
@@ -688,6 +715,7 @@ class LiveRun:
 
     def _home_fence(self) -> None:
         self._carry_home()
+        self._open_sessions(readers=2)
         with self.connection.transaction():
             self.connection.execute("SET LOCAL lock_timeout = '30s'")
             fence_target(self.connection, self.state, self.run.plan, self.live.path)
@@ -711,7 +739,10 @@ class LiveRun:
         """
         tables = self.way_back.tables(self.connection)
         self.connection.rollback()
-        with exported_snapshot(self.target.conninfo, writing=True) as (exporting, snapshot_id):
+        with self._exporting_session() as exporting:
+            exporting.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
+            row = exporting.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+            assert row is not None
             home = Home(
                 plan=self.run.plan,
                 state_name=self.state.name,
@@ -721,11 +752,8 @@ class LiveRun:
                 quarantined=Quarantine(state=self.state, run_id=self.run.id).keys(exporting),
             )
             noted = self._noted_tables(exporting, home)
-            with (
-                HomeFile(self.live.path) as file,
-                ArrowReader(self.target.conninfo, snapshot_id, application_name="howdah home") as reader,
-                file.transaction(),
-            ):
+            with HomeFile(self.live.path) as file, self._take_reader() as reader, file.transaction():
+                reader.see(row[0])
                 reports = [write_table(file, reader, home, plan) for plan in noted]
                 if sequences:
                     write_sequences(file, reader, home)
@@ -739,6 +767,15 @@ class LiveRun:
             exporting.execute("COMMIT")
         self._dirty = {name: keys for name, keys in home.written.items() if keys}
         self.phases.progress.advance("home", sum(map(len, home.written.values())))
+
+    @contextmanager
+    def _exporting_session(self) -> Iterator[Connection]:
+        """Give the session that was opened ahead, or one for the block."""
+        if self._exporting is not None:
+            yield self._exporting
+            return
+        with connect(self.target.conninfo, application_name="howdah live", autocommit=True) as session:
+            yield session
 
     def _noted_tables(self, connection: Connection, home: Home) -> list[TablePlan]:
         """Return the tables of which anything was noted."""
@@ -839,16 +876,15 @@ class LiveRun:
                 if capture.phase is Phase.DRAINED
                 else "PostgreSQL is still fenced; the file is too.",
             )
-        if capture.phase is Phase.FOLLOWING:
+        if capture.phase in (Phase.FOLLOWING, Phase.DRAINED):
+            quarantined = Quarantine(state=self.state, run_id=self.run.id).keys(self.connection)
+            self.connection.rollback()
+            if capture.phase is Phase.DRAINED:
+                self.unfence()
             raise RefusedError(
                 "L-109",
                 "Rows are in quarantine: a cutover would leave them behind.",
-                detail=", ".join(
-                    f"{len(keys)} of table {name}"
-                    for name, keys in Quarantine(state=self.state, run_id=self.run.id)
-                    .keys(self.connection)
-                    .items()
-                ),
+                detail=", ".join(f"{len(keys)} of table {name}" for name, keys in quarantined.items()),
                 hint='See them with "howdah quarantine list"; --accept-quarantine leaves them behind.',
             )
         raise RefusedError(
@@ -935,7 +971,11 @@ def open_live_run(
     run = Ledger(state=state).run(target.connection, capture.run_id)
     target.connection.rollback()
     with LiveFile(source) as live:
-        yield LiveRun(target, state, run, live, options, phases)
+        found = LiveRun(target, state, run, live, options, phases)
+        try:
+            yield found
+        finally:
+            found.close()
 
 
 def remove_journal(live: LiveFile) -> None:

@@ -65,6 +65,11 @@ class ArrowReader:
     ) -> None:
         self.close()
 
+    def see(self, snapshot_id: str) -> None:
+        """See what an exporting transaction sees; for a reader that has asked nothing yet."""
+        with self._translated("starting to read"), self._connection.cursor() as cursor:
+            cursor.executescript(f"SET TRANSACTION SNAPSHOT {quote_literal(snapshot_id)}")
+
     def read(self, query: str, *, batch_bytes: int = BATCH_BYTES) -> Iterator[pa.RecordBatch]:
         """
         Yield the rows of a query in batches of about `batch_bytes`, extension types unwrapped.

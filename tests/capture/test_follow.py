@@ -1,0 +1,325 @@
+"""Following: what it applies, what it notices, and that it leaves the file as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from howdah.errors import DifferenceError, RefusedError
+from howdah.model.verb_reports import LiveReport
+from howdah.ops.cutover import CutoverRequest, cutover
+from howdah.ops.finalize import finalize
+from howdah.ops.follow import FollowRequest, follow, stop
+from howdah.ops.go_home import go_home
+from howdah.ops.live_run import LiveOptions
+from howdah.ops.migrate import MigrateRequest, migrate
+from howdah.ops.quarantine import list_rows
+from howdah.ops.rollback import rollback
+from support.files import make_database
+from support.processes import run_sqlite
+from support.program import list_objects
+from support.runs import target_request
+
+SCRIPT = """
+CREATE TABLE box (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, body BLOB);
+CREATE TABLE item (id INTEGER PRIMARY KEY, box INTEGER REFERENCES box, note TEXT);
+CREATE TABLE keyless (a, b);
+INSERT INTO box (name) VALUES ('one'), ('two'), ('three');
+INSERT INTO item VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 99, 'an orphan');
+INSERT INTO keyless VALUES (1, 'x'), (1, 'x');
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return make_database(tmp_path / "app.db", SCRIPT)
+
+
+Follow = Callable[..., LiveReport]
+
+
+@pytest.fixture
+def follow_once(source: Path, database: str) -> Follow:
+    def run(**more: object) -> LiveReport:
+        return follow(
+            FollowRequest(
+                source=str(source),
+                target=target_request(database),
+                consent=True,
+                until_caught_up=True,
+                **more,  # type: ignore[arg-type]
+            )
+        )
+
+    return run
+
+
+def _write(path: Path, script: str) -> None:
+    run_sqlite(path, f"connection.executescript({script!r})")
+
+
+def _dump(path: Path) -> str:
+    return run_sqlite(path, "print(list(connection.iterdump()))")
+
+
+def _ask(database: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(database) as connection:
+        return connection.execute(query).fetchall()
+
+
+def _cut_over(source: Path, database: str, **live: object) -> LiveReport:
+    return cutover(
+        CutoverRequest(
+            source=str(source),
+            target=target_request(database),
+            live=LiveOptions(**live),  # type: ignore[arg-type]
+        )
+    )
+
+
+def test_consent_is_asked_before_anything_is_touched(source: Path, database: str) -> None:
+    before = source.read_bytes()
+    with pytest.raises(RefusedError) as refused:
+        follow(FollowRequest(source=str(source), target=target_request(database)))
+    assert refused.value.code == "L-113"
+    assert source.read_bytes() == before
+    assert list_objects(database) == []
+
+
+def test_what_is_written_after_the_snapshot_arrives(follow_once: Follow, source: Path, database: str) -> None:
+    assert follow_once().status == "caught-up"
+    _write(
+        source,
+        "UPDATE box SET name = 'swap' WHERE id = 1; UPDATE box SET name = 'one' WHERE id = 2;"
+        "UPDATE box SET name = 'two' WHERE id = 1; DELETE FROM item WHERE id = 2;"
+        "INSERT OR REPLACE INTO box (id, name, body) VALUES (50, 'three', zeroblob(5000000));",
+    )
+    report = follow_once()
+    assert (report.status, report.exit_status, report.backlog) == ("caught-up", 0, 0)
+    assert _ask(database, "SELECT id, name, length(body) FROM box ORDER BY id") == [
+        (1, "two", None),
+        (2, "one", None),
+        (50, "three", 5_000_000),
+    ]
+    # SQLite does not enforce foreign keys by default: the orphan and the child without a parent stay.
+    assert _ask(database, "SELECT id FROM item ORDER BY id") == [(1,), (3,)]
+
+
+def test_stop_removes_every_trace_and_so_does_undo(follow_once: Follow, source: Path, database: str) -> None:
+    before = _dump(source)
+    follow_once()
+    assert _dump(source) != before
+    stop(str(source), target_request(database))
+    assert _dump(source) == before
+
+    rollback(target_request(database))
+    assert list_objects(database) == []
+    follow_once()
+    _write(source, "INSERT INTO box (name) VALUES ('more')")
+    before = _dump(source).replace("_howdah", "")
+    rollback(target_request(database))
+    assert "_howdah" not in _dump(source)
+    assert "more" in before
+    assert list_objects(database) == []
+
+
+def test_undo_refuses_where_somebody_else_wrote_to_the_target(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("INSERT INTO item VALUES (77, 1, 'theirs')")
+    with pytest.raises(DifferenceError):
+        rollback(target_request(database))
+    assert _ask(database, "SELECT count(*) FROM item WHERE id = 77") == [(1,)]
+
+
+def test_a_table_that_was_rebuilt_is_compared_row_by_row(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(
+        source,
+        "CREATE TABLE item_new (id INTEGER PRIMARY KEY, box INTEGER REFERENCES box, note TEXT);"
+        "INSERT INTO item_new SELECT * FROM item; DROP TABLE item; ALTER TABLE item_new RENAME TO item;"
+        "UPDATE item SET note = 'nobody noted this' WHERE id = 1;"
+        "INSERT INTO item VALUES (60, 1, 'nor this');",
+    )
+    report = follow_once()
+    assert [finding.code for finding in report.findings] == ["F-611"]
+    assert _ask(database, "SELECT id, note FROM item ORDER BY id") == [
+        (1, "nobody noted this"),
+        (2, "b"),
+        (3, "an orphan"),
+        (60, "nor this"),
+    ]
+    _write(source, "DELETE FROM item WHERE id = 60")
+    assert follow_once().findings == ()
+    assert _ask(database, "SELECT count(*) FROM item") == [(3,)]
+
+
+def test_a_journal_that_disarmed_itself_is_made_up_for(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once(journal_limit=1000)
+    _write(
+        source,
+        "WITH RECURSIVE n (i) AS (VALUES (100) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+        " INSERT INTO item SELECT i, NULL, 'many' FROM n; DELETE FROM item WHERE id = 1;",
+    )
+    report = follow_once()
+    assert [finding.code for finding in report.findings] == ["F-612"]
+    assert _ask(database, "SELECT count(*), min(id) FROM item") == [(1903, 2)]
+    _write(source, "DELETE FROM item WHERE id = 100")
+    assert follow_once().findings == ()
+    assert _ask(database, "SELECT count(*) FROM item") == [(1902,)]
+
+
+def test_a_changed_schema_stops_it(follow_once: Follow, source: Path) -> None:
+    follow_once()
+    _write(source, "ALTER TABLE item ADD COLUMN extra TEXT")
+    with pytest.raises(RefusedError) as refused:
+        follow_once()
+    assert refused.value.code == "L-103"
+
+
+def test_a_replaced_file_stops_it(follow_once: Follow, source: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    shutil.copy(source, old)
+    follow_once()
+    os.replace(old, source)
+    with pytest.raises(RefusedError) as refused:
+        follow_once()
+    assert refused.value.code == "L-102"
+
+
+def test_a_row_that_cannot_go_is_set_aside_and_comes_out_when_it_can(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(source, "UPDATE item SET note = 'a' || char(0) WHERE id = 1")
+    assert follow_once().exit_status == 5
+    assert [row.key.rowid for row in list_rows(target_request(database)).rows] == [1]
+    assert _ask(database, "SELECT id FROM item ORDER BY id") == [(2,), (3,)]
+
+    with pytest.raises(RefusedError) as refused:
+        _cut_over(source, database)
+    assert refused.value.code == "L-109"
+
+    _write(source, "UPDATE item SET note = 'well' WHERE id = 1")
+    assert follow_once().exit_status == 0
+    assert list_rows(target_request(database)).rows == ()
+    assert _ask(database, "SELECT note FROM item WHERE id = 1") == [("well",)]
+
+
+def test_a_plain_migration_is_not_followed_into(follow_once: Follow, source: Path, database: str) -> None:
+    migrate(MigrateRequest(source=str(source), target=target_request(database)))
+    with pytest.raises(RefusedError) as refused:
+        follow_once()
+    assert refused.value.code == "L-114"
+    assert "_howdah" not in _dump(source)
+
+
+def test_a_cutover_brings_keys_sequences_and_keyless_tables(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(
+        source,
+        "INSERT INTO box (name) VALUES ('last'); DELETE FROM box WHERE name = 'last';"
+        "DELETE FROM keyless; INSERT INTO keyless VALUES (2, 'y'), (2, 'y'), (3, NULL);"
+        "DELETE FROM item WHERE id = 3;",
+    )
+    report = _cut_over(source, database)
+    assert (report.status, report.exit_status, report.proof) == ("complete", 0, "proven")
+    # AUTOINCREMENT had given out 4.
+    assert _ask(database, "INSERT INTO box (name) VALUES ('next') RETURNING id") == [(5,)]
+    assert sorted(_ask(database, "SELECT a, b FROM keyless"), key=str) == [
+        (2, "y"),
+        (2, "y"),
+        (3, None),
+    ]
+    assert _ask(
+        database,
+        "SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND"
+        " connamespace = 'public'::regnamespace",
+    ) == [(True,)]
+    again = _cut_over(source, database)
+    assert (again.status, again.exit_status) == ("complete", 0)
+
+
+def test_a_row_that_cannot_go_in_the_last_batch_calls_the_cutover_off(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(source, "INSERT INTO keyless VALUES ('no number', 'y')")
+    with pytest.raises(RefusedError) as refused:
+        _cut_over(source, database)
+    assert refused.value.code == "L-109"
+    _write(source, "DELETE FROM keyless WHERE a = 'no number'")
+    assert follow_once().phase == "following"
+    assert _cut_over(source, database).proof == "proven"
+
+
+def test_a_failing_command_at_the_fence_calls_the_cutover_off(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    with pytest.raises(Exception, match="on-fence") as failed:
+        _cut_over(source, database, on_fence="exit 3")
+    assert getattr(failed.value, "code", "") == "L-105"
+    _write(source, "INSERT INTO box (name) VALUES ('goes on')")
+    assert follow_once().status == "caught-up"
+    assert _cut_over(source, database).proof == "proven"
+
+
+def test_damage_on_postgresql_is_found_after_the_release_and_told(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE item SET note = 'damaged' WHERE id = 2")
+    report = _cut_over(source, database)
+    assert (report.status, report.exit_status) == ("different", 3)
+    assert [(found.table, found.column) for found in report.differences] == [("item", "note")]
+    # The way home is open.
+    assert go_home(target_request(database), LiveOptions()).phase == "home"
+
+
+def test_home_again_with_what_was_written_and_then_finalized(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(source, "DELETE FROM item WHERE id = 3")
+    _cut_over(source, database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("INSERT INTO box (name, body) VALUES ('from there', '\\x00ff')")
+        connection.execute("UPDATE keyless SET b = 'z'")
+        connection.execute("DELETE FROM item WHERE id = 1")
+    report = go_home(target_request(database), LiveOptions())
+    assert (report.status, report.exit_status, report.proof) == ("home", 0, "proven")
+    assert run_sqlite(source, "print(connection.execute('SELECT name, body FROM box').fetchall())") == (
+        "[('one', None), ('two', None), ('three', None), ('from there', b'\\x00\\xff')]\n"
+    )
+    assert run_sqlite(source, "print(connection.execute('SELECT b FROM keyless').fetchall())") == (
+        "[('z',), ('z',)]\n"
+    )
+    with psycopg.connect(database, autocommit=True) as connection, pytest.raises(psycopg.Error) as refused:
+        connection.execute("DELETE FROM box")
+    assert "moved to" in str(refused.value)
+    with pytest.raises(RefusedError):
+        finalize(target_request(database))
+
+    _write(source, "INSERT INTO box (name) VALUES ('home')")
+    assert _cut_over(source, database).proof == "proven"
+    assert _ask(database, "SELECT name FROM box WHERE name = 'home'") == [("home",)]
+    done = finalize(target_request(database))
+    assert [Path(file).name for file in done.files] == ["app.db", "app.db.sha256"]
+    assert source.stat().st_mode & 0o222 == 0
+    assert "_howdah" not in _dump(source)
+    assert _ask(database, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%howdah%'") == [(0,)]
