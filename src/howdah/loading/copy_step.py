@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import psycopg
@@ -21,11 +21,13 @@ from psycopg import sql
 from howdah.errors import RefusedError
 from howdah.loading.big_rows import copy_big_rows
 from howdah.loading.copy_statement import ROW_REJECTED, compose_copy, compose_table
-from howdah.loading.encode_batch import EncodedBatch, encode_batch, quarantined_row
+from howdah.loading.encode_batch import EncodedBatch, encode_batch, name_touched, quarantined_row
 from howdah.loading.job import LoadJob
-from howdah.model.limits import BATCH_BYTES, BATCH_ROWS
+from howdah.model.limits import BATCH_BYTES, BATCH_ROWS, NAMED_VALUES_MAX
 from howdah.model.plan import RejectPolicy, Step, TablePlan
 from howdah.model.quarantine import QuarantinedRow
+from howdah.model.report import TouchedValue
+from howdah.model.source import Table
 from howdah.postgres.copy import copy_in
 from howdah.process.overlap import run_ahead
 from howdah.sqlite.arrow_rows import read_arrow_batches
@@ -44,10 +46,15 @@ class _Tally:
         self.bytes = 0
         self.changed: Counter[str] = Counter()
         self.quarantined: list[QuarantinedRow] = []
+        self.touched: list[TouchedValue] = []
 
-    def encoded(self, batch: EncodedBatch) -> None:
-        self.changed.update(batch.changed)
+    def encoded(self, batch: EncodedBatch, table: Table, rejected: Sequence[QuarantinedRow] = ()) -> None:
+        """Count a batch; `rejected` are the rows of it that the server would not have."""
         self.quarantined.extend(batch.quarantined)
+        self.changed.update(batch.changed)
+        if batch.touched:
+            left = NAMED_VALUES_MAX - len(self.touched)
+            self.touched += name_touched(batch, table, {row.key.text for row in rejected}, left)
 
 
 def run_copy_step(connection: Connection, job: LoadJob, step: Step, advance: Advance) -> StepOutcome:
@@ -81,6 +88,7 @@ def run_copy_step(connection: Connection, job: LoadJob, step: Step, advance: Adv
         seconds=time.monotonic() - started,
         changed=dict(tally.changed),
         rows_quarantined=len(tally.quarantined),
+        touched=tuple(tally.touched),
     )
 
 
@@ -108,9 +116,11 @@ def _copy_at_once(
         # and with rows frozen, so that nobody has to visit every page again.
         connection.execute(sql.SQL("TRUNCATE ONLY {}").format(compose_table(plan)))
 
+    table = job.source_table(plan)
+
     def blocks() -> Iterator[memoryview]:
         for batch, block in run_ahead(_encode_and_join(job, plan, step)):
-            tally.encoded(batch)
+            tally.encoded(batch, table)
             if batch.row_count:
                 yield block
             tally.rows += batch.row_count
@@ -142,8 +152,8 @@ def _encoded_batches(job: LoadJob, plan: TablePlan, step: Step) -> Iterator[Enco
 
 def _copy_carefully(connection: Connection, job: LoadJob, plan: TablePlan, step: Step, tally: _Tally) -> None:
     for batch in _encoded_batches(job, plan, step):
-        tally.encoded(batch)
         rejected = copy_or_bisect(connection, job, plan, batch)
+        tally.encoded(batch, job.source_table(plan), rejected)
         tally.quarantined.extend(rejected)
         tally.rows += batch.row_count - len(rejected)
         tally.bytes += len(batch.copy_rows())

@@ -7,8 +7,8 @@ Pure: codecs decide value by value, this joins their answers row by row.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from howdah.codecs.registry import get_codec
 from howdah.codecs.values import SourceColumn, Wire
 from howdah.model.plan import TablePlan
 from howdah.model.quarantine import Cell, QuarantinedRow, SourceKey
+from howdah.model.report import TouchedValue
 from howdah.model.source import StorageClass, Table
 from howdah.postgres.copy import build_copy_rows
 from howdah.sqlite.batches import SourceBatch
+from howdah.sqlite.literals import sqlite_literal, text_literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +32,21 @@ class EncodedBatch:
     #: bool per row: it can be sent.
     keep: np.ndarray
     quarantined: tuple[QuarantinedRow, ...] = ()
-    #: Rule → number of values that it changed.
-    changed: Mapping[str, int] = field(default_factory=dict)
+    #: Column, rule, and a bool per row that is True where the rule altered the value.
+    touched: tuple[tuple[str, str, np.ndarray], ...] = ()
 
     @property
     def row_count(self) -> int:
         """Rows that can be sent."""
         return int(self.keep.sum())
+
+    @property
+    def changed(self) -> Mapping[str, int]:
+        """Number of values that each rule alters in the rows that can be sent."""
+        counts: Counter[str] = Counter()
+        for _, rule, rows in self.touched:
+            counts[rule] += int(np.count_nonzero(rows & self.keep))
+        return {rule: count for rule, count in counts.items() if count}
 
     def copy_rows(self, rows: np.ndarray | None = None) -> memoryview:
         """Return binary COPY rows of the rows that can be sent, or of those given by number."""
@@ -52,12 +62,12 @@ def encode_batch(batch: SourceBatch, plan: TablePlan, table: Table) -> EncodedBa
     """Encode every copied column of a batch by its codec."""
     wires: list[Wire] = []
     keep = np.ones(batch.length, dtype=bool)
-    changed: Counter[str] = Counter()
+    touched: list[tuple[str, str, np.ndarray]] = []
     quarantined: list[QuarantinedRow] = []
     for column in plan.copied_columns:
         encoded = get_codec(column.codec).encode(batch.columns[column.name], column.params, column.written_as)
         wires.append(encoded.wire)
-        changed.update(encoded.changed)
+        touched += [(column.name, rule, rows) for rule, rows in encoded.touched.items()]
         for reason, mask in encoded.rejected.items():
             # A row is set aside once, for the first column that cannot go.
             for row in np.flatnonzero(mask & keep):
@@ -67,8 +77,31 @@ def encode_batch(batch: SourceBatch, plan: TablePlan, table: Table) -> EncodedBa
                 )
             keep &= ~mask
     return EncodedBatch(
-        batch=batch, wires=wires, keep=keep, quarantined=tuple(quarantined), changed=dict(changed)
+        batch=batch, wires=wires, keep=keep, quarantined=tuple(quarantined), touched=tuple(touched)
     )
+
+
+def name_touched(
+    batch: EncodedBatch, table: Table, rejected: Collection[str], named_max: int
+) -> list[TouchedValue]:
+    """Name up to so many of the values that a rule alters, but for rows whose key text is in `rejected`."""
+    named: list[TouchedValue] = []
+    for column, rule, rows in batch.touched:
+        for row in np.flatnonzero(rows & batch.keep)[: max(0, named_max - len(named))]:
+            key = source_key(batch.batch, int(row), table).text
+            if key not in rejected:
+                value = _literal(cell_at(batch.batch.columns[column], int(row)))
+                named.append(TouchedValue(table=table.name, key=key, column=column, rule=rule, value=value))
+    return named
+
+
+def _literal(cell: Cell) -> str:
+    content = cell.content
+    if content is None:
+        return "NULL"
+    if cell.storage_class is StorageClass.TEXT and isinstance(content, bytes):
+        return text_literal(content)
+    return sqlite_literal(content)
 
 
 def quarantined_row(

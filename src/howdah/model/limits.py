@@ -11,6 +11,9 @@ BATCH_BYTES = 8 * 1024 * 1024
 #: Rows of one batch at the most, so that narrow tables report progress too.
 BATCH_ROWS = 32_768
 
+#: Values altered by a rule that one step names one by one; all are counted.
+NAMED_VALUES_MAX = 10_000
+
 #: PostgreSQL refuses a field of 1 GB (MaxAllocSize, src/include/utils/memutils.h).
 FIELD_BYTES_MAX = 1024**3 - 1024
 

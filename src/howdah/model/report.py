@@ -45,6 +45,19 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TouchedValue:
+    """One value that arrived altered, and the rule that did it."""
+
+    table: str
+    #: `SourceKey.text` of its row.
+    key: str
+    column: str
+    rule: str
+    #: As stored in SQLite, a literal cut off after 60 characters.
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableProof:
     status: ProofStatus
     #: "integer-ranges", "buckets" or "rows" (no key: multiset of row hashes).
@@ -83,6 +96,11 @@ class TableReport:
     proof: TableProof | None = None
     columns: tuple[ColumnReport, ...] = ()
     bytes: int = 0
+    #: Tables that the application created: "replace", "keep", "merge" or "refuse"; else "".
+    row_policy: str = ""
+    #: Rows that the table held before, and those of them that are in it now.
+    rows_before: int = 0
+    rows_kept: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +151,8 @@ class RunReport:
     #: Objects carried besides tables: kind → count ("index": 12, "foreign key": 3, "view": 1…).
     objects: Mapping[str, int] = field(default_factory=dict)
     repaired: int = 0
+    #: Values altered by a rule, one by one; `values_changed` counts them all where there are too many.
+    touched: tuple[TouchedValue, ...] = ()
 
     @property
     def rows_quarantined(self) -> int:

@@ -8,7 +8,6 @@ valid. Until then the same command resumes the run, or finds the target untouche
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +23,13 @@ from howdah.model.report import RunReport
 from howdah.ops.keep_snapshot import keep_snapshot
 from howdah.ops.plan import read_plan_edits
 from howdah.ops.proving import prove
-from howdah.ops.repeated import require_rows_unchanged
+from howdah.ops.repeated import count_kept_rows, require_rows_unchanged
 from howdah.ops.rollback import forget_run
 from howdah.ops.run_log import copy_log, log_report, run_log
 from howdah.ops.run_report import (
     build_run_report,
     build_table_reports,
+    collect_touched,
     count_objects,
     outcome_findings,
 )
@@ -356,8 +356,9 @@ def _finish(
             run.plan,
             facts.catalog,
             outcomes,
-            Counter({table: len(texts) for table, texts in keys.items()}),
+            keys,
             proof.tables if proof else {},
+            count_kept_rows(target.connection, state, run),
         ),
         findings=(
             *outcome_findings(run.plan, outcomes),
@@ -368,6 +369,7 @@ def _finish(
         difference_count=proof.difference_count if proof else 0,
         verification="proof" if proof else "",
         objects=count_objects(run.plan, outcomes),
+        touched=collect_touched(outcomes, keys),
         started_at=f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}",
         finished_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         howdah_version=__version__,

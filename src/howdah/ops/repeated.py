@@ -11,9 +11,22 @@ from howdah.ops.target import OpenTarget
 from howdah.process.phases import PhaseLog
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
-from howdah.state.store import StateSchema
+from howdah.state.saved import SavedState
+from howdah.state.store import Connection, StateSchema
 
 _ROW_KINDS = frozenset({"value", "missing-row", "extra-row", "row-count"})
+
+
+def count_kept_rows(connection: Connection, state: StateSchema, run: Run) -> dict[str, int]:
+    """Return by source table how many rows of the target stayed beside the source's."""
+    names = {(table.target_schema, table.target_name): table.name for table in run.plan.tables}
+    found = SavedState(state=state, run_id=run.id).tables(connection)
+    connection.rollback()
+    return {
+        names[saved.schema, saved.table]: saved.rows_kept
+        for saved in found
+        if (saved.schema, saved.table) in names
+    }
 
 
 def require_rows_unchanged(target: OpenTarget, state: StateSchema, run: Run, phases: PhaseLog) -> None:

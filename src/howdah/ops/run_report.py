@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from howdah.errors import ExitStatus, combine_statuses
 from howdah.model.findings import Finding
@@ -16,6 +16,7 @@ from howdah.model.report import (
     SnapshotReport,
     TableProof,
     TableReport,
+    TouchedValue,
 )
 from howdah.model.source import Snapshot, SourceCatalog
 from howdah.sqlite.salvage import DAMAGE_CODES
@@ -50,16 +51,28 @@ def build_table_reports(
     plan: Plan,
     catalog: SourceCatalog,
     outcomes: Mapping[str, StepOutcome],
-    quarantined: Mapping[str, int],
+    quarantined: Mapping[str, Collection[str]],
     proofs: Mapping[str, TableProof],
+    kept: Mapping[str, int] | None = None,
 ) -> tuple[TableReport, ...]:
-    """Join, table by table, what was planned, done, set aside and proven."""
+    """
+    Join, table by table, what was planned, done, set aside and proven.
+
+    `quarantined` gives the texts of the keys set aside, `kept` the rows of the target that stayed in a
+    merge, by source table.
+    """
+    kept = kept or {}
     changed: dict[str, Counter[str]] = {}
     copied: Counter[str] = Counter()
     for step in plan.steps:
         if step.kind is StepKind.COPY and step.id in outcomes:
             outcome = outcomes[step.id]
             changed.setdefault(step.table, Counter()).update(outcome.changed)
+            # Rows that followed their parents later took what the rules altered with them.
+            gone = Counter(
+                value.rule for value in outcome.touched if value.key in quarantined.get(value.table, ())
+            )
+            changed[step.table].subtract(gone)
             copied[step.table] += outcome.bytes
     for table in plan.tables:
         values = sum(table.left_out.values())
@@ -71,20 +84,39 @@ def build_table_reports(
             target_name=table.target_name,
             rows_source=table.rows,
             rows_target=_rows_target(table, quarantined, proofs),
-            rows_quarantined=quarantined.get(table.name, 0),
-            values_changed=dict(changed.get(table.name, {})),
+            rows_quarantined=len(quarantined.get(table.name, ())),
+            values_changed={rule: count for rule, count in changed.get(table.name, {}).items() if count},
             proof=proofs.get(table.name),
             columns=_column_reports(table, catalog),
             bytes=copied[table.name],
+            row_policy=table.row_policy.value if table.row_policy is not None else "",
+            rows_before=table.rows_before,
+            rows_kept=kept.get(table.name, 0) if table.loaded else table.rows_before,
         )
         for table in plan.tables
     )
 
 
-def _rows_target(table: TablePlan, quarantined: Mapping[str, int], proofs: Mapping[str, TableProof]) -> int:
+def collect_touched(
+    outcomes: Mapping[str, StepOutcome], quarantined: Mapping[str, Collection[str]]
+) -> tuple[TouchedValue, ...]:
+    """Return the values that a rule altered and that are in the target, as far as they were named."""
+    return tuple(
+        value
+        for outcome in outcomes.values()
+        for value in outcome.touched
+        if value.key not in quarantined.get(value.table, ())
+    )
+
+
+def _rows_target(
+    table: TablePlan, quarantined: Mapping[str, Collection[str]], proofs: Mapping[str, TableProof]
+) -> int:
+    if not table.loaded:
+        return table.rows_before
     if table.name in proofs:
         return proofs[table.name].rows_target
-    return table.rows - quarantined.get(table.name, 0)
+    return table.rows - len(quarantined.get(table.name, ()))
 
 
 def _column_reports(table: TablePlan, catalog: SourceCatalog) -> tuple[ColumnReport, ...]:
@@ -141,6 +173,7 @@ def build_run_report(
     server_version: str,
     report_dir: str,
     repaired: int = 0,
+    touched: Sequence[TouchedValue] = (),
 ) -> RunReport:
     """Put the report together; the exit status follows from what is in it."""
     status = choose_status(
@@ -172,4 +205,5 @@ def build_run_report(
         report_dir=report_dir,
         objects=dict(objects),
         repaired=repaired,
+        touched=tuple(touched),
     )

@@ -9,7 +9,6 @@ called a comparison.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,7 +21,14 @@ from howdah.loading.repair import repair_differences
 from howdah.model.plan import Plan, PlanOptions
 from howdah.model.report import RunReport
 from howdah.ops.proving import prove
-from howdah.ops.run_report import build_run_report, build_table_reports, count_objects, outcome_findings
+from howdah.ops.repeated import count_kept_rows
+from howdah.ops.run_report import (
+    build_run_report,
+    build_table_reports,
+    collect_touched,
+    count_objects,
+    outcome_findings,
+)
 from howdah.ops.source_facts import SourceFacts, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.ops.workspace import temporary_workspace
@@ -187,8 +193,9 @@ def _report(
             subject.plan,
             subject.facts.catalog,
             subject.outcomes,
-            Counter({table: len(keys) for table, keys in subject.quarantined.items()}),
+            subject.quarantined,
             proof.tables,
+            count_kept_rows(target.connection, state, subject.run) if subject.run else {},
         ),
         findings=outcome_findings(subject.plan, subject.outcomes),
         phases=phases.reports,
@@ -202,6 +209,7 @@ def _report(
         server_version=target.server_version,
         report_dir=str(request.report_dir or ""),
         repaired=repaired,
+        touched=collect_touched(subject.outcomes, subject.quarantined),
     )
     if request.report_dir is not None:
         write_report_directory(report, request.report_dir)

@@ -34,6 +34,8 @@ from howdah.units import format_amount, format_count, format_seconds, format_siz
 OBJECTS_SHOWN = 6
 #: Differences shown; report.json holds them all.
 DIFFERENCES_SHOWN = 500
+#: Values altered by a rule that the page names; report.json has all of them.
+TOUCHED_SHOWN = 200
 
 _SEVERITY_NAMES = {
     Severity.ERROR: ("error", "errors"),
@@ -68,6 +70,7 @@ def render_html(report: RunReport) -> str:
             anchors={table.name: f"table-{number}" for number, table in enumerate(report.tables, 1)},
             objects_shown=OBJECTS_SHOWN,
             differences_shown=DIFFERENCES_SHOWN,
+            touched_shown=TOUCHED_SHOWN,
         )
     )
 

@@ -211,7 +211,8 @@ def _render_changes(tables: Sequence[TableReport], width: int) -> list[str]:
             )
         )
     header = ("rule", "values", "where")
-    return ["Values changed by a rule", *lay_out_table(header, rows, right=frozenset({1}), width=width)]
+    lines = ["Values changed by a rule", *lay_out_table(header, rows, right=frozenset({1}), width=width)]
+    return [*lines, *wrap("report.json names each of them.", width=width, first="  ", indent="  ")]
 
 
 def _render_quarantine(report: RunReport, width: int) -> list[str]:

@@ -18,7 +18,7 @@ from psycopg.types.json import Json
 
 from howdah.model.findings import Finding
 from howdah.model.plan import Plan
-from howdah.model.report import RunReport, to_json
+from howdah.model.report import RunReport, TouchedValue, to_json
 from howdah.model.serialize import from_json
 from howdah.model.source import Snapshot
 from howdah.state.store import Connection, StateSchema
@@ -35,6 +35,8 @@ class StepOutcome:
     #: Rule → values that arrived altered by it.
     changed: dict[str, int] = field(default_factory=dict)
     rows_quarantined: int = 0
+    #: Those values by name, as far as they are named (`model.limits.NAMED_VALUES_MAX`).
+    touched: tuple[TouchedValue, ...] = ()
     findings: tuple[Finding, ...] = ()
     #: The object was made by `fallback_sql` (NOT VALID).
     fell_back: bool = False
