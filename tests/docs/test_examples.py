@@ -31,6 +31,10 @@ BEFORE = {
     "disaster-recovery.md": 'howdah migrate app.db "$TARGET"\n'
     'psql "$TARGET" -c "CREATE ROLE shop_app LOGIN" || true',
     "go-home-to-sqlite.md": 'howdah migrate app.db "$TARGET"',
+    # Tables that are nobody's but the application's.
+    "migrate-into-your-applications-tables.md": (
+        'howdah migrate app.db "$TARGET"; howdah clean "$TARGET" --yes'
+    ),
 }
 
 #: A drill after each backup takes seconds; those that a page asks for by name are done all the same.

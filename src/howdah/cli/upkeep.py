@@ -130,7 +130,7 @@ def finalize_command(
     if not agreed:
         if not sys.stdin.isatty():
             raise RefusedError(
-                "M-603",
+                "M-613",
                 "Finalizing gives up the rows that were replaced, and wants consent.",
                 hint="Say --yes.",
             )

@@ -7,9 +7,10 @@ show what will really be stored, wrong units included.
 
 from __future__ import annotations
 
+import ipaddress
 import struct
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from howdah.codecs.base import Codec, Params
 from howdah.codecs.numeric_wire import INFINITY, NEGATIVE, NEGATIVE_INFINITY
-from howdah.codecs.pgtypes import parse_type
+from howdah.codecs.pgtypes import PgType, parse_type
 from howdah.codecs.values import SourceColumn
 
 #: Longer renderings are cut for people.
@@ -27,7 +28,7 @@ _WIDTH_MAX = 80
 def sample_text(codec: Codec, params: Params, pg_type: str, column: SourceColumn) -> list[str]:
     """Return one line of text per value: what it becomes, "NULL", or "rejected: <reason>"."""
     result = codec.encode(column, params, pg_type)
-    base = parse_type(pg_type).base
+    render = _renderer(parse_type(pg_type))
     reasons = {int(row): reason for reason, rows in result.rejected.items() for row in rows.nonzero()[0]}
     lines: list[str] = []
     for row in range(column.length):
@@ -36,11 +37,20 @@ def sample_text(codec: Codec, params: Params, pg_type: str, column: SourceColumn
         elif result.wire.nulls is not None and result.wire.nulls[row]:
             lines.append("NULL")
         elif result.wire.fixed is not None:
-            lines.append(_shorten(_RENDERERS[base](result.wire.fixed[row].tobytes())))
+            lines.append(_shorten(render(result.wire.fixed[row].tobytes())))
         else:
             assert result.wire.variable is not None
-            lines.append(_shorten(_RENDERERS[base](result.wire.variable[row].as_py())))
+            lines.append(_shorten(render(result.wire.variable[row].as_py())))
     return lines
+
+
+def _renderer(pg_type: PgType) -> Callable[[bytes], str]:
+    if pg_type.element is None:
+        return _RENDERERS[pg_type.base]
+    of_element = _renderer(pg_type.element)
+    if pg_type.base == "array":
+        return lambda field: _render_array(field, of_element)
+    return lambda field: _render_range(field, of_element)
 
 
 def _shorten(text: str) -> str:
@@ -75,6 +85,81 @@ def _render_time(field: bytes) -> str:
     return (datetime.min + timedelta(microseconds=microseconds)).time().isoformat()
 
 
+def _render_timetz(field: bytes) -> str:
+    (west,) = struct.unpack(">i", field[8:])
+    offset = timedelta(seconds=abs(west))
+    return f"{_render_time(field[:8])}{'-' if west > 0 else '+'}{offset}"
+
+
+def _render_interval(field: bytes) -> str:
+    microseconds, days, months = struct.unpack(">qii", field)
+    length = str(timedelta(days=days, microseconds=microseconds))
+    return f"{months} months, {length}" if months else length
+
+
+def _render_address(field: bytes) -> str:
+    address = ipaddress.ip_address(field[4:])
+    return f"{address}/{field[1]}"
+
+
+def _render_bits(field: bytes) -> str:
+    (count,) = struct.unpack_from(">i", field)
+    return "".join(f"{byte:08b}" for byte in field[4:])[:count]
+
+
+def _render_money(field: bytes) -> str:
+    (units,) = struct.unpack(">q", field)
+    return f"{units} of the smallest unit"
+
+
+def _render_vector(field: bytes) -> str:
+    (count,) = struct.unpack_from(">h", field)
+    return "[" + ", ".join(f"{number:g}" for number in struct.unpack_from(f">{count}f", field, 4)) + "]"
+
+
+def _render_tsvector(field: bytes) -> str:
+    (count,) = struct.unpack_from(">i", field)
+    return f"{count} lexemes"
+
+
+def _render_hstore(field: bytes) -> str:
+    (count,) = struct.unpack_from(">i", field)
+    return f"{count} pairs"
+
+
+def _render_array(field: bytes, of_element: Callable[[bytes], str]) -> str:
+    dimensions, _, _ = struct.unpack_from(">iiI", field)
+    lengths = [struct.unpack_from(">i", field, 12 + 8 * place)[0] for place in range(dimensions)]
+    shown = [
+        "NULL" if element is None else of_element(element)
+        for element in _read_fields(field, 12 + 8 * dimensions)
+    ]
+    shape = "" if dimensions < 2 else " of " + " by ".join(map(str, lengths))
+    return "{" + ", ".join(shown) + "}" + shape
+
+
+def _render_range(field: bytes, of_bound: Callable[[bytes], str]) -> str:
+    flags = field[0]
+    if flags & 1:
+        return "empty"
+    bounds = iter([of_bound(bound) for bound in _read_fields(field, 1) if bound is not None])
+    lower = "" if flags & 8 else next(bounds)
+    upper = "" if flags & 16 else next(bounds)
+    return f"{'[' if flags & 2 else '('}{lower}, {upper}{']' if flags & 4 else ')'}"
+
+
+def _read_fields(field: bytes, position: int) -> Iterator[bytes | None]:
+    """Give the fields that stand behind their lengths; None for NULL."""
+    while position < len(field):
+        (length,) = struct.unpack_from(">i", field, position)
+        position += 4
+        if length < 0:
+            yield None
+            continue
+        yield field[position : position + length]
+        position += length
+
+
 def _render_text(field: bytes) -> str:
     return field.decode("utf-8", "backslashreplace")
 
@@ -97,6 +182,23 @@ _RENDERERS: dict[str, Callable[[bytes], str]] = {
     "bpchar": _render_text,
     "json": _render_text,
     "jsonb": lambda field: _render_text(field[1:]),
+    "citext": _render_text,
+    "name": _render_text,
+    "xml": _render_text,
+    "enum": _render_text,
+    "oid": _render_unpacked(">I"),
+    "money": _render_money,
+    "timetz": _render_timetz,
+    "interval": _render_interval,
+    "inet": _render_address,
+    "cidr": _render_address,
+    "macaddr": lambda field: field.hex(":"),
+    "macaddr8": lambda field: field.hex(":"),
+    "bit": _render_bits,
+    "varbit": _render_bits,
+    "vector": _render_vector,
+    "tsvector": _render_tsvector,
+    "hstore": _render_hstore,
     "bytea": lambda field: "\\x" + field[:_WIDTH_MAX].hex(),
     "uuid": lambda field: str(uuid.UUID(bytes=field)),
     "date": _render_date,

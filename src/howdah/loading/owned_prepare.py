@@ -6,6 +6,8 @@ One step in one transaction with its records: either all of it is done and known
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from psycopg import sql
@@ -13,7 +15,7 @@ from psycopg import sql
 from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
 from howdah.model.owned import OwnedPlan, RowPolicy
-from howdah.model.plan import Step, TablePlan
+from howdah.model.plan import Plan, Step, TablePlan
 from howdah.names import qualified
 from howdah.state.ledger import StepOutcome
 from howdah.state.saved import KEPT_COLUMN, SavedState, SavedTable
@@ -60,6 +62,34 @@ def put_interims_back(connection: Connection, saved: SavedState) -> None:
     for interim in saved.taken(connection):
         connection.execute(cast("Any", interim.restore_sql))
         saved.put_back(connection, interim)
+
+
+@contextmanager
+def quiet_triggers(connection: Connection, job: LoadJob) -> Iterator[None]:
+    """Keep the application's triggers from firing, unless they were asked to, within one transaction."""
+    interims = [item for item in job.plan.owned.interims if item.kind == "trigger"] if job.plan.owned else []
+    for interim in interims:
+        connection.execute(cast("Any", interim.take_sql))
+    with application_path(connection, job.plan):
+        yield
+    for interim in interims:
+        connection.execute(cast("Any", interim.restore_sql))
+
+
+@contextmanager
+def application_path(connection: Connection, plan: Plan) -> Iterator[None]:
+    """
+    Give rows on their way into an application's tables the search path that the role has by itself.
+
+    Functions in its checks, generated columns and triggers may name other objects without their
+    schema. Within one transaction; ours are named in full either way.
+    """
+    if plan.owned is None:
+        yield
+        return
+    connection.execute("SET LOCAL search_path TO DEFAULT")
+    yield
+    connection.execute("SET LOCAL search_path TO pg_catalog, pg_temp")
 
 
 def _save_rows(connection: Connection, saved: SavedState, table: TablePlan, name: str) -> None:

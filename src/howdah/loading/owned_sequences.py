@@ -7,6 +7,8 @@ start: the next number is the first on its way that is behind all of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from psycopg import sql
 
 from howdah.loading.job import LoadJob
@@ -24,12 +26,14 @@ _WHOLE_NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
 def run_sequences_step(connection: Connection, job: LoadJob, step: Step) -> StepOutcome:
     """Move each sequence on where it has to be; none goes back."""
     findings = [
-        finding for sequence in owned_plan(job).sequences for finding in _move_on(connection, job, sequence)
+        finding for sequence in owned_plan(job).sequences for finding in move_on(connection, job, sequence)
     ]
     return StepOutcome(step_id=step.id, findings=tuple(findings))
 
 
-def _move_on(connection: Connection, job: LoadJob, sequence: OwnedSequence) -> list[Finding]:
+def move_on(connection: Connection, job: LoadJob, recorded: OwnedSequence) -> list[Finding]:
+    """Set one sequence from where it is now."""
+    sequence = _read_current(connection, recorded)
     used = _furthest(connection, job, sequence)
     coming = sequence.behind(used)
     if coming == sequence.coming:
@@ -59,6 +63,14 @@ def _move_on(connection: Connection, job: LoadJob, sequence: OwnedSequence) -> l
             hint="Give it a larger type or MAXVALUE.",
         )
     ]
+
+
+def _read_current(connection: Connection, sequence: OwnedSequence) -> OwnedSequence:
+    row = connection.execute(
+        sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(sequence.schema, sequence.name))
+    ).fetchone()
+    assert row is not None
+    return replace(sequence, last_value=row[0], is_called=row[1])
 
 
 def _furthest(connection: Connection, job: LoadJob, sequence: OwnedSequence) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from howdah.errors import RefusedError
-from howdah.loading.owned_prepare import empty_table, put_interims_back, take_interims
+from howdah.loading.owned_prepare import application_path, empty_table, put_interims_back, take_interims
 from howdah.loading.owned_rows import bring_rows_back
 from howdah.model.owned import OwnedSequence
 from howdah.model.plan import Plan
@@ -40,7 +40,10 @@ def undo_owned_run(connection: Connection, plan: Plan, saved: SavedState) -> tup
     tables = [table for table in plan.tables if (table.target_schema, table.target_name) in places]
     for table in tables:
         empty_table(connection, table)
-        bring_rows_back(connection, plan.owned, table, saved, places[table.target_schema, table.target_name])
+        with application_path(connection, plan):
+            bring_rows_back(
+                connection, plan.owned, table, saved, places[table.target_schema, table.target_name]
+            )
     put_interims_back(connection, saved)
     for sequence in plan.owned.sequences:
         _set_back(connection, sequence)

@@ -22,6 +22,8 @@ from howdah.loading.big_rows import copy_big_row
 from howdah.loading.copy_statement import compose_table
 from howdah.loading.encode_batch import encode_batch
 from howdah.loading.job import LoadJob
+from howdah.loading.owned_prepare import quiet_triggers
+from howdah.loading.owned_repair import repair_owned_objects
 from howdah.model.plan import Step, StepKind, TablePlan
 from howdah.model.quarantine import Cell
 from howdah.model.report import Difference
@@ -48,7 +50,10 @@ def repair_differences(connection: Connection, job: LoadJob, proof: Proof) -> in
     """Mend the listed differences in the caller's transaction; return how many rows and objects were."""
     # A deferred foreign key would reject a row only at the end, and with it all the others.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    repaired = _repair_tables(connection, job, proof.differences)
+    with quiet_triggers(connection, job):
+        repaired = _repair_tables(connection, job, proof.differences)
+    if job.plan.owned is not None:
+        return repaired + repair_owned_objects(connection, job, proof.differences)
     for found in proof.differences:
         if found.kind == "sequence" and found.target != "no sequence":
             _advance_sequence(connection, job, found)

@@ -6,7 +6,7 @@ from howdah.loading.comparison_step import run_comparison_step
 from howdah.loading.copy_step import Advance, run_copy_step
 from howdah.loading.job import LoadJob
 from howdah.loading.object_step import run_object_step
-from howdah.loading.owned_prepare import run_prepare_step
+from howdah.loading.owned_prepare import application_path, run_prepare_step
 from howdah.loading.owned_restore import run_restore_step
 from howdah.loading.owned_rows import run_merge_step
 from howdah.loading.owned_sequences import run_sequences_step
@@ -22,11 +22,13 @@ def run_step(connection: Connection, job: LoadJob, step: Step, advance: Advance)
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     match step.kind:
         case StepKind.COPY:
-            return run_copy_step(connection, job, step, advance)
+            with application_path(connection, job.plan):
+                return run_copy_step(connection, job, step, advance)
         case StepKind.PREPARE:
             return run_prepare_step(connection, job, step)
         case StepKind.MERGE:
-            return run_merge_step(connection, job, step)
+            with application_path(connection, job.plan):
+                return run_merge_step(connection, job, step)
         case StepKind.RESTORE:
             return run_restore_step(connection, job, step)
         case StepKind.COMPARISON:

@@ -27,14 +27,14 @@ def finalize(request: TargetRequest, *, unproven: bool = False) -> FinalizeRepor
         runs = [run for run in runs if run.status != "undone"]
         if not runs:
             raise RefusedError(
-                "M-601",
+                "M-611",
                 "There is no run in this target whose way back could be ended.",
                 hint='"howdah status" lists the runs; name the target and --state-schema of the run.',
             )
         unfinished = [run for run in runs if run.status == "running"]
         if unfinished:
             raise RefusedError(
-                "M-602",
+                "M-612",
                 f"Run {unfinished[0].id} is not finished: what it owes the application must be kept.",
                 hint=f'Finish it with "howdah migrate {unfinished[0].source}" or undo it with'
                 ' "howdah rollback".',

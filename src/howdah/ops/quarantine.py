@@ -9,6 +9,7 @@ from pathlib import Path
 
 from howdah.errors import ExitStatus, RefusedError, UsageError
 from howdah.loading.job import LoadJob
+from howdah.loading.owned_prepare import quiet_triggers
 from howdah.loading.retry import retry_quarantined
 from howdah.model.census import Census
 from howdah.model.plan import Plan, PlanOptions
@@ -16,7 +17,7 @@ from howdah.model.quarantine import QuarantinedRow
 from howdah.model.verb_reports import QuarantineReport
 from howdah.ops.plan import read_plan_edits
 from howdah.ops.source_facts import read_kept_catalog, read_kept_snapshot
-from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.ops.target import OpenTarget, TargetRequest, open_target, read_open_target
 from howdah.planning.build import build_plan
 from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog
@@ -97,7 +98,8 @@ def retry_rows(
         with connection.transaction():
             # A deferred foreign key would reject a row only at the end, and with it all the others.
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            loaded = retry_quarantined(connection, job, numbers)
+            with quiet_triggers(connection, job):
+                loaded = retry_quarantined(connection, job, numbers)
         left = quarantine.rows(connection)
         connection.rollback()
         return replace(_build_report("quarantine retry", target, run, left), loaded=loaded)
@@ -106,9 +108,15 @@ def retry_rows(
 def _edited_plan(target: OpenTarget, run: Run, plan_file: Path) -> tuple[Plan, Census]:
     facts = read_kept_snapshot(run, PhaseLog())
     options: PlanOptions = run.plan.options
-    facts_of_target = read_target_facts(target.connection, options.schema)
+    facts_of_target, owned = (
+        read_open_target(target, options)
+        if run.plan.owned is not None
+        else (read_target_facts(target.connection, options.schema), None)
+    )
     target.connection.rollback()
-    plan = build_plan(facts.catalog, facts.census, options, facts_of_target, read_plan_edits(plan_file))
+    edits = read_plan_edits(plan_file)
+    plan = build_plan(facts.catalog, facts.census, options, facts_of_target, edits, owned)
+    plan = replace(plan, owned=run.plan.owned)
     for table in run.plan.tables:
         for column in table.columns:
             edited = plan.table(table.name).column(column.name)
