@@ -25,6 +25,7 @@ ALLOWED = {
     "sqlite": {"errors", "model", "names", "codecs", "process", "units"},
     "postgres": {"errors", "model", "names", "codecs", "places", "units"},
     "planning": {"errors", "model", "names", "codecs", "units"},
+    "apps": {"errors", "model", "codecs", "planning"},
     "state": {"errors", "model", "names", "postgres"},
     "proof": {"errors", "model", "names", "codecs", "sqlite", "postgres", "process"},
     "loading": {"errors", "model", "names", "codecs", "sqlite", "postgres", "process", "state", "proof"},

@@ -11,7 +11,7 @@ import pytest
 import howdah
 from howdah.codecs.pgtypes import parse_type
 from howdah.codecs.registry import CODECS, check_codec_fits, check_params, get_codec, render_reference
-from howdah.codecs.samples import sample_text
+from howdah.codecs.samples import _RENDERERS, sample_text
 from howdah.errors import DifferenceError, UsageError
 from support.codec_crossing import Value, make_column
 
@@ -141,6 +141,11 @@ def test_encoders_and_decoders_share_no_conversion() -> None:
     assert reach("encode") & reach("decode") == {"base", "values", "params", "iso_format", "moment_params"}
 
 
+def test_every_type_has_a_rendering_for_samples() -> None:
+    for codec in CODECS.values():
+        assert codec.target_types - {"array", "range"} <= set(_RENDERERS)
+
+
 def test_samples_show_what_values_become() -> None:
     cases: list[tuple[str, dict[str, str], str, list[Value], list[str]]] = [
         ("integer", {}, "smallint", [5, 70000, None], ["5", "rejected: integer-out-of-range", "NULL"]),
@@ -157,6 +162,36 @@ def test_samples_show_what_values_become() -> None:
         ("bytes", {}, "bytea", [b"\x00\xff"], ["\\x00ff"]),
         ("jsonb", {}, "jsonb", ['{"a":1}'], ['{"a":1}']),
         ("text", {}, "text", ["é", "x" * 100], ["é", "x" * 79 + "…"]),
+        (
+            "duration",
+            {},
+            "interval",
+            [90_061_500_000, "P1Y"],
+            ["1 day, 1:01:01.500000", "12 months, 0:00:00"],
+        ),
+        ("any-timetz", {}, "timetz", ["08:00-05:30"], ["08:00:00-5:30:00"]),
+        ("inet", {}, "inet", ["10.0.0.1/8", "::1"], ["10.0.0.1/8", "::1/128"]),
+        ("macaddr", {}, "macaddr", ["08002b010203"], ["08:00:2b:01:02:03"]),
+        ("bits", {}, "bit(3)", ["101"], ["101"]),
+        ("money", {"digits": "2"}, "money", [1.5], ["150 of the smallest unit"]),
+        ("enum", {"labels": '["a"]'}, "enum", ["a", "b"], ["a", "rejected: no-such-label"]),
+        (
+            "array",
+            {"element": "int4", "element_oid": "23"},
+            "int4[]",
+            ["[1, null]", "[[1],[2]]", "[]"],
+            ["{1, NULL}", "{1, 2} of 2 by 1", "{}"],
+        ),
+        (
+            "range",
+            {"element": "date"},
+            "range<date>",
+            ["[2024-01-02,)", "empty"],
+            ["[2024-01-02, )", "empty"],
+        ),
+        ("tsvector", {}, "tsvector", ["a b"], ["2 lexemes"]),
+        ("hstore", {}, "hstore", ['{"a": null}'], ["1 pairs"]),
+        ("vector", {}, "vector", ["[1, 0.5]"], ["[1, 0.5]"]),
     ]
     for name, params, pg_type, values, expected in cases:
         assert sample_text(get_codec(name), params, pg_type, make_column(values)) == expected

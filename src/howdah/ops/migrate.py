@@ -20,6 +20,7 @@ from howdah.loading.job import LoadJob
 from howdah.loading.runner import run_in_one_transaction, run_in_steps
 from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
+from howdah.ops.app_rules import read_app_rules
 from howdah.ops.keep_snapshot import keep_snapshot
 from howdah.ops.plan import read_plan_edits
 from howdah.ops.proving import prove
@@ -183,6 +184,7 @@ def _prepare(
                 facts_of_target,
                 read_plan_edits(request.plan_file),
                 owned,
+                read_app_rules(facts, target.connection, owned),
             )
             check_plan(plan)
             if plan.owned is not None:

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from howdah.errors import UsageError
+from howdah.model.owned import OwnedFacts
 from howdah.model.plan import Plan, PlanOptions
-from howdah.ops.source_facts import read_source
-from howdah.ops.target import TargetRequest, read_facts_of_target
+from howdah.ops.app_rules import read_app_rules
+from howdah.ops.source_facts import SourceFacts, read_source
+from howdah.ops.target import TargetRequest, open_target, read_facts_of_target
 from howdah.ops.workspace import temporary_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.planning.edits import PlanEdits
+from howdah.planning.owned import NO_RULES, AppRules
 from howdah.planning.plan_file import parse_plan_file
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
@@ -43,8 +46,14 @@ def plan(request: PlanRequest, progress: Progress | None = None) -> Plan:
     )
     with temporary_workspace(state_directory()) as workspace:
         facts = read_source(request.source, workspace, phases, salvage=request.salvage)
-    built = build_plan(facts.catalog, facts.census, request.options, target, edits, owned)
+        rules = NO_RULES if request.target is None else _read_app_rules(request.target, facts, owned)
+    built = build_plan(facts.catalog, facts.census, request.options, target, edits, owned, rules)
     return replace(built, findings=(*facts.findings, *built.findings))
+
+
+def _read_app_rules(request: TargetRequest, facts: SourceFacts, owned: OwnedFacts | None) -> AppRules:
+    with open_target(request) as opened:
+        return read_app_rules(facts, opened.connection, owned)
 
 
 def read_plan_edits(path: Path | None) -> PlanEdits | None:

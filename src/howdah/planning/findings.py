@@ -520,6 +520,59 @@ _KINDS = (
     ),
     *OWNED_KINDS,
     FindingKind(
+        code="F-701",
+        severity=INFO,
+        title="The application is known",
+        explanation="An application pack says how its tables are to be read and what else to think of.",
+        hint="Its rules give way to --rows and to the plan file.",
+    ),
+    FindingKind(
+        code="F-702",
+        severity=ERROR,
+        title="Refused: both sides are not of one version",
+        explanation="The application keeps a record of what was done to its schema, and the two differ. The "
+        "same table may mean different things on both sides.",
+    ),
+    FindingKind(
+        code="F-703",
+        severity=INFO,
+        title="The application's own tables are treated by its rules",
+        explanation="Tables that say what was done to this database keep the target's rows; where both sides "
+        "number the same things differently, the source's rows are carried.",
+        hint="Choose otherwise with --rows TABLE=replace, keep, merge or refuse.",
+    ),
+    FindingKind(
+        code="F-704",
+        severity=INFO,
+        title="Settings to carry along",
+        explanation="Sessions, tokens and encrypted values in the tables are of use only with the same "
+        "secrets.",
+    ),
+    FindingKind(
+        code="F-705",
+        severity=INFO,
+        title="Something lies outside the database",
+        explanation="A migration of the database does not touch it.",
+    ),
+    FindingKind(
+        code="F-706",
+        severity=INFO,
+        title="A next step",
+        explanation="What to do once the rows are there.",
+    ),
+    FindingKind(
+        code="F-707",
+        severity=WARNING,
+        title="Something about the application needs a look",
+        explanation="A check of its pack found rows that it did not want.",
+    ),
+    FindingKind(
+        code="F-708",
+        severity=WARNING,
+        title="A check of the application could not be made",
+        explanation="One of the sides could not be asked.",
+    ),
+    FindingKind(
         code="F-901",
         severity=ERROR,
         title="Rows with a duplicate key were set aside",

@@ -47,6 +47,8 @@ class AppRules:
     #: Source table and column → what is said of it.
     overrides: Mapping[tuple[str, str], ColumnOverride] = field(default_factory=dict)
     epoch_units: Mapping[str, str] = field(default_factory=dict)
+    #: What to tell about the application.
+    findings: tuple[Finding, ...] = ()
 
 
 NO_RULES = AppRules()
@@ -98,7 +100,7 @@ def build_owned_plan(
         options=options,
         tables=tuple(design.plan for design in designs),
         steps=tuple(steps),
-        findings=fold_findings([*selection.findings, *findings]),
+        findings=fold_findings([*rules.findings, *selection.findings, *findings]),
         estimate=estimate_run(catalog, [design for design in designs if design.plan.loaded], steps),
         skipped=(*selection.skipped, *skipped),
         owned=OwnedPlan(

@@ -32,7 +32,7 @@ from howdah.planning.owned_codecs import (
 from howdah.planning.types import ColumnFacts, check_values
 
 #: Findings that a policy among the parameters settles.
-_SETTLED_BY = {"F-211": "nul", "F-212": "invalid_utf8"}
+_SETTLED_BY = {"F-211": "nul", "F-212": "invalid_utf8", "F-221": "unit", "F-225": "bare"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +89,8 @@ def decide_owned_column(
         params |= override.params
         reason = f"{target.text} in the target; {override.origin or 'asked for'}"
     check_params(get_codec(codec), params, wire_type)
-    findings += [
-        finding
-        for finding in check_values(facts, wire_type)
-        if finding.code not in _SETTLED_BY or _SETTLED_BY[finding.code] not in params
-    ]
+    findings += check_values(facts, wire_type)
+    findings = [finding for finding in findings if _SETTLED_BY.get(finding.code, "") not in params]
     misfit = describe_owned_misfit(codec, params, wire_type, facts.census)
     if misfit:
         findings.append(

@@ -224,6 +224,6 @@ OWNED_RUN_KINDS = (
 )
 
 #: With one of these the migration does not begin.
-REFUSED_OWNED = frozenset({"F-503", "F-509", "F-517", "F-519", "F-523", "F-525"})
+REFUSED_OWNED = frozenset({"F-702", "F-503", "F-509", "F-517", "F-519", "F-523", "F-525"})
 #: With this one neither, unless somebody agreed.
 OTHERS_CONNECTED = "F-524"
