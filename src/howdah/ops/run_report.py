@@ -140,6 +140,8 @@ def count_objects(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> dict[str, 
         step.kind.value
         for step in plan.steps
         if step.kind not in (StepKind.COPY, StepKind.ANALYZE, StepKind.SCHEMA, StepKind.COMPARISON)
+        # Steps without SQL of their own are about an application's schema, in which nothing is made.
+        and step.sql
         and step.id in outcomes
         and step.id not in missing
     )
