@@ -14,7 +14,7 @@ WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 .PHONY: help demo platform test test-all test-shared lint format docs dist bench bench-quick bench-sizes bench-api \
-	bench-live fuzz clean
+	bench-live bench-backup fuzz clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB,"
 	@echo "                  bench-sizes from 10 MB to 6 GB"
 	@echo "make bench-api    the content API under load, by wrk, into bench/results/api.md"
+	@echo "make bench-backup backup and restore beside bare pg_dump and pg_restore"
 	@echo "make bench-live   the pause of a cutover at 60 MB, 600 MB and 3 GB"
 	@echo "make fuzz         random databases, migrated, proven and checked twice; FUZZ_ARGS=--help"
 	@echo "make clean        remove the virtual environment and everything that was built"
@@ -79,6 +80,9 @@ bench-api: $(VENV)/.installed-dev
 
 bench-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 40 --runs 1 --results .work/bench $(BENCH_ARGS)
+
+bench-backup: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.backup $(BENCH_ARGS)
 
 bench-sizes: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 10 --megabytes 100 --megabytes 1000 --megabytes 6000 \

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         RefusedError,
         UsageError,
     )
+    from howdah.model.backup import DrillReport
+    from howdah.model.backup_reports import BackupReport, RestoreReport
     from howdah.model.plan import Plan, PlanOptions, RejectPolicy
     from howdah.model.report import RunReport, to_json
     from howdah.model.verb_reports import (
@@ -36,12 +38,16 @@ if TYPE_CHECKING:
         StatusReport,
     )
     from howdah.ops import pg, quarantine
+    from howdah.ops.backup import BackupRequest, backup
     from howdah.ops.clean import clean
     from howdah.ops.doctor import examine
+    from howdah.ops.drill import DrillRequest, drill
     from howdah.ops.finalize import finalize
     from howdah.ops.inspect import inspect
     from howdah.ops.migrate import MigrateRequest, migrate
     from howdah.ops.plan import PlanRequest, plan
+    from howdah.ops.repositories import RepositoryRequest
+    from howdah.ops.restore import RestoreRequest, restore
     from howdah.ops.rollback import rollback
     from howdah.ops.status import status
     from howdah.ops.target import TargetRequest
@@ -80,6 +86,16 @@ _HOMES = {
         ),
         "model.verb_reports",
     ),
+    "BackupReport": "model.backup_reports",
+    "BackupRequest": "ops.backup",
+    "DrillReport": "model.backup",
+    "DrillRequest": "ops.drill",
+    "RepositoryRequest": "ops.repositories",
+    "RestoreReport": "model.backup_reports",
+    "RestoreRequest": "ops.restore",
+    "backup": "ops.backup",
+    "drill": "ops.drill",
+    "restore": "ops.restore",
     "clean": "ops.clean",
     "finalize": "ops.finalize",
     "examine": "ops.doctor",
@@ -99,10 +115,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "BackupReport",
+    "BackupRequest",
     "BugError",
     "CleanReport",
     "DifferenceError",
     "DoctorReport",
+    "DrillReport",
+    "DrillRequest",
     "EnvironmentFailedError",
     "ExitStatus",
     "HowdahError",
@@ -116,6 +136,9 @@ __all__ = [
     "QuarantineReport",
     "RefusedError",
     "RejectPolicy",
+    "RepositoryRequest",
+    "RestoreReport",
+    "RestoreRequest",
     "RollbackReport",
     "RunReport",
     "ServerReport",
@@ -124,7 +147,9 @@ __all__ = [
     "UsageError",
     "VerifyRequest",
     "__version__",
+    "backup",
     "clean",
+    "drill",
     "examine",
     "finalize",
     "inspect",
@@ -132,6 +157,7 @@ __all__ = [
     "pg",
     "plan",
     "quarantine",
+    "restore",
     "rollback",
     "status",
     "to_json",

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from howdah.archive.durable import CHUNK
 from howdah.errors import EnvironmentFailedError, IntegrityError
 from howdah.model.backup import ContentDifference, Manifest, SchemaObject, TableContent
@@ -92,6 +90,9 @@ def keep_copy(private: Path, directory: Path, *, taken_at: datetime, journal_mod
 
 def _compress(source: Path, destination: Path) -> tuple[str, int]:
     """Compress a file; return SHA-256 and length of its content."""
+    # Imported here: a backup of PostgreSQL does not need it, and waits a third of a second for it.
+    import pyarrow as pa
+
     digest, size = hashlib.sha256(), 0
     try:
         with (
@@ -120,6 +121,8 @@ def unpack_database(directory: Path, destination: Path, manifest: Manifest) -> t
 
     Nothing is returned where SHA-256, rows and the trees of the file are as they should be. Raises OSError.
     """
+    import pyarrow as pa
+
     digest = hashlib.sha256()
     with (
         open(os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as content,
