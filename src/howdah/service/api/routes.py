@@ -13,8 +13,8 @@ from howdah.service.api.messages import Answer, Request
 
 Handler = Callable[[Request], Awaitable[Answer]]
 
-#: What HTTP has and no route may have: 501 instead of 405.
-KNOWN_METHODS = frozenset({"HEAD", "OPTIONS", "GET", "PUT", "PATCH", "POST", "DELETE"})
+#: Methods of HTTP: a path that has no such route answers 405, to any other word 501.
+KNOWN_METHODS = frozenset({"HEAD", "OPTIONS", "GET", "PUT", "PATCH", "POST", "DELETE", "TRACE", "CONNECT"})
 
 
 @dataclass

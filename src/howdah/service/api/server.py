@@ -5,8 +5,11 @@ Serve the content API: the pool is opened with the application and closed after 
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 import uvloop
@@ -26,6 +29,15 @@ from howdah.service.request_log import RequestLog
 _GRACE_SECONDS = 10
 _BACKLOG = 512
 _WATCH_SECONDS = 0.1
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own handlers raise the signal again once it has ended; ours are the loop's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
 
 
 class ApiServer:
@@ -87,7 +99,7 @@ class ApiServer:
     async def run(self) -> None:
         """Serve in the running loop."""
         assert self._socket is not None
-        self._server = uvicorn.Server(
+        self._server = _Server(
             # Headers of proxies are not believed unless uvicorn is told whose.
             uvicorn.Config(
                 # Outermost: whatever is logged for a request carries its id.
@@ -103,6 +115,7 @@ class ApiServer:
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
+        self._stop_at_signals(self._server)
         beating = asyncio.create_task(self._heartbeat.keep_beating()) if self._heartbeat else None
         watching = asyncio.create_task(self._tell_shutdown(self._server))
         try:
@@ -113,6 +126,18 @@ class ApiServer:
             for task in (beating, watching):
                 if task is not None:
                     task.cancel()
+
+    def _stop_at_signals(self, server: uvicorn.Server) -> None:
+        """End in peace at SIGTERM and Ctrl-C: being told to end is no failure. A second one does not wait."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+
+        def stop() -> None:
+            server.force_exit = server.should_exit
+            server.should_exit = True
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
 
     async def _tell_shutdown(self, server: uvicorn.Server) -> None:
         """Say so when the server begins to end, by signal or otherwise."""

@@ -1,9 +1,10 @@
 """
 Statements carried out, and answers kept for as long as nothing in the database has changed.
 
-Every read is one statement. It begins with the server's own snapshot: where that is the one under which
-the kept answer was read, no transaction has become visible since, and the server sends nothing but
-that. So an answer is never old, whoever writes to the database, and the server does the work once.
+A read is one statement, which gives the server's own snapshot beside the answer. Where an answer is kept,
+the server is asked for its snapshot alone: if that is the one under which the answer was read, no transaction
+has become visible since, and the answer is as it would be now. So an answer is never old, whoever
+writes to the database, and the server does the work once.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncCursor
 
 from howdah.content.query.statement import Statement
 from howdah.service.pooled_connection import PooledConnection
 
+_SNAPSHOT = "SELECT pg_current_snapshot()::text"
 #: What a kept answer costs besides its bytes.
 _ENTRY_BYTES = 512
 
@@ -41,20 +46,13 @@ class AnswerStore:
     async def read(self, connection: PooledConnection, statement: Statement, key: object) -> Kept:
         """Return the answer to a statement as of now; `key` stands for it and its parameters."""
         known = self._kept.get(key)
-        if known is not None and known.read_at < connection.opened_at:
-            known = None
-        cursor = await connection.execute(
-            conditional(statement.sql),
-            {**statement.parameters, "known": known.snapshot if known is not None else ""},
-            prepare=True,
-        )
-        result = cursor.pgresult
-        assert result is not None
-        snapshot = (result.get_value(0, 0) or b"").decode()
-        if known is not None and known.snapshot == snapshot:
-            self._kept.move_to_end(key)
-            return known
-        kept = Kept(snapshot, time.monotonic(), result.get_value(0, 1))
+        if known is not None and known.read_at >= connection.opened_at:
+            cursor = await connection.execute(_SNAPSHOT, prepare=True)
+            if _text(cursor, 0) == known.snapshot.encode():
+                self._kept.move_to_end(key)
+                return known
+        cursor = await connection.execute(with_snapshot(statement.sql), statement.parameters, prepare=True)
+        kept = Kept((_text(cursor, 0) or b"").decode(), time.monotonic(), _text(cursor, 1))
         self._keep(key, kept)
         return kept
 
@@ -72,9 +70,12 @@ class AnswerStore:
             self._bytes -= len(oldest.body or b"") + _ENTRY_BYTES
 
 
-def conditional(sql: str) -> str:
-    """Return a statement that computes `sql` only where the snapshot is not the known one."""
-    return (
-        "SELECT s.now, CASE WHEN s.now <> %(known)s::text THEN ("
-        f"{sql}) END FROM (SELECT pg_current_snapshot()::text AS now) s"
-    )
+def with_snapshot(sql: str) -> str:
+    """Return a statement that gives the snapshot, and what `sql` gives under it."""
+    return f"SELECT pg_current_snapshot()::text, ({sql})"
+
+
+def _text(cursor: AsyncCursor[Any], column: int) -> bytes | None:
+    """Return a column of the only row as the server sent it: nothing is decoded on the way."""
+    assert cursor.pgresult is not None
+    return cursor.pgresult.get_value(0, column)
