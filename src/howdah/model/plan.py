@@ -262,6 +262,8 @@ class Plan:
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
     estimate: Estimate | None = None
+    #: The triggers of the source for PostgreSQL, to be finished and run by a person; "" without any.
+    trigger_stubs: str = ""
     #: Source tables left out, with the reason.
     skipped: tuple[tuple[str, str], ...] = ()
     #: What must be left as it was, where the application created the tables.

@@ -177,6 +177,11 @@ class Trigger:
     timing: str = ""
     #: DELETE, INSERT or UPDATE; "" where the statement could not be read.
     event: str = ""
+    #: Of UPDATE OF.
+    columns: tuple[str, ...] = ()
+    when_sql: str = ""
+    #: From BEGIN to END.
+    body_sql: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

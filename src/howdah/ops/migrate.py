@@ -382,7 +382,7 @@ def _finish(
     if keys:
         write_quarantine_file(quarantine.rows(connection), workspace.quarantine)
         connection.rollback()
-    write_report_directory(report, report_dir)
+    write_report_directory(report, report_dir, trigger_stubs=run.plan.trigger_stubs)
     with connection.transaction():
         # The state of everything before must be durable before the run is called finished.
         connection.execute("SET LOCAL synchronous_commit = on")

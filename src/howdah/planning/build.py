@@ -40,6 +40,7 @@ from howdah.planning.steps import (
     build_table_step,
 )
 from howdah.planning.target_checks import check_collation
+from howdah.planning.triggers import is_certain, render_triggers
 from howdah.planning.type_groups import ColumnKey, decide_types
 from howdah.planning.types import TypeDecision
 from howdah.planning.views import build_view_steps
@@ -87,6 +88,7 @@ def build_plan(
     steps, step_findings = _build_steps(catalog, designs, foreign_keys, names, options, target)
     searches, search_findings = offer_search(catalog, designs, names, make=options.full_text)
     steps += searches
+    by_name = {design.name.lower(): design for design in designs}
     return Plan(
         source_path=catalog.path,
         options=options,
@@ -101,12 +103,26 @@ def build_plan(
                 *key_findings,
                 *step_findings,
                 *search_findings,
+                *_trigger_findings(catalog, by_name),
                 *(check_collation(target, options) if target is not None else ()),
             ]
         ),
         estimate=estimate_run(catalog, designs, steps),
         skipped=selection.skipped,
+        trigger_stubs=render_triggers(catalog.triggers, by_name, options.schema),
     )
+
+
+def _trigger_findings(catalog: SourceCatalog, designs: dict[str, TableDesign]) -> list[Finding]:
+    findings = []
+    for trigger in catalog.triggers:
+        certain = is_certain(trigger, designs.get(trigger.table.lower()))
+        message = "it is not carried; triggers.sql in the report directory has " + (
+            "it complete" if certain else "a stub of it"
+        )
+        label = f'trigger "{trigger.name}" of "{trigger.table}"'
+        findings.append(make_finding("F-103", label, message, detail=trigger.sql))
+    return findings
 
 
 def _order_tables(selection: Selection, foreign_keys: Iterable[ResolvedForeignKey]) -> tuple[Table, ...]:
@@ -296,15 +312,6 @@ def _source_findings(catalog: SourceCatalog, census: Census, tables: tuple[Table
                     f"a row may need {widest} bytes on a page, PostgreSQL allows {_ROW_BYTES_MAX}",
                 )
             )
-    for trigger in catalog.triggers:
-        findings.append(
-            make_finding(
-                "F-103",
-                f'trigger "{trigger.name}" of "{trigger.table}"',
-                "it is not carried",
-                detail=trigger.sql,
-            )
-        )
     return findings
 
 

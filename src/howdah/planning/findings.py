@@ -73,8 +73,9 @@ _KINDS = (
         code="F-103",
         severity=ERROR,
         title="A trigger is not carried",
-        explanation="Triggers are programs in SQLite's dialect; nothing translates them with certainty.",
-        hint="Rewrite it as a PostgreSQL trigger function, or let the application do its work.",
+        explanation="Triggers are programs in SQLite's dialect. A migration runs none, and writes them for "
+        "PostgreSQL as far as that is certain: complete where it only refuses or skips rows, else as a stub.",
+        hint="Finish triggers.sql in the report directory and run it, or let the application do its work.",
     ),
     FindingKind(
         code="F-104",

@@ -17,9 +17,11 @@ from howdah.report.html import render_html
 from howdah.report.json_document import render_json
 
 
-def write_report_directory(report: RunReport, directory: Path) -> Path:
+def write_report_directory(report: RunReport, directory: Path, *, trigger_stubs: str = "") -> Path:
     """
     Write both forms of `report` into `directory` (made with mode 0700) and return the HTML's path.
+
+    `trigger_stubs` becomes triggers.sql where it is not empty.
 
     Raises EnvironmentFailedError where the disk or its permissions do not allow it.
     """
@@ -27,6 +29,8 @@ def write_report_directory(report: RunReport, directory: Path) -> Path:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_durably(directory / "report.json", render_json(report) + "\n")
+        if trigger_stubs:
+            _write_durably(directory / "triggers.sql", trigger_stubs)
         _write_durably(html_path, render_html(report))
         _sync_directory(directory)
     except OSError as error:

@@ -91,7 +91,16 @@ def build_trigger(row: SchemaRow) -> Trigger:
         header = read_trigger(row.sql)
     except UnreadSqlError:
         return Trigger(name=row.name, table=row.table, sql=row.sql)
-    return Trigger(name=row.name, table=row.table, sql=row.sql, timing=header.timing, event=header.event)
+    return Trigger(
+        name=row.name,
+        table=row.table,
+        sql=row.sql,
+        timing=header.timing,
+        event=header.event,
+        columns=header.columns,
+        when_sql=header.when_sql or "",
+        body_sql=header.body_sql,
+    )
 
 
 def find_unknown_collations(tables: Sequence[Table]) -> tuple[str, ...]:

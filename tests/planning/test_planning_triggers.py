@@ -1,0 +1,57 @@
+"""Triggers are told, and written for PostgreSQL as far as that is certain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from howdah.ops.migrate import MigrateRequest, migrate
+from support.files import make_database
+from support.runs import target_request
+
+_SOURCE = """
+    CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, n INTEGER);
+    CREATE TABLE log (words TEXT);
+    INSERT INTO item VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3);
+    CREATE TRIGGER no_delete BEFORE DELETE ON item WHEN old.n > 2
+        BEGIN SELECT RAISE(ABORT, 'it''s 100% kept'); END;
+    CREATE TRIGGER skip BEFORE UPDATE OF n ON item WHEN new.n < 0 AND old.name = 'one'
+        BEGIN SELECT RAISE(IGNORE); END;
+    CREATE TRIGGER write_log AFTER INSERT ON item
+        BEGIN INSERT INTO log VALUES (new.name || ' came'); END;
+"""
+
+
+@pytest.fixture
+def stubs(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the report directory has for the triggers of a migrated file."""
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = make_database(tmp_path / "triggers.db", _SOURCE)
+    report = migrate(
+        MigrateRequest(source=str(source), target=target_request(database), report_dir=tmp_path / "report")
+    )
+    told = [finding for finding in report.findings if finding.code == "F-103"]
+    assert len(told) == 3
+    assert all("triggers.sql" in finding.hint for finding in told)
+    assert ["complete" in finding.message for finding in told] == [True, True, False]
+    return (tmp_path / "report" / "triggers.sql").read_text()
+
+
+def test_the_file_runs_and_what_is_complete_acts_as_in_sqlite(stubs: str, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(stubs.encode())
+        with pytest.raises(psycopg.errors.RaiseException, match="it's 100% kept"):
+            connection.execute("DELETE FROM item WHERE id = 3")
+        assert connection.execute("DELETE FROM item WHERE id = 2").rowcount == 1
+        assert connection.execute("UPDATE item SET n = -1 WHERE id = 1").rowcount == 0
+        assert connection.execute("UPDATE item SET n = 5 WHERE id = 1").rowcount == 1
+
+
+def test_a_stub_is_not_taken_for_the_trigger(stubs: str, database: str) -> None:
+    assert "-- BEGIN INSERT INTO log VALUES (new.name || ' came'); END" in stubs
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(stubs.encode())
+        with pytest.raises(psycopg.errors.RaiseException, match=r"write_log.* is not written yet"):
+            connection.execute("INSERT INTO item (name) VALUES ('new')")
