@@ -73,7 +73,10 @@ def _wait_for_writes(directory: Path, place: str, count: int) -> None:
     raise AssertionError(f"fewer than {count} writes on {place}")
 
 
-@pytest.mark.parametrize("wal", [True, False], ids=["wal", "rollback-journal"])
+@pytest.mark.parametrize(
+    "wal",
+    [pytest.param(True, id="wal"), pytest.param(False, id="rollback-journal", marks=pytest.mark.slow)],
+)
 def test_there_and_back_and_there_again_under_writes(tmp_path: Path, database: str, wal: bool) -> None:
     source = prepare(tmp_path, wal=wal, filler=2_000)
     with writing(tmp_path) as application:

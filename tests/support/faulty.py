@@ -1,0 +1,96 @@
+"""
+The verbs of a live migration in a process of its own, with one fault at one step.
+
+`python faulty.py VERB SOURCE DATABASE FAULT STEP`: before the step with that number the process is killed
+("kill-before") or, when it is done, ("kill-after"); "cut" ends every server session of ours instead. The
+step's name is printed first, so that a sweep knows where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+
+@dataclass(frozen=True)
+class Faulted:
+    status: int
+    #: Steps that were begun.
+    steps: list[str]
+    errors: str
+
+
+def run_faulty(verb: str, source: Path, database: str, fault: str, step: int) -> Faulted:
+    """Run a verb to its end, or to the fault."""
+    done = subprocess.run(
+        [sys.executable, __file__, verb, str(source), database, fault, str(step)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    return Faulted(done.returncode, done.stdout.split(), done.stderr)
+
+
+def cut_sessions(database: str) -> None:
+    """End every session of ours at the server, as a crash of it would."""
+    with psycopg.connect(database, autocommit=True, application_name="tester") as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'howdah%' AND datname = current_database()"
+        )
+
+
+def _main(verb: str, source: str, database: str, fault: str, number: int) -> int:
+    from howdah.capture.machine import Goal, Step
+    from howdah.errors import HowdahError
+    from howdah.ops.cutover import CutoverRequest, cutover
+    from howdah.ops.follow import FollowRequest, follow
+    from howdah.ops.go_home import go_home
+    from howdah.ops.live_run import LiveOptions, LiveRun
+    from howdah.ops.target import TargetRequest
+
+    step = LiveRun.step
+    count = 0
+
+    def faulty(self: LiveRun, goal: Goal) -> Step:
+        nonlocal count
+        from howdah.capture.machine import next_step
+
+        count += 1
+        print(next_step(self.facts(self.capture(), goal)), flush=True)
+        if count == number and fault == "kill-before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if count == number and fault == "cut":
+            cut_sessions(database)
+        done = step(self, goal)
+        if count == number and fault == "kill-after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    LiveRun.step = faulty  # type: ignore[method-assign]
+    target = TargetRequest(target=database)
+    try:
+        match verb:
+            case "follow":
+                return follow(
+                    FollowRequest(source=source, target=target, consent=True, until_caught_up=True)
+                ).exit_status
+            case "cutover":
+                return cutover(CutoverRequest(source=source, target=target)).exit_status
+            case _:
+                return go_home(target, LiveOptions()).exit_status
+    except HowdahError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_status)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])))
