@@ -45,13 +45,17 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 platform: $(VENV)/.installed-dev
 	@$(BIN)/python examples/agent-platform/scripts/up
 
+$(VENV)/.installed-apps-heavy: $(VENV)/.installed-dev
+	@.ci/make-venv $(VENV) apps-heavy
+	@touch $@
+
 demo: $(VENV)/.installed
 	$(BIN)/howdah migrate $(DEMO_SOURCE)
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not shared$(WITHOUT)"
 
-test-all: $(VENV)/.installed-dev
+test-all: $(VENV)/.installed-apps-heavy
 	$(PYTEST)
 
 test-shared: $(VENV)/.installed-dev

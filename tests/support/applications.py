@@ -48,9 +48,13 @@ class Application:
         )
         return self._run(url, actions)
 
+    @property
+    def _interpreter(self) -> list[str]:
+        return ["node"] if self.script.suffix == ".js" else [sys.executable]
+
     def _run(self, url: str, actions: tuple[str, ...]) -> str:
         done = subprocess.run(
-            [sys.executable, str(self.script), *actions],
+            [*self._interpreter, str(self.script), *actions],
             env={**os.environ, "EVERY_DATABASE": url, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
