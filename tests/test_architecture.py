@@ -44,6 +44,7 @@ ALLOWED = {
     },
     "archive": {"errors", "model", "names", "units", "places", "sqlite", "postgres", "process"},
     "content": {"errors", "model", "names", "postgres", "state"},
+    "audit": {"errors", "model", "units"},
     "report": {"errors", "model", "units", "names"},
     "service": {
         "errors",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah.cli import accept, archive, content, live, quarantine, serve, server, service, transfer, upkeep
+from howdah.cli import accept, archive, audit, content, live, quarantine, serve, server, service, transfer, upkeep
 from howdah.cli.session import Session
 from howdah.cli.tree import CommandFacts, read_commands
 from howdah.options_file import OPTIONS_FILE, read_options_file
@@ -46,6 +46,7 @@ app.command("drill")(archive.drill_command)
 app.add_typer(archive.backups_app, name="backups")
 app.add_typer(content.content_app, name="content")
 app.command("accept")(accept.accept_command)
+app.command("audit")(audit.audit_command)
 app.command("health")(service.health_command)
 app.add_typer(pool_app, name="pool")
 pool_app.command("advise")(service.pool_advise)

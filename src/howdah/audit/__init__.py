@@ -1,0 +1,1 @@
+"""Code, configuration and SQL of a project that still speak SQLite: found, explained, marked."""

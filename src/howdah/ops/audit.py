@@ -1,0 +1,128 @@
+"""audit: find the places of a project that still speak SQLite; reads files, changes none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from howdah.audit.baseline import accept, read_baseline, render_baseline
+from howdah.audit.deprecated import mark_lines
+from howdah.audit.examine import examine, reads
+from howdah.audit.rules import RULES
+from howdah.audit.tree import TreeFile, read_tree
+from howdah.errors import ExitStatus, UsageError
+from howdah.model.audit import AuditFinding, AuditReport, AuditSeverity, AuditState
+
+#: Larger files are data, or made by tools.
+_BYTES_MAX = 2 * 1024 * 1024
+#: A line longer than this was written by a minifier.
+_LINE_MAX = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRequest:
+    path: Path
+    #: A file of accepted findings.
+    baseline: Path | None = None
+    #: Write such a file there.
+    write_baseline: Path | None = None
+    #: The exit status is 3 where an open finding is as bad as this, or worse.
+    fail_on: AuditSeverity = AuditSeverity.WARNING
+    #: Make a diff that marks the open findings as deprecated.
+    mark: bool = False
+
+
+def audit(request: AuditRequest) -> AuditReport:
+    """
+    Examine every file below the path.
+
+    Raises UsageError where the path does not exist or the baseline is none.
+    """
+    if not request.path.exists():
+        raise UsageError(
+            "A-003", f"There is no {request.path} to audit.", hint="Name the directory of the project."
+        )
+    accepted = read_baseline(request.baseline) if request.baseline else None
+    findings: list[AuditFinding] = []
+    unread: list[tuple[str, str]] = []
+    texts: dict[str, str] = {}
+    files_read = 0
+    for file in read_tree(request.path):
+        if file.is_database:
+            findings.append(_database_finding(file))
+            continue
+        # Settings that git ignores are the ones that count where the application runs.
+        if not reads(file.path) or (file.ignored and not os.path.basename(file.path).startswith(".env")):
+            continue
+        text = _read(file, unread)
+        if text is None:
+            continue
+        files_read += 1
+        if found := examine(file.path, text):
+            findings += found
+            texts[file.path] = text
+    stale: tuple[str, ...] = ()
+    if accepted is not None:
+        findings, stale = accept(findings, accepted)
+    if request.write_baseline is not None:
+        request.write_baseline.write_text(render_baseline(findings), encoding="utf-8")
+        findings, _ = accept(findings, read_baseline(request.write_baseline))
+    is_bad = any(
+        finding.state is AuditState.OPEN and finding.severity.rank <= request.fail_on.rank
+        for finding in findings
+    )
+    return AuditReport(
+        status="found" if is_bad else "clean",
+        exit_status=int(ExitStatus.DIFFERENT if is_bad else ExitStatus.OK),
+        path=str(request.path),
+        files_read=files_read,
+        fail_on=request.fail_on,
+        findings=tuple(findings),
+        unread=tuple(unread),
+        stale=stale,
+        marks=_mark(findings, texts) if request.mark else "",
+    )
+
+
+def _read(file: TreeFile, unread: list[tuple[str, str]]) -> str | None:
+    if file.place.stat().st_size > _BYTES_MAX:
+        unread.append((file.path, "larger than 2 MiB"))
+        return None
+    try:
+        text = file.place.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        unread.append((file.path, "not UTF-8"))
+        return None
+    except OSError as error:
+        unread.append((file.path, error.strerror or type(error).__name__))
+        return None
+    if any(len(line) > _LINE_MAX for line in text.split("\n")):
+        unread.append((file.path, "minified"))
+        return None
+    return text
+
+
+def _database_finding(file: TreeFile) -> AuditFinding:
+    rule = RULES["A-402" if file.ignored else "A-401"]
+    return AuditFinding(
+        code=rule.code,
+        severity=rule.severity,
+        file=file.path,
+        line=0,
+        excerpt="",
+        what=f"SQLite database of {file.place.stat().st_size:,} bytes",
+        why=rule.why,
+        replacement=rule.replacement,
+    )
+
+
+def _mark(findings: list[AuditFinding], texts: dict[str, str]) -> str:
+    return "".join(
+        mark_lines(
+            path,
+            text,
+            [finding for finding in findings if finding.file == path and finding.state is AuditState.OPEN],
+        )
+        for path, text in texts.items()
+    )
