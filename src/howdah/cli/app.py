@@ -8,7 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah.cli import accept, archive, audit, content, live, quarantine, serve, server, service, transfer, upkeep
+from howdah.cli import (
+    accept,
+    archive,
+    audit,
+    content,
+    live,
+    quarantine,
+    serve,
+    server,
+    service,
+    transfer,
+    upkeep,
+)
 from howdah.cli.session import Session
 from howdah.cli.tree import CommandFacts, read_commands
 from howdah.options_file import OPTIONS_FILE, read_options_file
