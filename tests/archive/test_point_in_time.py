@@ -30,8 +30,8 @@ def commands(block: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("pgbackrest") is None, reason="pgbackrest is not installed")
 def test_the_pages_commands_bring_a_server_back_to_a_moment() -> None:
+    assert shutil.which("pgbackrest") is not None, "install pgbackrest (Debian: apt install pgbackrest)"
     binaries = next(item for item in list_server_binaries() if item.provider == "system")
     with tempfile.TemporaryDirectory(prefix="howdah-pitr-", ignore_cleanup_errors=True) as place:
         root = Path(place)
@@ -114,7 +114,12 @@ def test_the_pages_commands_bring_a_server_back_to_a_moment() -> None:
             end_with_parent=True,
         )
         try:
-            with psycopg.connect(restored.conninfo()) as connection:
+            with psycopg.connect(restored.conninfo(), autocommit=True) as connection:
+                # It answers questions before it has come to the moment.
+                deadline = time.monotonic() + 60
+                while connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
                 answer = connection.execute("SELECT count(*), sum(i) FROM kept").fetchone()
             seconds = time.monotonic() - began
             # 1 + … + 20000, by Gauss.
