@@ -153,7 +153,12 @@ class Table:
     def column(self, name: str) -> Column:
         """Return the column of that name, ignoring ASCII case as SQLite does. Raises KeyError."""
         for column in self.columns:
-            if column.name.lower() == name.lower():
+            if column.name == name:
+                return column
+        # Not lower(): columns may differ in the case of other letters alone.
+        wanted = name.encode().lower()
+        for column in self.columns:
+            if column.name.encode().lower() == wanted:
                 return column
         raise KeyError(name)
 
@@ -208,8 +213,9 @@ class SourceCatalog:
 
     def table(self, name: str) -> Table:
         """Return the table of that name, ignoring ASCII case as SQLite does. Raises KeyError."""
+        wanted = name.encode().lower()
         for table in self.tables:
-            if table.name.lower() == name.lower():
+            if table.name.encode().lower() == wanted:
                 return table
         raise KeyError(name)
 

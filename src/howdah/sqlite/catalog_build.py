@@ -153,7 +153,8 @@ def _build_column(row: ColumnRow, facts: TableFacts, definition: TableDefinition
 
 def _written_column(name: str, definition: TableDefinition | None) -> ColumnDefinition:
     for column in definition.columns if definition is not None else ():
-        if column.name.lower() == name.lower():
+        # SQLite folds the letters A to Z alone.
+        if column.name.encode().lower() == name.encode().lower():
             return column
     return ColumnDefinition(name=name)
 
