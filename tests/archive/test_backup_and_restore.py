@@ -57,6 +57,33 @@ def test_the_directory_format_with_several_processes_carries_the_same(
     assert dump_as_text(server.bindir, new_database) == dump_as_text(server.bindir, sample)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        "ALTER SCHEMA public OWNER TO CURRENT_USER",
+        "DROP SCHEMA public; CREATE SCHEMA public",
+    ],
+)
+def test_a_schema_public_that_was_changed_or_made_anew_comes_back(
+    database: str, tmp_path: Path, new_database: str, server: Any, change: str
+) -> None:
+    """The archive lists it each time, and makes it sometimes."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(change.encode())
+        connection.execute("CREATE TABLE t AS SELECT 1 AS one")
+    place = RepositoryRequest(location=str(tmp_path / "repo"), name="public")
+    made = backup(
+        BackupRequest(repository=place, target=TargetRequest(target=database), drill="always"),
+    )
+    assert made.exit_status == 0
+    restored = restore(
+        RestoreRequest(repository=place, backup="latest", target=TargetRequest(target=new_database))
+    )
+    assert restored.status == "done"
+    assert ask(new_database, "SELECT one FROM t") == [(1,)]
+
+
 def test_a_database_that_holds_something_is_not_replaced_without_consent(kept: Kept, database: str) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE precious AS SELECT 1 AS one")

@@ -349,3 +349,31 @@ def test_the_database_of_the_platform_is_used_by_the_least_privileged_role(platf
             "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'howdah/app'"
         ).fetchall()
     assert rows == [("platform_app",)]
+
+
+# --- Done?
+
+
+def test_the_platform_is_accepted_once_it_is_backed_up_and_drilled(
+    platform: Platform, server_bindir: Path, tmp_path: Path
+) -> None:
+    def howdah(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "HOWDAH_PG_BINDIR": str(server_bindir), "HOWDAH_HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "howdah", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    repo = str(tmp_path / "repo")
+    look = ["accept", platform.database, "--path", str(TREE), "--repo", repo, "--service", platform.admin]
+    look.append("--json")
+    before = json.loads(howdah(*look).stdout)
+    crosses = {item["name"] for item in before["criteria"] if item["status"] != "met"}
+    assert (before["status"], crosses) == ("not accepted", {"backup"})
+
+    backed_up = howdah("backup", platform.database, "--repo", repo, "--drill", "always")
+    assert backed_up.returncode == 0, backed_up.stdout + backed_up.stderr
+    finished = howdah(*look)
+    assert finished.returncode == 0, finished.stdout
+    after = json.loads(finished.stdout)
+    assert after["status"] == "accepted"
+    assert {item["status"] for item in after["criteria"]} == {"met"}
+    assert len(after["criteria"]) == len(before["criteria"]) >= 5

@@ -77,7 +77,7 @@ def load_archive(request: LoadRequest, phases: PhaseLog) -> Loaded:
         program = find_client_tool("pg_restore", request.manifest.major, explicit=request.bindir)
         with tool_access(connection, request.conninfo) as access:
             entries = list_archive(access, program, request.archive)
-            if creates_public(entries):
+            if creates_public(access, program, request.archive, entries):
                 # The archive makes it; the new database has one already.
                 connection.execute("DROP SCHEMA IF EXISTS public")
             with phases.phase("tables"):

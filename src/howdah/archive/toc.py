@@ -85,9 +85,26 @@ def tables_with_rows(entries: Iterable[ArchiveEntry]) -> frozenset[tuple[str, st
     return frozenset(found)
 
 
-def creates_public(entries: Iterable[ArchiveEntry]) -> bool:
-    """Tell whether the archive makes schema public itself."""
-    return any(entry.kind == "SCHEMA" and entry.rest.startswith("- public ") for entry in entries)
+def creates_public(
+    access: ToolAccess, pg_restore: Path, archive: Path, entries: Iterable[ArchiveEntry]
+) -> bool:
+    """
+    Tell whether the archive makes schema public itself.
+
+    It may list the schema only to set its owner and rights; then the SQL behind the entry has no CREATE.
+    """
+    listed = [
+        entry.line for entry in entries if entry.kind == "SCHEMA" and entry.rest.startswith("- public ")
+    ]
+    if not listed:
+        return False
+    with tempfile.TemporaryDirectory(prefix="howdah-list-") as directory:
+        chosen, written = Path(directory) / "list", Path(directory) / "sql"
+        chosen.write_text("\n".join(listed) + "\n", encoding="utf-8")
+        command = [str(pg_restore), f"--use-list={chosen}", f"--file={written}", str(archive)]
+        if access.run(command).status != 0 or not written.exists():
+            return True
+        return "CREATE SCHEMA public;" in written.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def entries_of_tables(
