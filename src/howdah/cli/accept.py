@@ -36,6 +36,10 @@ def accept_command(
             help="The Strapi project (or its src directory); the project by default.",
         ),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", envvar="HOWDAH_BASELINE", help="File of accepted audit findings."),
+    ] = None,
     service: Annotated[
         str | None,
         typer.Option(
@@ -65,6 +69,7 @@ def accept_command(
             content=content,
             schema=schema,
             repository=RepositoryRequest(location=repo, name=name),
+            baseline=baseline,
             service=service,
         )
     )

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from howdah.errors import EnvironmentFailedError, ExitStatus, HowdahError
 from howdah.model.acceptance import AcceptanceReport, Criterion
+from howdah.model.audit import AuditState
 from howdah.ops.acceptance import (
     failed,
+    judge_audit,
     judge_backups,
     judge_entities,
     judge_health,
@@ -21,6 +23,7 @@ from howdah.ops.acceptance import (
     not_seen,
 )
 from howdah.ops.admin_port import fetch_document
+from howdah.ops.audit import AuditRequest, audit
 from howdah.ops.backups import list_backups
 from howdah.ops.content import ContentRequest
 from howdah.ops.content import verify as verify_content
@@ -47,6 +50,8 @@ class AcceptRequest:
     content: Path | None = None
     schema: str = "public"
     repository: RepositoryRequest = field(default_factory=RepositoryRequest)
+    #: Audit findings that are accepted.
+    baseline: Path | None = None
     #: URL of the admin port of the running service.
     service: str | None = None
 
@@ -63,6 +68,7 @@ def accept(request: AcceptRequest, *, environ: Mapping[str, str] = os.environ) -
     steps: tuple[tuple[str, Callable[[], Criterion]], ...] = (
         ("entities", lambda: _look_at_entities(request)),
         ("no-loss", lambda: _look_at_migration(request)),
+        ("sqlite-gone", lambda: _look_at_code(request)),
         ("pool", lambda: _look_at_pool(request, environ)),
         ("backup", lambda: _look_at_backups(request)),
         ("health", lambda: _look_at_health(request, environ)),
@@ -117,6 +123,12 @@ def _read_left_out(request: TargetRequest) -> tuple[str, ...]:
             return ()
         runs = [run for run in Ledger(state=state).runs(target.connection) if run.status != "undone"]
         return runs[0].plan.options.exclude if runs else ()
+
+
+def _look_at_code(request: AcceptRequest) -> Criterion:
+    report = audit(AuditRequest(path=request.path, baseline=request.baseline))
+    counts = {state: len(report.in_state(state)) for state in AuditState}
+    return judge_audit(counts, report.exit_status, report.path)
 
 
 def _look_at_pool(request: AcceptRequest, environ: Mapping[str, str]) -> Criterion:

@@ -12,6 +12,7 @@ from typing import Any
 
 from howdah.errors import HowdahError
 from howdah.model.acceptance import Criterion, CriterionStatus
+from howdah.model.audit import AuditState
 from howdah.model.backup_reports import BackupAges
 from howdah.model.content import ContentVerifyReport
 from howdah.model.health import HealthReport, HealthStatus
@@ -149,12 +150,14 @@ def judge_health(report: HealthReport) -> Criterion:
     )
 
 
-def judge_audit(findings: int, deprecated: int, exit_status: int, path: str) -> Criterion:
-    """No finding is left that is neither accepted nor marked as deprecated."""
+def judge_audit(counts: Mapping[AuditState, int], exit_status: int, path: str) -> Criterion:
+    """No finding is open that would keep the audit from ending well."""
     return _criterion(
         "sqlite-gone",
         exit_status == 0,
-        f"{format_count(findings)} findings in {path}, {format_count(deprecated)} more marked as deprecated.",
+        f"{path}: {format_count(counts[AuditState.OPEN])} open findings,"
+        f" {format_count(counts[AuditState.DEPRECATED])} marked as deprecated,"
+        f" {format_count(counts[AuditState.ACCEPTED])} accepted by the baseline.",
         hint=f'"howdah audit {path}" names each with its replacement.',
     )
 
