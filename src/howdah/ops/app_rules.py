@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import apsw
 import psycopg
 from psycopg import sql
@@ -13,6 +15,7 @@ from howdah.model.app_pack import AppCheck, AppPack, CheckAnswer, CheckKind
 from howdah.model.owned import OwnedFacts
 from howdah.model.source import SourceCatalog
 from howdah.names import quote_sqlite
+from howdah.ops.missing_labels import find_missing_labels
 from howdah.ops.source_facts import SourceFacts
 from howdah.planning.owned import NO_RULES, AppRules
 from howdah.postgres.connect import Connection
@@ -41,10 +44,12 @@ def read_app_rules(facts: SourceFacts, connection: Connection, owned: OwnedFacts
             for pack in packs
             for check in _checks(pack, catalog)
         ]
+        missing_labels = find_missing_labels(catalog, source, owned)
     finally:
         source.close()
         connection.rollback()
-    return build_rules(packs, catalog, owned, answers)
+    rules = build_rules(packs, catalog, owned, answers)
+    return replace(rules, findings=(*rules.findings, *missing_labels))
 
 
 def _checks(pack: AppPack, catalog: SourceCatalog) -> list[AppCheck]:

@@ -363,6 +363,13 @@ _KINDS = (
         "quarantine.",
     ),
     FindingKind(
+        code="F-227",
+        severity=WARNING,
+        title="Rows will be quarantined: an enum lacks labels",
+        explanation="Labels are compared letter by letter, upper and lower case apart.",
+        hint="Add the labels to the type (ALTER TYPE … ADD VALUE), or correct the values in the source.",
+    ),
+    FindingKind(
         code="F-301",
         severity=ERROR,
         title="A default is not carried",
