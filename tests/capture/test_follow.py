@@ -12,6 +12,7 @@ import pytest
 
 from howdah.errors import DifferenceError, RefusedError
 from howdah.model.verb_reports import LiveReport
+from howdah.ops.carry_back import CarryBackRequest, carry_back
 from howdah.ops.cutover import CutoverRequest, cutover
 from howdah.ops.finalize import finalize
 from howdah.ops.follow import FollowRequest, follow, stop
@@ -20,6 +21,7 @@ from howdah.ops.live_run import LiveOptions
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.quarantine import list_rows
 from howdah.ops.rollback import rollback
+from howdah.ops.status import status
 from support.files import make_database
 from support.processes import run_sqlite
 from support.program import list_objects
@@ -289,6 +291,26 @@ def test_damage_on_postgresql_is_found_after_the_release_and_told(
     assert [(found.table, found.column) for found in report.differences] == [("item", "note")]
     # The way home is open.
     assert go_home(target_request(database), LiveOptions()).phase == "home"
+
+
+def test_a_followed_migration_is_carried_back_without_a_trace_of_the_journal(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(source, "DELETE FROM item WHERE id = 3; UPDATE box SET name = 'late' WHERE id = 1")
+    _cut_over(source, database)
+    live = status(target_request(database)).live
+    assert live is not None
+    assert (live.phase, live.proof) == ("complete", "proven")
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("INSERT INTO item VALUES (70, 1, 'from there')")
+    report = carry_back(CarryBackRequest(target=target_request(database), all_rows=True))
+    assert report.proof == "proven"
+    written = _dump(Path(report.output))
+    assert "_howdah" not in written
+    assert "from there" in written
+    assert "late" in written
+    assert "an orphan" not in written
 
 
 def test_home_again_with_what_was_written_and_then_finalized(

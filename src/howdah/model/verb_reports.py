@@ -75,6 +75,20 @@ class RunStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LiveStatus:
+    """A live migration, as its record has it."""
+
+    run_id: str
+    #: following, fencing, drained, released, complete, home-fencing, home-drained, home.
+    phase: str
+    rows_applied: int
+    #: Seconds since the journal at the source was last seen empty; while following.
+    behind_seconds: float
+    #: "proven", "different", or "" where the fenced file was not compared yet.
+    proof: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StatusReport:
     """The runs of a target, newest first."""
 
@@ -83,6 +97,8 @@ class StatusReport:
     exit_status: int = 0
     target: str
     runs: tuple[RunStatus, ...]
+    #: None where nothing is followed into the target.
+    live: LiveStatus | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

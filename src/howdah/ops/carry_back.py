@@ -25,6 +25,7 @@ from howdah.model.report import Difference, ProofStatus
 from howdah.model.source import SourceCatalog
 from howdah.model.target import TargetFacts
 from howdah.model.verb_reports import CarryBackReport, HomeTableReport, InexactReport
+from howdah.ops.live_run import remove_journal
 from howdah.ops.source_facts import read_catalog_of, read_kept_catalog
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.planning.findings import make_finding, name_column, name_table
@@ -37,6 +38,7 @@ from howdah.proof.schema import find_table
 from howdah.proof.verify import exported_snapshot, verify
 from howdah.sqlite.home_file import HomeFile
 from howdah.sqlite.integrity import require_integrity
+from howdah.sqlite.live_file import LiveFile
 from howdah.sqlite.snapshot import appearing_whole, hash_file, live_identity
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
@@ -204,6 +206,10 @@ def _becoming(run: Run, output: Path) -> Iterator[str]:
     """Give a copy of the snapshot to write to; it becomes `output` when the block ends well."""
     with appearing_whole(str(output)) as partial:
         shutil.copyfile(run.snapshot.path, partial)
+        if run.plan.options.defer_foreign_keys:
+            # A followed source had the journal in it when the snapshot was taken.
+            with LiveFile(partial) as private:
+                remove_journal(private)
         yield partial
         if run.snapshot.journal_mode == "wal":
             with HomeFile(partial) as file:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from howdah.model.verb_reports import RunStatus, StatusReport
+from howdah.capture.machine import Phase
+from howdah.capture.record import Capture, CaptureRecord
+from howdah.model.verb_reports import LiveStatus, RunStatus, StatusReport
 from howdah.ops.target import TargetRequest, open_target
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
@@ -31,8 +33,21 @@ def status(request: TargetRequest) -> StatusReport:
                 )
                 for run in ledger.runs(connection)
             )
+        capture = CaptureRecord(state=state).read(connection)
         connection.rollback()
-        return StatusReport(target=target.display, runs=runs)
+        return StatusReport(
+            target=target.display, runs=runs, live=None if capture is None else _describe_live(capture)
+        )
+
+
+def _describe_live(capture: Capture) -> LiveStatus:
+    return LiveStatus(
+        run_id=capture.run_id,
+        phase=str(capture.phase),
+        rows_applied=capture.rows_applied,
+        behind_seconds=round(capture.behind_seconds, 3) if capture.phase is Phase.FOLLOWING else 0.0,
+        proof=capture.proof,
+    )
 
 
 def _describe(

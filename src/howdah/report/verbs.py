@@ -31,6 +31,21 @@ def render_status(report: StatusReport, *, width: int = 100) -> str:
     if not report.runs:
         return f"No run of Howdah in {report.target}."
     lines = [f"Runs in {report.target}, newest first"]
+    if report.live is not None:
+        lines += ["", f"  live migration of {report.live.run_id}"]
+        lines += lay_out_facts(
+            [
+                ("phase", report.live.phase),
+                ("rows applied", format_count(report.live.rows_applied)),
+                (
+                    "behind",
+                    f"at most {report.live.behind_seconds:.1f} s" if report.live.behind_seconds else "",
+                ),
+                ("proof", report.live.proof),
+            ],
+            width=width,
+            indent=4,
+        )
     for run in report.runs:
         lines += ["", f"  {run.id}  {_describe_state(run)}"]
         lines += lay_out_facts(
