@@ -148,7 +148,7 @@ def test_told_to_stop_at_the_first_row_a_run_in_steps_takes_everything_back(
     assert dump_rows(server_bindir, app, state_schema="nobody") == rows
 
 
-@pytest.mark.parametrize("jobs", [None, "2"])
+@pytest.mark.parametrize("jobs", [None, pytest.param("2", marks=pytest.mark.slow)])
 def test_killed_by_the_system_the_command_line_finishes_the_job(
     tmp_path: Path, app: str, server_bindir: Path, howdah_home: Path, jobs: str | None
 ) -> None:

@@ -146,11 +146,11 @@ def test_others_in_the_database_are_an_obstacle_unless_somebody_agrees(tmp_path:
     from howdah.ops.migrate import MigrateRequest, migrate
 
     source = make_database(tmp_path / "s.db", SOURCE)
-    with psycopg.connect(app, application_name="the app", autocommit=True) as other:
+    with psycopg.connect(app, application_name="howdah/service", autocommit=True) as other:
         other.execute("SELECT 1")
         with pytest.raises(RefusedError) as refusal:
             migrate_file(source, app)
-        assert "the app" in refusal.value.detail
+        assert "howdah/service" in refusal.value.detail
         request = MigrateRequest(
             source=str(source), target=target_request(app), options=PlanOptions(), allow_connections=True
         )

@@ -10,7 +10,7 @@ stands in `Plan.owned` with the SQL that puts it back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from howdah.model.census import Census
 from howdah.model.findings import Finding
@@ -187,8 +187,6 @@ def _choose_key(table: Table, census: Census, columns: Mapping[str, ColumnPlan])
 
 
 def _without_indexes(table: Table, columns: Mapping[str, ColumnPlan]) -> Table:
-    from dataclasses import replace
-
     usable = tuple(
         index for index in table.indexes if all(part.name in columns for part in index.columns if part.name)
     )

@@ -112,6 +112,7 @@ SELECT sn.nspname AS schema, s.relname AS name, q.seqstart AS start, q.seqincrem
  ORDER BY sn.nspname, s.relname, tn.nspname, t.relname, a.attnum
 """
 
+#: Our verbs say what they are ("howdah verify"); the service ("howdah/…") writes as any application does.
 #: Of sessions of other roles a plain role sees who they are, not of what kind; background workers have no
 #: user.
 _SESSIONS = """
@@ -120,7 +121,7 @@ SELECT a.usename AS role, a.application_name AS application, a.pid,
   FROM pg_catalog.pg_stat_activity AS a
  WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()
    AND a.usename IS NOT NULL AND coalesce(a.backend_type, 'client backend') = 'client backend'
-   AND a.application_name !~ '^howdah'
+   AND a.application_name !~ '^howdah( [a-z-]+)?$'
  ORDER BY a.pid
 """
 
