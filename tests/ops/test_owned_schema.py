@@ -14,6 +14,7 @@ from howdah.model.report import RunReport
 from howdah.ops.plan import PlanRequest
 from howdah.ops.plan import plan as make_plan
 from howdah.ops.rollback import rollback
+from howdah.report.text import render_run
 from support.files import make_database
 from support.owned import dump_rows, dump_schema, owned_database, query, run_script
 from support.runs import migrate_file, target_request
@@ -173,6 +174,10 @@ def test_each_table_has_its_own_policy_for_rows_that_are_there(
     report = migrate_file(source, app, rows=(f"users={policy}",))
 
     assert report.exit_status == 0
+    # What is kept is not called proven, and what is not carried is told.
+    sentence = render_run(report)
+    assert ("3 rows of the source not carried" in sentence) == (policy == "keep")
+    assert ("All 3 rows of 1 table were read" in sentence) == (policy == "keep")
     assert [name for (name,) in query(app, "SELECT name FROM users ORDER BY id")] == names
 
 

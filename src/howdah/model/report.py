@@ -102,6 +102,11 @@ class TableReport:
     rows_before: int = 0
     rows_kept: int = 0
 
+    @property
+    def carried(self) -> bool:
+        """Whether rows of the source were to go into it; a table that keeps its own is not proven."""
+        return self.row_policy != "keep"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseReport:

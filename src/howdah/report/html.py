@@ -114,6 +114,8 @@ def needs_a_look(table: TableReport) -> bool:
 
 def proof_tone(table: TableReport) -> str:
     """Return the tone of a table's proof: good, caution (not verified) or bad."""
+    if not table.carried:
+        return "good"
     if table.proof is None or table.proof.status is ProofStatus.UNPROVEN:
         return "caution"
     return "good" if table.proof.status is ProofStatus.PROVEN else "bad"

@@ -158,7 +158,11 @@ def _table_row(label: str, tables: Sequence[TableReport]) -> tuple[str, ...]:
 
 
 def _proof_word(tables: Sequence[TableReport]) -> str:
-    statuses = [table.proof.status if table.proof else ProofStatus.UNPROVEN for table in tables]
+    if tables and not any(table.carried for table in tables):
+        return "kept"
+    statuses = [
+        table.proof.status if table.proof else ProofStatus.UNPROVEN for table in tables if table.carried
+    ]
     for status, word in ((ProofStatus.DIFFERENT, "DIFFERENT"), (ProofStatus.UNPROVEN, "not proven")):
         count = statuses.count(status)
         if count:

@@ -88,24 +88,36 @@ def _judge_success(report: RunReport) -> Verdict:
         return Verdict(
             word="Nothing to carry", sentence="The source holds no tables: it is empty.", tone=Tone.GOOD
         )
-    rows = format_amount(sum(table.rows_source for table in report.tables), "row")
-    tables = format_amount(len(report.tables), "table")
+    carried = [table for table in report.tables if table.carried]
+    rows = format_amount(sum(table.rows_source for table in carried), "row")
+    tables = format_amount(len(carried), "table")
     if report.verification == "comparison":
         return Verdict(
             word="Equal",
             sentence=f"All {rows} of {tables} were read from both sides and are equal. This is a comparison: "
-            "it is tied to no snapshot.",
+            f"it is tied to no snapshot.{_kept(report)}",
             tone=Tone.GOOD,
         )
     return Verdict(
         word="Proven",
-        sentence=f"All {rows} of {tables} were read from both sides, and nothing was lost.",
+        sentence=f"All {rows} of {tables} were read from both sides, and nothing was lost.{_kept(report)}",
         tone=Tone.GOOD,
     )
 
 
+def _kept(report: RunReport) -> str:
+    kept = [table for table in report.tables if not table.carried]
+    if not kept:
+        return ""
+    verb, rows = ("keeps its", "own rows") if len(kept) == 1 else ("keep their", "own rows")
+    left = format_amount(sum(table.rows_source for table in kept), "row")
+    return f" {format_amount(len(kept), 'table')} {verb} {rows}: {left} of the source not carried."
+
+
 def _rest(report: RunReport) -> str:
     proven = bool(report.tables) and all(
-        table.proof is not None and table.proof.status is ProofStatus.PROVEN for table in report.tables
+        table.proof is not None and table.proof.status is ProofStatus.PROVEN
+        for table in report.tables
+        if table.carried
     )
     return "; every other row is proven" if proven else ""
