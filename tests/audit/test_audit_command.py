@@ -109,6 +109,13 @@ def test_a_mark_does_not_cover_what_comes_after(howdah: Program, tmp_path: Path)
     assert [finding["state"] for finding in document["findings"]] == ["deprecated", "open"]
 
 
+def test_a_baseline_in_the_tree_is_not_audited_itself(howdah: Program, project: Path) -> None:
+    baseline = project / "baseline.yaml"
+    assert howdah.run("audit", project, "--write-baseline", baseline).status == 0
+    document = howdah.run("audit", project, "--baseline", baseline, "--json").document
+    assert {finding["file"] for finding in document["findings"]} == {".env", "app.py"}
+
+
 def test_a_baseline_accepts_what_was_there_and_nothing_new(howdah: Program, project: Path) -> None:
     baseline = project.parent / "baseline.json"
     assert howdah.run("audit", project, "--write-baseline", baseline).status == 0
