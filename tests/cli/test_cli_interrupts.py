@@ -156,3 +156,25 @@ def test_what_does_not_stop_is_ended_after_a_while_or_when_asked_twice(
     assert process.returncode == 6
     assert json.loads(out)["status"] == "interrupted"
     assert "error M-302: " in err
+
+
+#: Both signals stand in the watcher's queue before it has its turn; patience alone would take a minute.
+BOTH_AT_ONCE = """
+import os, signal, time
+from howdah.process.interrupts import Interrupts
+def give_up():
+    print("gave up", flush=True)
+    os._exit(6)
+interrupts = Interrupts(give_up, patience=60.0)
+interrupts._writer.send(bytes([signal.SIGINT, signal.SIGINT]))
+with interrupts:
+    time.sleep(20)
+"""
+
+
+def test_two_signals_that_come_together_are_two(howdah: Program) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BOTH_AT_ONCE], env=howdah.environment(), stdout=subprocess.PIPE, text=True
+    )
+    out, _ = process.communicate(timeout=40)
+    assert (process.returncode, out) == (6, "gave up\n")

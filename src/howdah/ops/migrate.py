@@ -94,7 +94,6 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
     phases = PhaseLog(progress=progress or NullProgress())
     state = StateSchema(name=request.target.state_schema)
     with open_target(request.target, source=request.source, salvage=request.salvage) as target:
-        phases.record_beginning("open target")
         connection = target.connection
         with exclusive_run(connection, state):
             earlier = _find_earlier_run(target, state, request)
@@ -113,6 +112,7 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
                 phases.log.info(
                     "howdah %s, run %s: %s to %s", __version__, run_id, request.source, target.display
                 )
+                phases.record_beginning("open target")
                 if earlier is not None:
                     run, facts = _resume(earlier, request, phases)
                 else:

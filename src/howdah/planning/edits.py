@@ -41,6 +41,10 @@ class TableEdit:
     columns: Mapping[str, ColumnEdit] = field(default_factory=dict)
 
 
+#: Base names of types that CREATE EXTENSION makes.
+_EXTENSION_TYPES = frozenset({"citext", "hstore", "vector"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlanEdits:
     #: Options that the file sets, by field of `PlanOptions`.
@@ -186,6 +190,13 @@ def _check_codec(decision: TypeDecision, edits: PlanEdits, name: str, *, is_row_
         check_params(get_codec(decision.codec), decision.params, decision.type)
     except UsageError as error:
         raise UsageError("P-104", title, detail=error.message, hint=error.hint) from error
+    if parse_type(decision.type).base in _EXTENSION_TYPES:
+        raise UsageError(
+            "P-104",
+            title,
+            detail=f'The type "{decision.type}" belongs to an extension, which a new schema cannot count on.',
+            hint="Create the tables yourself, with that type, and migrate into them.",
+        )
     if is_row_number and parse_type(decision.type).base not in ("int2", "int4", "int8"):
         raise UsageError(
             "P-104",

@@ -66,8 +66,9 @@ class Interrupts:
         """Tell whether a signal came: True; None where time ran out; False where the block has ended."""
         self._reader.settimeout(timeout)
         try:
-            while received := self._reader.recv(16):
-                if any(number in received for number in _SIGNALS):
+            # One byte is one signal: two that came before this thread had its turn are still two.
+            while received := self._reader.recv(1):
+                if received[0] in _SIGNALS:
                     return True
         except TimeoutError:
             return None

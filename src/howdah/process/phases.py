@@ -37,7 +37,9 @@ class PhaseLog:
 
     def record_beginning(self, name: str) -> None:
         """Count all the time since the start as a phase: what is done before there is anything to show."""
-        self.reports.append(PhaseReport(name=name, started=0.0, seconds=time.monotonic() - self._start))
+        report = PhaseReport(name=name, started=0.0, seconds=time.monotonic() - self._start)
+        self.reports.append(report)
+        self._write(report)
 
     @contextmanager
     def phase(
@@ -56,4 +58,9 @@ class PhaseLog:
             bytes=count.bytes,
         )
         self.reports.append(report)
-        self.log.info("phase %s: %.3f s, %d rows, %d bytes", name, report.seconds, count.rows, count.bytes)
+        self._write(report)
+
+    def _write(self, report: PhaseReport) -> None:
+        self.log.info(
+            "phase %s: %.3f s, %d rows, %d bytes", report.name, report.seconds, report.rows, report.bytes
+        )
