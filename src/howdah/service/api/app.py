@@ -24,7 +24,7 @@ from howdah.service.api.engine import Engine, translate_database_error
 from howdah.service.api.entries import EntryReads
 from howdah.service.api.files import Files, UploadedFiles
 from howdah.service.api.messages import TEXT_TYPE, Answer, Request, json_answer
-from howdah.service.api.routes import KNOWN_METHODS, Routes
+from howdah.service.api.routes import Routes
 from howdah.service.api.writes import EntryWrites
 from howdah.service.unavailable import UnavailableError
 
@@ -123,8 +123,6 @@ class ContentApi:
     async def _answer(self, request: Request, path: str) -> Answer:
         if path == "/_health":
             return await self._health()
-        if request.method not in KNOWN_METHODS:
-            return Answer(status=501, body=b"Not Implemented", content_type=TEXT_TYPE)
         handler, request.places, allowed = self.routes.find(request.method, request.segments)
         if handler is None:
             return _no_handler(request, allowed)

@@ -13,9 +13,6 @@ from howdah.service.api.messages import Answer, Request
 
 Handler = Callable[[Request], Awaitable[Answer]]
 
-#: Methods of HTTP: a path that has no such route answers 405, to any other word 501.
-KNOWN_METHODS = frozenset({"HEAD", "OPTIONS", "GET", "PUT", "PATCH", "POST", "DELETE", "TRACE", "CONNECT"})
-
 
 @dataclass
 class _Branch:
