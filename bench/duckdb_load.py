@@ -31,7 +31,8 @@ def main() -> None:
     connection.execute(f"ATTACH '{source}' AS source (TYPE sqlite, READ_ONLY)")
     connection.execute("ATTACH '' AS target (TYPE postgres)")
     tables = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'source'"
+        "SELECT table_name FROM duckdb_tables()"
+        " WHERE database_name = 'source' AND NOT starts_with(table_name, 'sqlite_')"
     ).fetchall()
     for (table,) in tables:
         quoted = table.replace('"', '""')

@@ -68,7 +68,7 @@ def run_size(server: BenchServer, settings: Settings, megabytes: float) -> SizeR
                 # Another tool's failure is a result; ours ends the benchmark.
                 if name not in (names.PGLOADER, names.DUCKDB):
                     raise
-                missing[name] = str(error).splitlines()[0]
+                missing[name] = " ".join(str(error).split())[:300]
                 continue
             for part, result in measured.items():
                 runs.setdefault(part, []).append(result)
