@@ -10,6 +10,7 @@ bench/results, so that a new run of the benchmark brings the page up to date.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,8 +23,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
 
 _BEGIN, _END = "<!-- measured: begin (python -m bench.page) -->", "<!-- measured: end -->"
 
-#: From the page to the plots.
-_PLOTS = "../../bench/results"
+#: From the page to the plots: copies, as the site is built from docs alone.
+_PLOTS = "../images"
 
 _SHOWN_OF_MACHINE = ("taken", "machine", "howdah", "python", "postgres server_version", "pgloader", "duckdb")
 
@@ -46,6 +47,8 @@ def render_measured(directory: Path) -> str:
 def write_page(page: Path = PAGE, directory: Path = RESULTS) -> None:
     """Bring the page up to date. Raises ValueError where its marks are missing."""
     page.write_text(insert_measured(page.read_text(), render_measured(directory)))
+    for plot in directory.glob("*.svg"):
+        shutil.copy(plot, page.parent.parent / "images")
 
 
 def insert_measured(text: str, measured: str) -> str:

@@ -111,8 +111,13 @@ def test_answers_pass_the_proxy_as_they_are(platform: Platform) -> None:
 def test_one_request_id_is_in_the_answer_and_in_both_logs(platform: Platform) -> None:
     with platform.client() as proxy:
         request_id = proxy.get("/api/skills?filters[name][$eq]=C4n4ry").headers["x-request-id"]
-    log = (TREE / "logs" / "api" / "service.log").read_text()
-    lines = [line for line in log.splitlines() if request_id in line]
+    # The line is written once the answer has gone.
+    deadline = time.monotonic() + 30
+    lines: list[str] = []
+    while not lines and time.monotonic() < deadline:
+        log = (TREE / "logs" / "api" / "service.log").read_text()
+        lines = [line for line in log.splitlines() if request_id in line]
+        time.sleep(0.05)
     assert len(lines) == 1
     assert "C4n4ry" not in log
 
