@@ -66,6 +66,22 @@ SCENARIOS = [
         rows={'SELECT "é", "É", "Name" FROM two_cases': [("small", "capital", "n")]},
     ),
     Scenario(
+        case=59,
+        name="expressions over names that differ in the case of other letters than A to Z",
+        sql='CREATE TABLE "Öl" (id INTEGER PRIMARY KEY, "é" TEXT CHECK ("é" <> \'no\'),'
+        ' "É" TEXT CHECK ("É" <> \'nein\'));'
+        'CREATE TABLE "öl" (id INTEGER PRIMARY KEY, x TEXT);'
+        'CREATE UNIQUE INDEX "once É" ON "Öl" ("É") WHERE "É" IS NOT NULL;'
+        'CREATE VIEW "both öl" AS SELECT a."É", a."é", b.x FROM "Öl" AS a JOIN "öl" AS b ON b.id = a.id;'
+        "INSERT INTO \"Öl\" VALUES (1, 'nein', 'no'); INSERT INTO \"öl\" VALUES (1, 'x');",
+        rows={'SELECT "É", "é", x FROM "both öl"': [("no", "nein", "x")]},
+        refuses={
+            "INSERT INTO \"Öl\" VALUES (2, 'no', 'a')": "CheckViolation",
+            "INSERT INTO \"Öl\" VALUES (2, 'a', 'nein')": "CheckViolation",
+            "INSERT INTO \"Öl\" VALUES (2, 'b', 'no')": "UniqueViolation",
+        },
+    ),
+    Scenario(
         case=60,
         name="tables without rows",
         sql="CREATE TABLE no_rows (id INTEGER PRIMARY KEY, a TEXT, b);"

@@ -64,7 +64,7 @@ TYPES = [
     "VARYING CHARACTER(255)",
     "NVARCHAR(100)", "TEXT", "CLOB", "BLOB", "REAL", "DOUBLE PRECISION", "FLOAT", "NUMERIC", "DECIMAL(10,5)",
     "BOOLEAN", "DATE", "DATETIME", "LONGVARCHAR", "STRING", "GEOMETRY", "ANY", "CHARINT", "FLOATING POINT",
-    "JSON", "UUID", "POINT", "FLOATBLOB",
+    "JSON", "UUID", "POINT", "FLOATBLOB", "ınt",
 ]  # fmt: skip
 
 
@@ -130,6 +130,14 @@ def test_names_that_differ_in_case_beyond_ascii_are_two(catalog_of: Reader) -> N
     catalog = catalog_of('CREATE TABLE "É" (a); CREATE TABLE "é" (a, "Ä", "ä");')
     assert [table.name for table in catalog.tables] == ["É", "é"]
     assert [column.name for column in catalog.tables[1].columns] == ["a", "Ä", "ä"]
+
+
+def test_constraints_of_names_that_differ_in_case_beyond_ascii_keep_their_own(catalog_of: Reader) -> None:
+    catalog = catalog_of(
+        'CREATE TABLE t ("Ä", "ä", CONSTRAINT low UNIQUE ("ä"), CONSTRAINT high UNIQUE ("Ä"));'
+    )
+    uniques = {index.constraint_name: index.columns[0].name for index in catalog.tables[0].indexes}
+    assert uniques == {"low": "ä", "high": "Ä"}
 
 
 def test_tables_come_in_the_order_of_their_creation(catalog_of: Reader) -> None:

@@ -13,11 +13,12 @@ from howdah.errors import UsageError
 from howdah.model.app_pack import AppPack, CheckAnswer, CheckKind, Conversion
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts, RowPolicy
-from howdah.model.source import Column, SourceCatalog
+from howdah.model.source import Column, SourceCatalog, fold_name
 from howdah.model.target_type import TargetType
 from howdah.planning.findings import make_finding
 from howdah.planning.owned import AppRules
 from howdah.planning.owned_columns import ColumnOverride
+from howdah.planning.owned_match import match_schema
 
 #: Values that a message lists at the most.
 _LISTED_MAX = 8
@@ -43,7 +44,7 @@ def build_rules(
         epoch_units |= pack.epoch_units
         for rule in pack.tables:
             for table in catalog.tables:
-                if any(fnmatchcase(table.name.lower(), pattern.lower()) for pattern in rule.tables):
+                if any(fnmatchcase(fold_name(table.name), fold_name(pattern)) for pattern in rule.tables):
                     policies[table.name] = rule.policy
         conversions = (*pack.conversions, *_run_hook(pack, catalog, owned))
         overrides |= _choose_overrides(pack, conversions, catalog, owned)
@@ -69,20 +70,15 @@ def _introduce(pack: AppPack) -> list[Finding]:
 def _choose_overrides(
     pack: AppPack, conversions: Sequence[Conversion], catalog: SourceCatalog, owned: OwnedFacts
 ) -> dict[tuple[str, str], ColumnOverride]:
-    targets = {
-        (table.name.lower(), column.name.lower()): kind
-        for table in owned.tables
-        for column, kind in zip(table.facts.columns, table.types, strict=True)
-    }
     chosen: dict[tuple[str, str], ColumnOverride] = {}
-    for table in catalog.tables:
-        for column in table.columns:
-            target = targets.get((table.name.lower(), column.name.lower()))
+    for pair in match_schema(catalog.tables, owned).tables:
+        for column in pair.source.columns:
+            target = pair.columns.get(column.name)
             if target is None:
                 continue
             for conversion in conversions:
-                if _concerns(conversion, table.name, column, target):
-                    chosen[table.name, column.name] = ColumnOverride(
+                if _concerns(conversion, pair.source.name, column, pair.target.type_of(target.name)):
+                    chosen[pair.source.name, column.name] = ColumnOverride(
                         codec=conversion.codec,
                         params=conversion.params,
                         origin=f'pack "{pack.name}": {conversion.reason}'.removesuffix(": "),
@@ -93,7 +89,7 @@ def _choose_overrides(
 def _concerns(conversion: Conversion, table: str, column: Column, target: TargetType) -> bool:
     declared = column.declared_type.upper()
     return (
-        fnmatchcase(f"{table}.{column.name}".lower(), conversion.columns.lower())
+        fnmatchcase(fold_name(f"{table}.{column.name}"), fold_name(conversion.columns))
         and (not conversion.declared or any(fnmatchcase(declared, one) for one in conversion.declared))
         and (not conversion.target or target.stored.name in conversion.target)
     )

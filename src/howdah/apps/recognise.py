@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from howdah.model.app_pack import AppPack, Signature
-from howdah.model.source import SourceCatalog
+from howdah.model.source import SourceCatalog, fold_name
 
 
 def recognise(catalog: SourceCatalog, packs: Iterable[AppPack]) -> tuple[AppPack, ...]:
     """Return the packs whose application is there; a project may be of several (Django with Wagtail)."""
-    tables = [table.name.lower() for table in catalog.tables if table.kind == "table"]
+    tables = [fold_name(table.name) for table in catalog.tables if table.kind == "table"]
     columns = [
-        f"{table.name}.{column.name}".lower()
+        fold_name(f"{table.name}.{column.name}")
         for table in catalog.tables
         if table.kind == "table"
         for column in table.columns
@@ -32,4 +32,4 @@ def _shows(signature: Signature, tables: list[str], columns: list[str]) -> bool:
 
 
 def _is_there(pattern: str, names: list[str]) -> bool:
-    return any(fnmatchcase(name, pattern.lower()) for name in names)
+    return any(fnmatchcase(name, fold_name(pattern)) for name in names)

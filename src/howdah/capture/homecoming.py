@@ -17,7 +17,7 @@ from howdah.model.findings import Finding
 from howdah.model.limits import BIG_VALUE_BYTES
 from howdah.model.plan import Plan, TablePlan
 from howdah.model.quarantine import Cell, SourceKey
-from howdah.model.source import SourceCatalog
+from howdah.model.source import SourceCatalog, fold_name
 from howdah.model.verb_reports import HomeTableReport
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.findings import make_finding, name_table
@@ -153,12 +153,12 @@ def rebuild_search(file: HomeFile, catalog: SourceCatalog, changed: set[str]) ->
     if not changed:
         return []
     findings: list[Finding] = []
-    names = {table.name.lower() for table in catalog.tables}
+    names = {fold_name(table.name) for table in catalog.tables}
     for table in catalog.tables:
         if table.kind != "virtual":
             continue
-        has_own_content = f"{table.name.lower()}_content" in names
-        if table.module.lower() in ("fts3", "fts4", "fts5") and not has_own_content:
+        has_own_content = f"{fold_name(table.name)}_content" in names
+        if fold_name(table.module) in ("fts3", "fts4", "fts5") and not has_own_content:
             file.rebuild_search_index(table.name)
             continue
         findings.append(

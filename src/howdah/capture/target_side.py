@@ -18,6 +18,7 @@ from howdah.loading.job import LoadJob
 from howdah.loading.runner import deferred_steps
 from howdah.model.findings import Finding
 from howdah.model.plan import Plan, StepKind
+from howdah.model.source import fold_name
 from howdah.names import qualified
 from howdah.planning.findings import make_finding
 from howdah.sqlite.live_file import LiveFile
@@ -38,12 +39,12 @@ END
 
 def set_sequences(connection: Connection, plan: Plan, live: LiveFile) -> None:
     """Set every sequence behind what the file holds or has given out, in the caller's transaction."""
-    given_out = {name.lower(): last for name, last in live.read_sequences().items()}
+    given_out = {fold_name(name): last for name, last in live.read_sequences().items()}
     for table in plan.tables:
         identity = next((column for column in table.columns if column.identity), None)
         if identity is None:
             continue
-        used = [given_out.get(table.name.lower()), live.largest(table.name, identity.name)]
+        used = [given_out.get(fold_name(table.name)), live.largest(table.name, identity.name)]
         last = max((value for value in used if value is not None), default=0)
         connection.execute(
             "SELECT setval(pg_get_serial_sequence(%s, %s), %s, %s)",

@@ -8,11 +8,23 @@ as written by the application, without the enclosing keyword or parentheses.
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from howdah.model.findings import Finding
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def fold_name(name: str) -> str:
+    """
+    Return the form of a name or keyword in which SQLite compares it: A to Z lowered, all else as it is.
+
+    str.lower() would make one of names that are two in SQLite: "É" and "é", "K" and the Kelvin sign.
+    """
+    return name.translate(_LOWER)
 
 
 class StorageClass(StrEnum):
@@ -155,10 +167,9 @@ class Table:
         for column in self.columns:
             if column.name == name:
                 return column
-        # Not lower(): columns may differ in the case of other letters alone.
-        wanted = name.encode().lower()
+        wanted = fold_name(name)
         for column in self.columns:
-            if column.name.encode().lower() == wanted:
+            if fold_name(column.name) == wanted:
                 return column
         raise KeyError(name)
 
@@ -213,9 +224,9 @@ class SourceCatalog:
 
     def table(self, name: str) -> Table:
         """Return the table of that name, ignoring ASCII case as SQLite does. Raises KeyError."""
-        wanted = name.encode().lower()
+        wanted = fold_name(name)
         for table in self.tables:
-            if table.name.encode().lower() == wanted:
+            if fold_name(table.name) == wanted:
                 return table
         raise KeyError(name)
 

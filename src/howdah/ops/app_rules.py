@@ -13,7 +13,7 @@ from howdah.apps.recognise import recognise
 from howdah.apps.registry import read_packs
 from howdah.model.app_pack import AppCheck, AppPack, CheckAnswer, CheckKind
 from howdah.model.owned import OwnedFacts
-from howdah.model.source import SourceCatalog
+from howdah.model.source import SourceCatalog, fold_name
 from howdah.names import quote_sqlite
 from howdah.ops.missing_labels import find_missing_labels
 from howdah.ops.source_facts import SourceFacts
@@ -54,8 +54,8 @@ def read_app_rules(facts: SourceFacts, connection: Connection, owned: OwnedFacts
 
 def _checks(pack: AppPack, catalog: SourceCatalog) -> list[AppCheck]:
     """Return the checks of tables that the source has: a pack may speak of optional ones."""
-    known = {table.name.lower() for table in catalog.tables}
-    return [check for check in pack.checks if check.table.lower() in known]
+    known = {fold_name(table.name) for table in catalog.tables}
+    return [check for check in pack.checks if fold_name(check.table) in known]
 
 
 def _ask(

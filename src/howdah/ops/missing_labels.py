@@ -8,6 +8,7 @@ from howdah.model.source import SourceCatalog, Table
 from howdah.model.target_type import TargetType, TypeKind
 from howdah.names import quote_sqlite
 from howdah.planning.findings import make_finding, name_column
+from howdah.planning.owned_match import match_schema
 from howdah.sqlite.connect import Connection as SourceConnection
 
 #: Different values that are looked at, and named, at the most.
@@ -16,18 +17,12 @@ _VALUES_MAX, _NAMED_MAX = 10_000, 8
 
 def find_missing_labels(catalog: SourceCatalog, source: SourceConnection, owned: OwnedFacts) -> list[Finding]:
     """Return a finding for each column with such values: their rows will be set aside."""
-    types = {
-        (table.name.lower(), column.name.lower()): kind.stored
-        for table in owned.tables
-        for column, kind in zip(table.facts.columns, table.types, strict=True)
-        if kind.stored.kind is TypeKind.ENUM
-    }
     findings = []
-    for table in catalog.tables:
-        for column in table.columns:
-            enum = types.get((table.name.lower(), column.name.lower()))
-            if enum is not None and table.kind == "table":
-                findings += _find_in_column(source, table, column.name, enum)
+    for pair in match_schema(catalog.tables, owned).tables:
+        for name, target in pair.columns.items():
+            stored = pair.target.type_of(target.name).stored
+            if stored.kind is TypeKind.ENUM and pair.source.has_rows:
+                findings += _find_in_column(source, pair.source, name, stored)
     return findings
 
 

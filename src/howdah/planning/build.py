@@ -14,7 +14,7 @@ from howdah.model.census import Census, TableCensus
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts
 from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
-from howdah.model.source import SourceCatalog, Table
+from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.target import TargetFacts
 from howdah.names import Namespace, assign_names
 from howdah.planning.answers import build_comparison_step
@@ -88,7 +88,7 @@ def build_plan(
     steps, step_findings = _build_steps(catalog, designs, foreign_keys, names, options, target)
     searches, search_findings = offer_search(catalog, designs, names, make=options.full_text)
     steps += searches
-    by_name = {design.name.lower(): design for design in designs}
+    by_name = {fold_name(design.name): design for design in designs}
     return Plan(
         source_path=catalog.path,
         options=options,
@@ -116,7 +116,7 @@ def build_plan(
 def _trigger_findings(catalog: SourceCatalog, designs: dict[str, TableDesign]) -> list[Finding]:
     findings = []
     for trigger in catalog.triggers:
-        certain = is_certain(trigger, designs.get(trigger.table.lower()))
+        certain = is_certain(trigger, designs.get(fold_name(trigger.table)))
         message = "it is not carried; triggers.sql in the report directory has " + (
             "it complete" if certain else "a stub of it"
         )

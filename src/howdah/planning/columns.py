@@ -14,7 +14,7 @@ from howdah.codecs.pgtypes import parse_type
 from howdah.model.census import ColumnCensus, TableCensus
 from howdah.model.findings import Finding
 from howdah.model.plan import ColumnPlan, PlanOptions
-from howdah.model.source import Column, Table
+from howdah.model.source import Column, Table, fold_name
 from howdah.names import assign_column_names
 from howdah.planning.design import column_census
 from howdah.planning.dialect import translate_default, translate_generated
@@ -120,13 +120,13 @@ def _plan_generated(table: Table, plans: list[ColumnPlan]) -> tuple[list[ColumnP
     """Give generated columns their expression where it can be translated, in the order declared."""
     findings = []
     scope_columns = {
-        column.name.lower(): scope_column(column, plan)
+        fold_name(column.name): scope_column(column, plan)
         for column, plan in zip(table.columns, plans, strict=True)
     }
     # PostgreSQL cannot compute a column from one that it computes: assume that all of them will be.
     for column in table.columns:
         if column.generated:
-            key = column.name.lower()
+            key = fold_name(column.name)
             scope_columns[key] = replace(scope_columns[key], generated=True)
     scope = TableScope(scope_columns, table=table.name)
     result = []

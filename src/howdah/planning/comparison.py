@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from howdah.model.source import Affinity
+from howdah.model.source import Affinity, fold_name
 from howdah.names import quote_literal
 from howdah.planning.moments import is_iso_date, read_iso
 from howdah.planning.sql_values import (
@@ -253,12 +253,8 @@ def _fold(value: Value, collation: str) -> Value:
 def lower_ascii(value: Value) -> Value:
     """Lower A to Z and nothing else, as SQLite does: PostgreSQL does so under the collation "C"."""
     if isinstance(value.literal, str):
-        return text_value(_ascii_lower(value.literal))
+        return text_value(fold_name(value.literal))
     return Value(sql=f'lower({value.operand} COLLATE "C")', kind=Kind.TEXT)
-
-
-def _ascii_lower(text: str) -> str:
-    return "".join(char.lower() if char.isascii() else char for char in text)
 
 
 def _order_text(value: Value) -> Value:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from howdah.model.census import Census, ColumnCensus, TableCensus
 from howdah.model.plan import TablePlan
-from howdah.model.source import ForeignKey, Table
+from howdah.model.source import ForeignKey, Table, fold_name
 from howdah.names import Namespace, qualified, quote
 from howdah.planning.sql_values import TableScope, scope_column
 
@@ -41,7 +41,7 @@ class TableDesign:
         """The columns as expressions of this table may name them."""
         return TableScope(
             {
-                column.name.lower(): scope_column(column, self.plan.column(column.name))
+                fold_name(column.name): scope_column(column, self.plan.column(column.name))
                 for column in self.source.columns
             },
             table=self.source.name,

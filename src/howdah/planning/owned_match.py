@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from howdah.model.owned import OwnedFacts, OwnedTable, TableKind
-from howdah.model.source import Table
+from howdah.model.source import Table, fold_name
 from howdah.model.target import TargetColumn
 from howdah.names import NAME_BYTES_MAX
 
@@ -94,4 +94,5 @@ def _cut(name: str) -> str:
 
 
 def _fold(name: str) -> str:
-    return _cut(name).lower()
+    # Of servers, too, only those with a single-byte encoding fold more than A to Z.
+    return fold_name(_cut(name))

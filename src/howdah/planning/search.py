@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from howdah.model.findings import Finding
 from howdah.model.plan import Phase, Step, StepKind
-from howdah.model.source import SourceCatalog, Table
+from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.names import quote, quote_literal
 from howdah.planning.design import Names, TableDesign
 from howdah.planning.findings import make_finding, name_table
@@ -23,17 +23,17 @@ def offer_search(
     catalog: SourceCatalog, designs: Sequence[TableDesign], names: Names, *, make: bool
 ) -> tuple[list[Step], list[Finding]]:
     """Return a finding for each virtual table that is carried or searched, and with `make` the steps."""
-    by_name = {design.name.lower(): design for design in designs}
+    by_name = {fold_name(design.name): design for design in designs}
     steps: list[Step] = []
     findings: list[Finding] = []
     for table in catalog.tables:
         if table.kind != "virtual":
             continue
-        design = by_name.get(table.name.lower()) or by_name.get(table.content_table.lower())
+        design = by_name.get(fold_name(table.name)) or by_name.get(fold_name(table.content_table))
         if design is None:
             continue
         carried = design.name == table.name
-        if not table.module.lower().startswith("fts"):
+        if not fold_name(table.module).startswith("fts"):
             if carried:
                 findings.append(
                     make_finding("F-111", name_table(table.name), f"its rows become table {design.target}")
@@ -68,11 +68,11 @@ def offer_search(
 
 def _statement(design: TableDesign, table: Table, names: Names) -> tuple[str, str]:
     """Return the SQL that adds the column and its index, and the index's name; "" without a text."""
-    wanted = {column.name.lower() for column in table.columns} if table.columns else set()
+    wanted = {fold_name(column.name) for column in table.columns} if table.columns else set()
     columns = [
         column
         for column in design.plan.columns
-        if column.type.split("(")[0] in _SEARCHED and (not wanted or column.name.lower() in wanted)
+        if column.type.split("(")[0] in _SEARCHED and (not wanted or fold_name(column.name) in wanted)
     ]
     if not columns:
         return "", ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from howdah.model.source import Affinity
+from howdah.model.source import Affinity, fold_name
 from howdah.names import quote
 from howdah.planning.comparison import order_key
 from howdah.planning.design import TableDesign
@@ -86,7 +86,7 @@ def relation_of_table(design: TableDesign) -> Relation:
 def names_read_by(sql: str) -> set[str]:
     """Return the lower-case names of tables and views in a statement; none where it cannot be read."""
     try:
-        return {table.name.lower() for table in parse_statement(sql).find_all(exp.Table)}
+        return {fold_name(table.name) for table in parse_statement(sql).find_all(exp.Table)}
     except Untranslatable:
         return set()
 
@@ -111,11 +111,11 @@ class _Sources:
         found = [
             column
             for source in self.sources
-            if not table or source.alias.lower() == table.lower()
+            if not table or fold_name(source.alias) == fold_name(table)
             for column in source.columns
-            if column.name.lower() == name.lower()
+            if fold_name(column.name) == fold_name(name)
         ]
-        if len(found) > 1 and name.lower() not in self.merged:
+        if len(found) > 1 and fold_name(name) not in self.merged:
             raise Untranslatable(f'the name "{name}", which several tables have')
         if found:
             return found[0]
@@ -163,7 +163,7 @@ class Selects:
             listed = ", ".join(quote(name) for name in names)
             parts.append(f"{quote(alias.name)} ({listed}) AS ({query.sql})")
             relation = Relation.of_values(quote(alias.name), names, query.columns)
-            inner = replace(inner, relations={**inner.relations, alias.name.lower(): relation})
+            inner = replace(inner, relations={**inner.relations, fold_name(alias.name): relation})
         return inner, f"WITH {', '.join(parts)} "
 
     def _select(self, node: Node) -> Translated:
@@ -231,7 +231,7 @@ class Selects:
         for join in node.args.get("joins") or ():
             only(join, "this", "on", "using", "side", "kind")
             source, sql = self._source(join.this)
-            if any(source.alias.lower() == other.alias.lower() for other in scope.sources):
+            if any(fold_name(source.alias) == fold_name(other.alias) for other in scope.sources):
                 raise Untranslatable(f'the name "{source.alias}" twice in FROM')
             scope, clause_sql = self._join(scope, source, sql, join)
             text += clause_sql
@@ -249,9 +249,9 @@ class Selects:
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             raise Untranslatable("a table function, or tables in parentheses")
         only(node, "this", "alias", "db", "indexed")
-        if node.db and node.db.lower() != "main":
+        if node.db and fold_name(node.db) != "main":
             raise Untranslatable(f'a table of the attached database "{node.db}"')
-        found = self.relations.get(node.name.lower())
+        found = self.relations.get(fold_name(node.name))
         if found is None:
             raise Untranslatable(f'"{node.name}", which is not carried')
         alias = node.alias or node.name
@@ -263,7 +263,7 @@ class Selects:
         using = [column.name for column in join.args.get("using") or ()]
         kind = f"{side} JOIN" if side else "JOIN"
         if using:
-            merged = scope.merged | {name.lower() for name in using}
+            merged = scope.merged | {fold_name(name) for name in using}
             for name in using:
                 ours, theirs = (
                     scope.resolve("", name),
@@ -313,14 +313,14 @@ def _outputs(node: Node, expressions: Expressions, scope: _Sources) -> list[tupl
 def _star(table: str, scope: _Sources) -> list[tuple[str, Value]]:
     if scope.merged:
         raise Untranslatable("* over JOIN … USING")
-    chosen = [source for source in scope.sources if not table or source.alias.lower() == table.lower()]
+    chosen = [source for source in scope.sources if not table or fold_name(source.alias) == fold_name(table)]
     if not chosen:
         raise Untranslatable(f'"{table}.*"')
     return [(column.name, column_value(column)) for source in chosen for column in source.columns]
 
 
 def _aliases(node: Node) -> dict[str, Node]:
-    return {item.alias.lower(): item.this for item in node.expressions if isinstance(item, exp.Alias)}
+    return {fold_name(item.alias): item.this for item in node.expressions if isinstance(item, exp.Alias)}
 
 
 def _group(node: Node, expressions: Expressions, scope: _Sources, aliases: Mapping[str, Node]) -> str:
@@ -341,11 +341,11 @@ def _group(node: Node, expressions: Expressions, scope: _Sources, aliases: Mappi
 
 def _unalias(item: Node, scope: _Sources, aliases: Mapping[str, Node], *, alias_first: bool) -> Node:
     """Return the expression that a name in ORDER BY or GROUP BY stands for."""
-    if not isinstance(item, exp.Column) or item.table or item.name.lower() not in aliases:
+    if not isinstance(item, exp.Column) or item.table or fold_name(item.name) not in aliases:
         return item
     if not alias_first and scope.resolve("", item.name) is not None:
         return item
-    return aliases[item.name.lower()]
+    return aliases[fold_name(item.name)]
 
 
 def _order(
@@ -390,9 +390,9 @@ def _output_position(by: Node, names: tuple[str, ...]) -> int:
     if isinstance(by, exp.Literal) and not by.is_string and 1 <= int(by.this) <= len(names):
         return int(by.this) - 1
     if isinstance(by, exp.Column) and not isinstance(by.this, exp.Star):
-        lowered = [name.lower() for name in names]
-        if lowered.count(by.name.lower()) == 1:
-            return lowered.index(by.name.lower())
+        lowered = [fold_name(name) for name in names]
+        if lowered.count(fold_name(by.name)) == 1:
+            return lowered.index(fold_name(by.name))
     raise Untranslatable("ORDER BY an expression over DISTINCT or a set of queries")
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from howdah.model.plan import ColumnPlan
-from howdah.model.source import Affinity, Column
+from howdah.model.source import Affinity, Column, fold_name
 from howdah.names import quote, quote_literal
 
 
@@ -77,9 +77,9 @@ class TableScope:
 
     def resolve(self, table: str, name: str) -> ScopeColumn | None:
         """See `Scope`."""
-        if table and table.lower() != self.table.lower():
+        if table and fold_name(table) != fold_name(self.table):
             return None
-        return self.columns.get(name.lower())
+        return self.columns.get(fold_name(name))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from howdah.errors import RefusedError
-from howdah.model.source import Trigger
+from howdah.model.source import Trigger, fold_name
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.design import TableDesign
 from howdah.planning.dialect import translate_condition
@@ -45,14 +45,14 @@ class _RowScope:
         if row not in self.rows:
             return None
         for column in self.design.source.columns:
-            if column.name.lower() == name.lower():
+            if fold_name(column.name) == fold_name(name):
                 return scope_column(column, self.design.plan.column(column.name), qualifier=f"{row}.")
         return None
 
 
 def render_triggers(triggers: Sequence[Trigger], designs: Mapping[str, TableDesign], schema: str) -> str:
     """Return the file for all triggers, "" where there is none; `designs` by lower-case source name."""
-    parts = [_render(trigger, designs.get(trigger.table.lower()), schema) for trigger in triggers]
+    parts = [_render(trigger, designs.get(fold_name(trigger.table)), schema) for trigger in triggers]
     return "\n".join([_HEADER, *parts]) if parts else ""
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from howdah.errors import RefusedError
 from howdah.model.findings import Finding
 from howdah.model.plan import Comparison, Phase, PlanOptions, Step, StepKind
-from howdah.model.source import SourceCatalog, View
+from howdah.model.source import SourceCatalog, View, fold_name
 from howdah.names import qualified, quote
 from howdah.planning.answers import compare_view
 from howdah.planning.design import Names, TableDesign
@@ -29,9 +29,9 @@ def build_view_steps(
 ) -> tuple[list[Step], list[Comparison], list[Finding]]:
     """Return a step and a comparison for each view that can be translated, and findings for the others."""
     relations: dict[str, Relation] = {
-        name.lower(): relation_of_table(design) for name, design in designs.items()
+        fold_name(name): relation_of_table(design) for name, design in designs.items()
     }
-    views = {view.name.lower(): view for view in catalog.views}
+    views = {fold_name(view.name): view for view in catalog.views}
     needs = {name: names_read_by(view.sql) for name, view in views.items()}
     steps: list[Step] = []
     comparisons: list[Comparison] = []
@@ -62,7 +62,7 @@ def build_view_steps(
             comparison,
             dependants=tuple(
                 f"view:{views[reader].name}"
-                for reader in sorted(readers.get(comparison.step_id.removeprefix("view:").lower(), ()))
+                for reader in sorted(readers.get(fold_name(comparison.step_id.removeprefix("view:")), ()))
             ),
         )
         for comparison in comparisons

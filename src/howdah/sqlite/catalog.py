@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from howdah.model.source import SourceCatalog, Table, Trigger, View
+from howdah.model.source import SourceCatalog, Table, Trigger, View, fold_name
 from howdah.sqlite.catalog_build import build_tables
 from howdah.sqlite.catalog_fetch import (
     fetch_schema,
@@ -77,7 +77,7 @@ def _read(connection: apsw.Connection, path: str, journal_mode: str | None) -> S
 
 def is_ours(name: str) -> bool:
     """Whether an object was put into the file by `howdah follow`, not by the application."""
-    return name.lower().startswith(OUR_PREFIX)
+    return fold_name(name).startswith(OUR_PREFIX)
 
 
 def _read_view(connection: apsw.Connection, row: SchemaRow) -> View:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from howdah.model.source import Affinity, Column, ForeignKey, Index, IndexColumn, Table
+from howdah.model.source import Affinity, Column, ForeignKey, Index, IndexColumn, Table, fold_name
 from howdah.sqlite.affinity import affinity_of
 from howdah.sqlite.catalog_fetch import TableFacts
 from howdah.sqlite.catalog_queries import ColumnRow, IndexColumnRow, IndexRow, SchemaRow
@@ -109,7 +109,7 @@ def _build_ordinary(facts: TableFacts, statements: Statements, sequences: dict[s
 
 
 def _kind(facts: TableFacts) -> Literal["table", "shadow", "system"]:
-    if facts.table.name.lower().startswith("sqlite_"):
+    if fold_name(facts.table.name).startswith("sqlite_"):
         return "system"
     return "shadow" if facts.table.kind == "shadow" else "table"
 
@@ -123,8 +123,8 @@ def _read_definition(statement: SchemaRow, facts: TableFacts) -> tuple[TableDefi
     if definition.unread_sql:
         # What was read before the unknown place still holds: columns by name, checks, constraint names.
         return definition, definition.unread_sql
-    written = [column.name.lower() for column in definition.columns]
-    if written != [row.name.lower() for row in facts.columns]:
+    written = [fold_name(column.name) for column in definition.columns]
+    if written != [fold_name(row.name) for row in facts.columns]:
         return None, sql
     return definition, ""
 
@@ -133,7 +133,7 @@ def _build_column(row: ColumnRow, facts: TableFacts, definition: TableDefinition
     written = _written_column(row.name, definition)
     declared_type = row.declared_type
     # SQLite shows some types in upper case and takes the quotes off others.
-    if written.declared_type.lower() == declared_type.lower():
+    if fold_name(written.declared_type) == fold_name(declared_type):
         declared_type = written.declared_type
     metadata = facts.metadata.get(row.name)
     generated = _GENERATED.get(row.hidden, "")
@@ -154,13 +154,13 @@ def _build_column(row: ColumnRow, facts: TableFacts, definition: TableDefinition
 def _written_column(name: str, definition: TableDefinition | None) -> ColumnDefinition:
     for column in definition.columns if definition is not None else ():
         # SQLite folds the letters A to Z alone.
-        if column.name.encode().lower() == name.encode().lower():
+        if fold_name(column.name) == fold_name(name):
             return column
     return ColumnDefinition(name=name)
 
 
 def _rowid_name(columns: Sequence[Column], alias: str | None) -> str | None:
-    taken = {column.name.lower() for column in columns}
+    taken = {fold_name(column.name) for column in columns}
     for name in _ROWID_NAMES:
         if name not in taken:
             return name
@@ -239,8 +239,8 @@ def _find_constraint(
         return None
     if origin == "pk":
         return definition.primary_key
-    names = [(column.name or "").lower() for column in columns]
-    equal = [key for key in definition.uniques if [name.lower() for name in key.columns] == names]
+    names = [fold_name(column.name or "") for column in columns]
+    equal = [key for key in definition.uniques if [fold_name(name) for name in key.columns] == names]
     if not equal:
         return None
     return KeyDefinition(
@@ -270,7 +270,7 @@ def _build_foreign_keys(facts: TableFacts, definition: TableDefinition | None) -
 
 
 def _join_foreign_key(fact: ForeignKey, text: ForeignKey) -> ForeignKey:
-    if [name.lower() for name in fact.columns] != [name.lower() for name in text.columns]:
+    if [fold_name(name) for name in fact.columns] != [fold_name(name) for name in text.columns]:
         return fact
     return replace(
         fact,
@@ -297,9 +297,9 @@ def _build_virtual(facts: TableFacts, sql: str) -> Table:
         unread_sql=facts.error,
         content_table=_option(arguments, "content"),
     )
-    if facts.error or not columns or not _keeps_rows(module.lower(), arguments):
+    if facts.error or not columns or not _keeps_rows(fold_name(module), arguments):
         return table
-    if module.lower().startswith("rtree"):
+    if fold_name(module).startswith("rtree"):
         # Its first column numbers the boxes; the coordinates have four bytes each, and no declared type.
         box = replace(columns[0], declared_type="INTEGER", affinity=Affinity.INTEGER, pk_position=1)
         return replace(
@@ -309,7 +309,7 @@ def _build_virtual(facts: TableFacts, sql: str) -> Table:
             rowid_alias=box.name,
             primary_key=(box.name,),
         )
-    if any(column.name.lower() == "rowid" for column in columns):
+    if any(fold_name(column.name) == "rowid" for column in columns):
         return table
     # The number of a document, by which it is joined to the table that it describes.
     number = Column(name="rowid", declared_type="INTEGER", affinity=Affinity.INTEGER, pk_position=1)
@@ -326,7 +326,7 @@ def _option(arguments: Sequence[str], name: str) -> str:
     """Return the value of an option of a module, without its quotes."""
     for argument in arguments:
         key, _, value = argument.partition("=")
-        if key.strip().lower() == name:
+        if fold_name(key.strip()) == name:
             return value.strip().strip("'\"[]`")
     return ""
 
@@ -337,7 +337,7 @@ def _keeps_rows(module: str, arguments: Sequence[str]) -> bool:
         return True
     if module not in ("fts3", "fts4", "fts5"):
         return False
-    options = [argument.partition("=")[0].strip().lower() for argument in arguments if "=" in argument]
+    options = [fold_name(argument.partition("=")[0].strip()) for argument in arguments if "=" in argument]
     return not {"content", "compress", "languageid"} & set(options)
 
 
@@ -351,12 +351,12 @@ def _find_shadow_owners(tables: Sequence[Table]) -> tuple[Table, ...]:
 
 def _with_owner(table: Table, virtual: Sequence[Table]) -> Table:
     for owner in virtual:
-        prefix = owner.name.lower() + "_"
-        if not table.name.lower().startswith(prefix):
+        prefix = fold_name(owner.name) + "_"
+        if not fold_name(table.name).startswith(prefix):
             continue
-        suffix = table.name.lower()[len(prefix) :]
+        suffix = fold_name(table.name)[len(prefix) :]
         if table.kind == "shadow" or (
-            table.kind == "table" and suffix.startswith(_FOREIGN_SHADOWS.get(owner.module.lower(), ()))
+            table.kind == "table" and suffix.startswith(_FOREIGN_SHADOWS.get(fold_name(owner.module), ()))
         ):
             return replace(table, kind="shadow", shadow_of=owner.name)
     return table
