@@ -235,14 +235,17 @@ def test_the_finished_command_again_prints_the_report_until_live_rows_change(
 
 def test_finalized_the_way_back_has_ended_and_the_proof_still_holds(tmp_path: Path, app: str) -> None:
     from howdah.ops.finalize import finalize
+    from howdah.ops.status import status
     from howdah.ops.verify import VerifyRequest, verify_run
 
     source = make_database(tmp_path / "s.db", SOURCE)
     run_script(app, "INSERT INTO c VALUES ('mine', 'kept'), ('also mine', 'kept too')")
     migrate_file(source, app, rows=("c=merge",))
 
+    assert status(target_request(app)).runs[0].next == "howdah rollback"
     report = finalize(target_request(app))
 
+    assert status(target_request(app)).runs[0].next == ""
     assert (report.rows, sorted(report.tables)) == (2, ["a", "b", "c"])
     assert verify_run(VerifyRequest(source=str(source), target=target_request(app))).exit_status == 0
     with pytest.raises(RefusedError, match="way back has ended"):

@@ -221,6 +221,11 @@ def verify_command(
     source: Source,
     target: TargetArgument = None,
     repair: Annotated[bool, typer.Option("--repair", help="Copy what differs again, and verify.")] = False,
+    schema: Schema = "public",
+    include: Include = None,
+    exclude: Exclude = None,
+    schema_mode: SchemaMode = "auto",
+    source_tz: SourceTz = "UTC",
     salvage: Salvage = False,
     jobs: Jobs = None,
     report_dir: ReportDir = None,
@@ -230,7 +235,7 @@ def verify_command(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Full proof of an earlier run, any time later."""
+    """Full proof of an earlier run, any time later; --schema to --source-tz count without its ledger."""
     from howdah.ops.verify import VerifyRequest, verify_run
     from howdah.report.text import render_run
 
@@ -241,6 +246,13 @@ def verify_command(
         salvage=salvage,
         jobs=jobs,
         report_dir=report_dir,
+        options=build_plan_options(
+            schema=schema,
+            include=include,
+            exclude=exclude,
+            schema_mode=schema_mode,
+            source_tz=source_tz,
+        ),
     )
     with make_progress(quiet) as progress:
         report = verify_run(request, progress)

@@ -11,6 +11,7 @@ from howdah.model.verb_reports import LiveStatus, RunStatus, StatusReport
 from howdah.ops.target import TargetRequest, open_target
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
+from howdah.state.saved import SavedState
 from howdah.state.store import StateSchema, state_exists
 
 
@@ -30,6 +31,9 @@ def status(request: TargetRequest) -> StatusReport:
                         len(keys) for keys in Quarantine(state=state, run_id=run.id).keys(connection).values()
                     ),
                     proof=ledger.last_proof(connection, run.id),
+                    finalized=any(
+                        saved.finalized for saved in SavedState(state=state, run_id=run.id).tables(connection)
+                    ),
                 )
                 for run in ledger.runs(connection)
             )
@@ -51,7 +55,12 @@ def _describe_live(capture: Capture) -> LiveStatus:
 
 
 def _describe(
-    run: Run, *, steps_done: int, quarantined: int, proof: tuple[datetime, str] | None
+    run: Run,
+    *,
+    steps_done: int,
+    quarantined: int,
+    proof: tuple[datetime, str] | None,
+    finalized: bool,
 ) -> RunStatus:
     return RunStatus(
         id=run.id,
@@ -69,7 +78,7 @@ def _describe(
         proven_at=_format(proof[0]) if proof else "",
         snapshot=run.snapshot.path,
         snapshot_present=Path(run.snapshot.path).exists(),
-        next=_next_command(run),
+        next=_next_command(run, finalized=finalized),
     )
 
 
@@ -77,11 +86,11 @@ def _format(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _next_command(run: Run) -> str:
+def _next_command(run: Run, *, finalized: bool) -> str:
     match run.status:
         case "running" | "loaded":
             return f"howdah migrate {run.source}"
-        case "done":
+        case "done" if not finalized:
             return "howdah rollback"
         case _:
             return ""

@@ -19,7 +19,7 @@ from howdah.errors import RefusedError
 from howdah.loading.job import LoadJob
 from howdah.loading.repair import repair_differences
 from howdah.model.plan import Plan, PlanOptions
-from howdah.model.report import RunReport
+from howdah.model.report import Difference, RunReport
 from howdah.ops.proving import prove
 from howdah.ops.repeated import count_kept_rows
 from howdah.ops.run_report import (
@@ -31,10 +31,9 @@ from howdah.ops.run_report import (
 )
 from howdah.ops.source_facts import SourceFacts, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.ops.unrecorded import find_missing_tables, plan_without_ledger
 from howdah.ops.workspace import temporary_workspace
 from howdah.places import state_directory
-from howdah.planning.build import build_plan
-from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.proof.result import Proof
@@ -57,7 +56,7 @@ class VerifyRequest:
     report_dir: Path | None = None
     #: Compare with what can be read of a damaged source.
     salvage: bool = False
-    #: Schema and tables to compare where the target has no ledger.
+    #: What to compare, and by which rules, where the target has no ledger; else the run's own count.
     options: PlanOptions = field(default_factory=PlanOptions)
 
 
@@ -70,6 +69,8 @@ class _Subject:
     facts: SourceFacts
     outcomes: Mapping[str, StepOutcome]
     quarantined: Mapping[str, frozenset[str]]
+    #: Tables of the source for which the plan has no counterpart.
+    missing: tuple[Difference, ...] = ()
 
     @property
     def is_proof(self) -> bool:
@@ -128,23 +129,23 @@ def _choose_subject(
                         f"Run {run.id} is not finished: there is nothing to verify yet.",
                         hint=f'Run "howdah migrate {run.source}" again: it resumes.',
                     )
-        facts_of_target = read_target_facts(connection, request.options.schema)
     finally:
         connection.rollback()
-    plan = build_plan(facts.catalog, facts.census, request.options, facts_of_target)
-    if not facts_of_target.tables and plan.tables:
-        raise RefusedError(
-            "V-102",
-            f'The target has no tables in schema "{request.options.schema}" to compare with.',
-            hint='Name the target and schema of the migration, or run "howdah migrate" first.',
-        )
-    return _Subject(run=None, plan=plan, facts=facts, outcomes={}, quarantined={})
+    plan = plan_without_ledger(target, request.options, facts)
+    return _Subject(
+        run=None,
+        plan=plan,
+        facts=facts,
+        outcomes={},
+        quarantined={},
+        missing=find_missing_tables(plan, facts.catalog),
+    )
 
 
 def _prove(
     target: OpenTarget, subject: _Subject, jobs: int, phases: PhaseLog, listed_max: int = LISTED_MAX
 ) -> Proof:
-    return prove(
+    proof = prove(
         target,
         subject.plan,
         subject.facts.catalog,
@@ -154,6 +155,11 @@ def _prove(
         phases=phases,
         jobs=jobs,
         listed_max=listed_max,
+    )
+    return replace(
+        proof,
+        differences=(*subject.missing, *proof.differences),
+        difference_count=len(subject.missing) + proof.difference_count,
     )
 
 

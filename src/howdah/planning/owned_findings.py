@@ -227,3 +227,9 @@ OWNED_RUN_KINDS = (
 REFUSED_OWNED = frozenset({"F-702", "F-503", "F-509", "F-517", "F-519", "F-523", "F-525"})
 #: With this one neither, unless somebody agreed.
 OTHERS_CONNECTED = "F-524"
+
+#: These tell what a load would do or needs, and nothing about rows that are there.
+OF_LOADING = frozenset(
+    {"F-503", "F-509", "F-510", "F-512", "F-514", "F-515", "F-516", "F-517", "F-520"}
+    | {"F-522", "F-523", OTHERS_CONNECTED, "F-525"}
+)

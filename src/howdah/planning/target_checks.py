@@ -90,6 +90,11 @@ def check_owned_plan(plan: Plan, *, allow_connections: bool) -> None:
             detail="; ".join(f"{finding.code} {finding.object}: {finding.message}" for finding in refused),
             hint=" ".join(dict.fromkeys(finding.hint for finding in refused if finding.hint)),
         )
+    check_writable(plan)
+
+
+def check_writable(plan: Plan) -> None:
+    """Raise RefusedError P-309 where the application's schema has a column that no codec writes."""
     unwritable = [
         f'"{table.name}"."{column.name}" ({column.type})'
         for table in plan.tables

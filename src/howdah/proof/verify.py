@@ -91,7 +91,7 @@ def verify(
         if plan.owned is not None:
             schema = check_owned_schema(plan, plan.owned, facts, now)
         else:
-            schema = check_schema(plan, facts, _read_type_names(connection, plan), known)
+            schema = check_schema(plan, facts, read_type_names(connection, plan), known)
         saved = read_saved_places(connection, plan)
         proof = ProofJob(
             source_path=path,
@@ -150,8 +150,8 @@ def _read_owned(connection: Connection, plan: Plan) -> OwnedNow:
     )
 
 
-def _read_type_names(connection: Connection, plan: Plan) -> dict[str, str]:
-    """Ask the server how it prints each type of the plan, modifiers included."""
+def read_type_names(connection: Connection, plan: Plan) -> dict[str, str]:
+    """Ask the server how it prints each type that a plan writes, modifiers included."""
     written = sorted({column.type for table in plan.tables for column in table.columns})
     if not written:
         return {}
