@@ -25,6 +25,8 @@ Params = dict[str, str]
 
 _INT4 = {"element": "int4", "element_oid": "23"}
 _TEXT = {"element": "text", "element_oid": "25"}
+_CHAR3 = {"element": "char", "element_oid": "1042", "pad": "3"}
+_JSONB = {"element_oid": "3802"}
 _STAMP = {"element": "timestamp", "element_oid": "1114"}
 
 #: Codec, type, type for the codec, parameters, spellings that PostgreSQL's own input function knows.
@@ -87,7 +89,7 @@ _AS_POSTGRES_READS: list[tuple[str, str, str, Params, list[str]]] = [
      "{ünï, two words }"]),
     ("array", "timestamp[]", "", _STAMP, ['{"2024-01-02 03:04:05.5",2024-01-02}']),
     ("range", "int4range", "range<integer>", {"element": "int4"}, [
-        "[1,5)", "(1,5]", "empty", "(,5]", "[3,3)", "(,)", "[2,2]", "[1,]",
+        "[1,5)", "(1,5]", "empty", "(,5]", "[3,3)", "(,)", "[2,2]", "[1,]", "(0,0)", "(0,1)",
     ]),
     ("range", "int8range", "range<bigint>", {"element": "int8"}, ["[1,5000000000]"]),
     ("range", "numrange", "range<numeric>", {"element": "numeric"}, ["[1.5,2.50]", "(1,1]", "[1,1]",
@@ -99,6 +101,27 @@ _AS_POSTGRES_READS: list[tuple[str, str, str, Params, list[str]]] = [
     ("range", "tstzrange", "range<timestamptz>", {"element": "timestamptz"}, [
         '["2024-01-02 03:04:05+02",)',
     ]),
+    ("array", "char(3)[]", "", _CHAR3, ["{a,ab,abc,NULL,''}", '{"ab   ","   "}']),
+    ("array", "bytea[]", "", {"element": "bytea", "element_oid": "17"}, ['{"\\\\x00FF","\\\\x"}']),
+    ("array", "varbit[]", "", {"element": "varbit", "element_oid": "1562"}, ["{101,0,NULL}"]),
+    ("array", "bit(2)[]", "", {"element": "bit", "element_oid": "1560"}, ["{10,01}"]),
+    ("array", "macaddr8[]", "", {"element": "macaddr8", "element_oid": "774"}, ["{08:00:2b:01:02:03:04:05}"]),
+    ("multirange", "int4multirange", "multirange<integer>", {"element": "int4"}, [
+        "{}", "{[1,3),[5,7)}", "{[5,7], (0,3] ,empty}", "{[1,3),[3,5)}", "{(,5),[4,9)}", "{(,)}",
+        "{[1,2],[3,4]}", "{ [8,9) }",
+    ]),
+    ("multirange", "nummultirange", "multirange<numeric>", {"element": "numeric"}, [
+        "{[1.5,2.50],(2.5,3)}", "{(1,2),(2,3)}", "{[1,2),[2,3)}", "{[1,9],[2,3],(9,)}", "{[1,1],(1,2)}",
+        "{[10,11],[9,9.5]}",
+    ]),
+    ("multirange", "datemultirange", "multirange<date>", {"element": "date"}, ["{[2024-02-28,2024-02-29]}"]),
+    ("multirange", "tsmultirange", "multirange<timestamp>", {"element": "timestamp"}, [
+        '{["2024-01-02 03:04:05","2024-01-03 00:00:00"),[2024-01-03,2024-01-04 00:00:00.5]}',
+    ]),
+    ("multirange", "tstzmultirange", "multirange<timestamptz>", {"element": "timestamptz"}, [
+        '{["2024-01-02 03:04:05+02",)}',
+    ]),
+    ("byte-char", '"char"', "", {}, ["a", "", "Z", " ", '"']),
     ("tsvector", "tsvector", "", {}, [
         "'fat':2 'cat':3A", "a b c", "'it''s':1,2B,1A", "a:1 a:2C", "zebra b 'bb':7 é", r"'back\\slash'",
     ]),
@@ -193,6 +216,18 @@ _KNOWN: list[tuple[str, str, str, Params, Value, str]] = [
      "{1.50,2.00}"),
     ("array", "float8[]", "", {"element": "float8", "element_oid": "701"}, "[1e15, 0.0001, 1e-5, 2]",
      "{1e+15,0.0001,1e-05,2}"),
+    ("array", "bytea[]", "", {"element": "bytea", "element_oid": "17"}, '["\\\\x00ff"]', '{"\\\\x00ff"}'),
+    ("multirange", "int4multirange", "multirange<integer>", {"element": "int4"},
+     '["[5,6]", {"lower": 1, "upper": 2}]', "{[1,2),[5,7)}"),
+    ("documents", "jsonb[]", "", _JSONB, '[{"b":1.50,"a":[1,2]}, "x,y", null, 5, [true]]',
+     '{"{\\"a\\": [1, 2], \\"b\\": 1.50}","\\"x,y\\"",NULL,5,[true]}'),
+    ("documents", "json[]", "", {"element_oid": "114"}, '[ {"b":1.50,"a":[1,2]} ,[]]',
+     '{"{\\"b\\":1.50,\\"a\\":[1,2]}",[]}'),
+    ("documents", "jsonb[]", "", _JSONB, '{"{\\"a\\":1}",NULL,"null","[1, {}]"}',
+     '{"{\\"a\\": 1}",NULL,"null","[1, {}]"}'),
+    ("documents", "jsonb[]", "", _JSONB, "{{1,2},{3,4}}", "{{1,2},{3,4}}"),
+    ("documents", "jsonb[]", "", _JSONB, "[]", "{}"),
+    ("byte-char", '"char"', "", {}, 7, "7"),
     ("range", "int4range", "range<integer>", {"element": "int4"}, '{"lower": 1, "upper": 5, "bounds": "(]"}',
      "[2,6)"),
     ("range", "int4range", "range<integer>", {"element": "int4"}, '{"empty": true}', "empty"),
@@ -253,6 +288,11 @@ _REFUSED: list[tuple[str, str, Params, list[Value], str]] = [
     ("array", "int4[]", _INT4, ["[[1],[2,3]]", "{{1},2}"], "not-rectangular"),
     ("array", "int4[]", _INT4, ['["a"]', "{1.5}"], "not-integer"),
     ("array", "varchar(2)[]", {"element": "varchar", "element_oid": "1043"}, ['["abc"]'], "too-long"),
+    ("array", "char(3)[]", _CHAR3, ['["abcd"]'], "too-long"),
+    ("array", "bytea[]", {"element": "bytea", "element_oid": "17"}, ['["00"]', '["\\\\x0"]'], "not-bytes"),
+    ("documents", "jsonb[]", _JSONB, ["", "x", "[1,", '{"a": 1}', 5, b"[]"], "not-a-list"),
+    ("documents", "jsonb[]", _JSONB, ["{a}", "[NaN]"], "not-json"),
+    ("byte-char", '"char"', {}, ["ab", "é", 10, 1.5, b"a"], "not-one-byte"),
     ("tsvector", "tsvector", {}, ["'x", "a:0", "a:99999", "''", 5], "not-a-tsvector"),
 ]  # fmt: skip
 
@@ -267,7 +307,7 @@ def test_what_does_not_fit_is_set_aside_by_its_reason(
 ) -> None:
     carried = crossing.carry(name, [*values, None], pg_type, params)
     assert carried.reasons == dict.fromkeys(range(len(values)), reason)
-    assert reason in CODECS[name].rejects or name in ("array", "range")
+    assert reason in CODECS[name].rejects or name in ("array", "range", "documents")
 
 
 @pytest.mark.parametrize(
@@ -377,6 +417,33 @@ def test_decimals_are_rounded_as_postgresql_rounds_the_shortest_decimal(
         for number in numbers
     ]
     assert carried.shown == expected
+
+
+def test_what_is_no_multirange_is_set_aside(crossing: Crossing) -> None:
+    values: list[Value] = ["", "[1,2)", "{[1,2)", "{[1,2),}", "{[1,2) [3,4)}", "[1, 2]", "{x}", 5]
+    params = {"element": "int4"}
+    carried = crossing.carry("multirange", values, "int4multirange", params, "multirange<integer>")
+    assert carried.reasons == dict.fromkeys(range(len(values)), "not-a-multirange")
+
+
+@given(
+    bounds=st.lists(
+        st.tuples(st.integers(-9, 9), st.integers(0, 4), st.sampled_from(["[)", "[]", "()", "(]"]))
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_multiranges_are_joined_as_postgresql_joins_them(
+    crossing: Crossing, bounds: list[tuple[int, int, str]]
+) -> None:
+    text = "{" + ",".join(f"{b[0]}{low},{low + width}{b[1]}" for low, width, b in bounds) + "}"
+    for base, pg_type in (("int4", "int4multirange"), ("numeric", "nummultirange")):
+        inner = "integer" if base == "int4" else base
+        carried = crossing.assert_proven(
+            "multirange", [text], pg_type, {"element": base}, f"multirange<{inner}>"
+        )
+        assert carried.shown == [
+            str(crossing.query(f"SELECT CAST(%s::text AS {pg_type})::text", [text])[0][0])
+        ]
 
 
 def test_enums_take_their_labels_and_nothing_else(crossing: Crossing) -> None:

@@ -143,7 +143,7 @@ def test_encoders_and_decoders_share_no_conversion() -> None:
 
 def test_every_type_has_a_rendering_for_samples() -> None:
     for codec in CODECS.values():
-        assert codec.target_types - {"array", "range"} <= set(_RENDERERS)
+        assert codec.target_types - {"array", "range", "multirange"} <= set(_RENDERERS)
 
 
 def test_samples_show_what_values_become() -> None:

@@ -13,9 +13,11 @@ from howdah.codecs import decode_any_json as json_back
 from howdah.codecs import decode_any_moment as moment_back
 from howdah.codecs import decode_any_number as number_back
 from howdah.codecs import decode_array as array_back
+from howdah.codecs import decode_documents as documents_back
 from howdah.codecs import decode_duration as duration_back
 from howdah.codecs import decode_hstore as hstore_back
 from howdah.codecs import decode_labels as labels_back
+from howdah.codecs import decode_multirange as multirange_back
 from howdah.codecs import decode_network as network_back
 from howdah.codecs import decode_scalars as scalars_back
 from howdah.codecs import decode_tsvector as tsvector_back
@@ -24,9 +26,11 @@ from howdah.codecs import encode_any_json as any_json
 from howdah.codecs import encode_any_moment as moment
 from howdah.codecs import encode_any_number as number
 from howdah.codecs import encode_array as array
+from howdah.codecs import encode_documents as documents
 from howdah.codecs import encode_duration as duration
 from howdah.codecs import encode_hstore as hstore
 from howdah.codecs import encode_labels as labels
+from howdah.codecs import encode_multirange as multirange
 from howdah.codecs import encode_network as network
 from howdah.codecs import encode_text as text
 from howdah.codecs import encode_tsvector as tsvector
@@ -355,6 +359,7 @@ ANY_CODECS = (
             "scale": "scale of numeric elements",
             "labels": "labels of elements that are enums",
             "width": "bytes of float elements",
+            "pad": "length of char(n) elements, required where they have one",
             **_MOMENT_PARAMETERS,
             **_DIGITS,
         },
@@ -386,6 +391,56 @@ ANY_CODECS = (
             "not-a-range": "Neither spelling.",
             "any reason of the bound's own codec": "A bound does not fit.",
         },
+    ),
+    Codec(
+        name="multirange",
+        summary="Sets of ranges: PostgreSQL's {…}, or a JSON list of ranges in either of their spellings.",
+        target_types=frozenset({"multirange"}),
+        encode=multirange.encode_multirange,
+        decode=decode_printed,
+        read_as="{}::text",
+        equality="by what is within",
+        project=multirange_back.project_multirange,
+        parameters={
+            "element": "base type of the bounds; required",
+            "scale": "scale of numeric bounds",
+            "width": "bytes of float bounds",
+            **_MOMENT_PARAMETERS,
+            **_DIGITS,
+        },
+        rejects={
+            "not-a-multirange": "Neither spelling.",
+            "not-a-range": "A range within is in no known spelling.",
+            "any reason of the bound's own codec": "A bound does not fit.",
+        },
+    ),
+    Codec(
+        name="documents",
+        summary="Lists of JSON documents as arrays: a JSON list, or PostgreSQL's {…} of their texts.",
+        target_types=frozenset({"array"}),
+        encode=documents.encode_documents,
+        decode=documents_back.decode_documents,
+        read_as="{}::text",
+        equality="JSON by value, document by document",
+        project=documents_back.project_documents,
+        parameters={"element_oid": "pg_type.oid of json or jsonb; required"},
+        rejects={
+            "not-a-list": "No JSON list and no {…}.",
+            "not-rectangular": "Lists within {…} are not of one length.",
+            "any reason of any-json": "A document does not fit.",
+        },
+        changes={"duplicate-keys-dropped": "Of a key that is repeated in an object, the last one stays."},
+    ),
+    Codec(
+        name="byte-char",
+        summary='TEXT of one ASCII character, or none, as "char".',
+        target_types=frozenset({"byte-char"}),
+        encode=labels.encode_byte,
+        decode=decode_printed,
+        read_as="{}::text",
+        equality="by text form",
+        project=labels_back.project_plain,
+        rejects={"not-one-byte": "More than one character, or one beyond ASCII.", **_NOT_UTF8},
     ),
     Codec(
         name="tsvector",

@@ -54,6 +54,21 @@ def _print_float(number: Decimal, *, largest_plain: int) -> str:
     return f"{number.normalize():f}"
 
 
+def _spell_padded(params: Params) -> Spell:
+    """Character data of fixed length, filled up with spaces; more of them than fit are cut off."""
+    width = int(params.get("pad", "0"))
+
+    def spell(value: Stored) -> str | None:
+        text = spell_plain(params)(value)
+        return text if text is None or not width else text.rstrip(" ").ljust(width)
+
+    return spell
+
+
+def _spell_bytes(params: Params) -> Spell:
+    return lambda value: value.lower() if isinstance(value, str) else None
+
+
 def _spell_truth(params: Params) -> Spell:
     # Inside arrays booleans are printed by boolout, with one letter.
     truths = {"true": "t", "false": "f", None: None}
@@ -87,6 +102,11 @@ _SPELLERS: Mapping[str, Callable[[Params], Spell]] = {
     "numeric": _spell_scaled,
     "text": spell_plain,
     "varchar": spell_plain,
+    "char": _spell_padded,
+    "bpchar": _spell_padded,
+    "bit": spell_plain,
+    "varbit": spell_plain,
+    "bytea": _spell_bytes,
     "citext": spell_plain,
     "enum": spell_plain,
     "uuid": spell_uuid,
@@ -99,7 +119,11 @@ _SPELLERS: Mapping[str, Callable[[Params], Spell]] = {
     "inet": lambda params: spell_network(params, is_cidr=False),
     "cidr": lambda params: spell_network(params, is_cidr=True),
     "macaddr": spell_hardware_address,
+    "macaddr8": spell_hardware_address,
 }
+#: Opening bracket, lower and upper bound (None for none), closing bracket.
+Bounds = tuple[str, str | None, str | None, str]
+
 #: Types whose ranges PostgreSQL brings to the form [lower,upper).
 _DISCRETE = ("int4", "int8", "date")
 
@@ -121,7 +145,7 @@ def spell_array(params: Params) -> Spell:
         text = spell_element(stored)
         if text is None:
             raise ValueError(text)
-        return _quote_element(text)
+        return quote_element(text)
 
     def spell(value: Stored) -> str | None:
         if not isinstance(value, str):
@@ -130,7 +154,7 @@ def spell_array(params: Params) -> Spell:
         if body.startswith("["):
             elements = json.loads(body)
         elif body.startswith("{"):
-            elements = next(_read_braces(iter(body[1:])))
+            elements = next(read_braces(iter(body[1:])))
         elif at_commas:
             elements = [part.strip() for part in value.split(",")] if body else []
         else:
@@ -148,13 +172,14 @@ def _stored(element: object) -> Stored:
     raise ValueError(element)
 
 
-def _quote_element(text: str) -> str:
+def quote_element(text: str) -> str:
+    """Quote an element as array_out does."""
     if text and text.upper() != "NULL" and not any(mark in '{}",\\ \t\n\r\v\f' for mark in text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
+def read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
     """Read what follows "{" up to its "}", character by character."""
     elements: list[object] = []
     word, quoted, closed = "", False, False
@@ -168,7 +193,7 @@ def _read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
 
     for character in characters:
         if character == "{":
-            elements.append(next(_read_braces(characters)))
+            elements.append(next(read_braces(characters)))
         elif character == "}":
             finish()
             break
@@ -191,25 +216,36 @@ def _read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
 def spell_range(params: Params) -> Spell:
     """Return the speller for ranges."""
     base = params["element"]
-    spell_bound = _SPELLERS[base](params)
+    spell_bound = bound_speller(params)
 
     def spell(value: Stored) -> str | None:
         if not isinstance(value, str):
             return None
-        body = value.strip()
-        if body.lower() == "empty":
-            return "empty"
-        if body.startswith("{"):
-            read = json.loads(body)
-            if read.get("empty"):
-                return "empty"
-            brackets, ends = read.get("bounds", "[)"), [read["lower"], read["upper"]]
-        else:
-            brackets, ends = body[0] + body[-1], _split_bounds(body[1:-1])
-        bounds = [None if end is None else spell_bound(_stored(end)) for end in ends]
-        return _print_range(base, brackets, bounds[0], bounds[1])
+        bounds = read_bounds(spell_bound, value)
+        return "empty" if bounds is None else print_range(base, *bounds)
 
     return spell
+
+
+def bound_speller(params: Params) -> Spell:
+    """Return the speller of the bounds of a range. Raises KeyError for a type that has none."""
+    return _SPELLERS[params["element"]](params)
+
+
+def read_bounds(spell_bound: Spell, text: str) -> tuple[str, str | None, str | None] | None:
+    """Read one range: its brackets and its bounds as PostgreSQL spells them, None for an empty one."""
+    body = text.strip()
+    if body.lower() == "empty":
+        return None
+    if body.startswith("{"):
+        read = json.loads(body)
+        if read.get("empty"):
+            return None
+        brackets, ends = read.get("bounds", "[)"), [read["lower"], read["upper"]]
+    else:
+        brackets, ends = body[0] + body[-1], _split_bounds(body[1:-1])
+    bounds = [None if end is None else spell_bound(_stored(end)) for end in ends]
+    return brackets, bounds[0], bounds[1]
 
 
 def _split_bounds(body: str) -> list[str | None]:
@@ -231,18 +267,31 @@ def _split_bounds(body: str) -> list[str | None]:
     return ends
 
 
-def _print_range(base: str, brackets: str, lower: str | None, upper: str | None) -> str:
+def print_range(base: str, brackets: str, lower: str | None, upper: str | None) -> str:
+    """Print a range as range_deparse does, discrete ones in the form [lower,upper)."""
+    bounds = normal_bounds(base, brackets, lower, upper)
+    return "empty" if bounds is None else print_bounds(bounds)
+
+
+def normal_bounds(base: str, brackets: str, lower: str | None, upper: str | None) -> Bounds | None:
+    """Return the bounds as PostgreSQL keeps them, None where nothing is between them."""
     opening = "(" if lower is None else brackets[0]
     closing = ")" if upper is None else brackets[1]
+    if lower is not None and lower == upper and (opening, closing) != ("[", "]"):
+        return None
     if base in _DISCRETE:
         if lower is not None and opening == "(":
             lower, opening = _next(base, lower), "["
         if upper is not None and closing == "]":
             upper, closing = _next(base, upper), ")"
         if lower is not None and lower == upper:
-            return "empty"
-    elif lower is not None and lower == upper and (opening, closing) != ("[", "]"):
-        return "empty"
+            return None
+    return opening, lower, upper, closing
+
+
+def print_bounds(bounds: Bounds) -> str:
+    """Print the bounds of a range that is not empty."""
+    opening, lower, upper, closing = bounds
     return f"{opening}{_quote_bound(lower)},{_quote_bound(upper)}{closing}"
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from howdah.codecs.base import Params
 from howdah.codecs.encode_any_moment import any_date, any_moment, any_time
 from howdah.codecs.encode_any_number import any_boolean, any_integer, any_numeric, any_real
 from howdah.codecs.encode_duration import any_duration
 from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each
-from howdah.codecs.encode_labels import any_label, any_uuid
+from howdah.codecs.encode_labels import any_bits, any_label, any_uuid
 from howdah.codecs.encode_network import any_hardware_address, any_network
 from howdah.codecs.params import read_choice, read_integer
 from howdah.codecs.pgtypes import ELEMENT_TYPES, PgType, parse_type
@@ -29,10 +29,39 @@ from howdah.errors import UsageError
 SPLIT_CHOICES = ("reject", "comma")
 
 _DIMENSIONS_MAX = 6
+_HEX = re.compile(r"\\x((?:[0-9a-fA-F]{2})*)")
 _EMPTY, _LOWER_INCLUSIVE, _UPPER_INCLUSIVE, _LOWER_INFINITE, _UPPER_INFINITE = 1, 2, 4, 8, 16
 _RANGE = re.compile(
     r'\s*([\[(])\s*("(?:[^"\\]|""|\\.)*"|[^",)\]]*),\s*("(?:[^"\\]|""|\\.)*"|[^",)\]]*)([\])])\s*', re.DOTALL
 )
+
+
+def _any_bytes(params: Params, pg_type: PgType) -> Convert:
+    """Return the converter of one value in bytea's spelling, \\x and hexadecimal digits."""
+
+    def convert(value: Stored, notes: Notes) -> bytes:
+        match = _HEX.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise Unfit("not-bytes")
+        return bytes.fromhex(match[1])
+
+    return convert
+
+
+def _any_padded(params: Params, pg_type: PgType) -> Convert:
+    """Return the converter of one value → char(n), which the server fills up with spaces."""
+    convert_text = _any_text(params, PgType(base="text"))
+    width = pg_type.modifiers[0] if pg_type.modifiers else None
+    if params.get("pad") != (None if width is None else str(width)):
+        raise UsageError("C-105", 'parameter "pad" of the codec is not the length of char(n)')
+
+    def convert(value: Stored, notes: Notes) -> bytes:
+        field = convert_text(value, notes)
+        if width is not None and len(field.decode().rstrip(" ")) > width:
+            raise Unfit("too-long")
+        return field
+
+    return convert
 
 
 def _any_text(params: Params, pg_type: PgType) -> Convert:
@@ -64,6 +93,8 @@ _ELEMENTS: Mapping[str, Callable[[Params, PgType], Convert]] = {
     "numeric": any_numeric,
     "text": _any_text,
     "varchar": _any_text,
+    "char": _any_padded,
+    "bpchar": _any_padded,
     "citext": _any_text,
     "uuid": any_uuid,
     "date": any_date,
@@ -75,12 +106,17 @@ _ELEMENTS: Mapping[str, Callable[[Params, PgType], Convert]] = {
     "inet": any_network,
     "cidr": any_network,
     "macaddr": any_hardware_address,
+    "macaddr8": any_hardware_address,
+    "bytea": _any_bytes,
+    "bit": any_bits,
+    "varbit": any_bits,
     "enum": any_label,
 }
 assert frozenset(_ELEMENTS) == ELEMENT_TYPES
 
 
-def _element_converter(params: Params, pg_type: PgType) -> Convert:
+def element_converter(params: Params, pg_type: PgType) -> Convert:
+    """Return the converter of one element, or bound. Raises UsageError C-104, C-105."""
     element = pg_type.element
     if element is None or element.base not in _ELEMENTS:
         raise UsageError("C-104", "no codec writes elements of this type")
@@ -95,7 +131,7 @@ def _element_converter(params: Params, pg_type: PgType) -> Convert:
 
 def any_array(params: Params, pg_type: PgType) -> Convert:
     """Return the converter of one value → array."""
-    convert_element = _element_converter(params, pg_type)
+    convert_element = element_converter(params, pg_type)
     at_commas = read_choice(params, "split", SPLIT_CHOICES) == "comma"
     oid = read_integer(params, "element_oid")
     if oid is None:
@@ -108,19 +144,25 @@ def any_array(params: Params, pg_type: PgType) -> Convert:
         if value.lstrip().startswith("{"):
             # In PostgreSQL's spelling every element is text: to read a number from it changes nothing.
             notes_of_elements = Notes()
-        lengths, flat = _shape(elements)
+        lengths, flat = read_shape(elements)
         fields = [
             None if element is None else convert_element(_as_stored(element), notes_of_elements)
             for element in flat
         ]
-        head = struct.pack(">iiI", len(lengths), None in fields, oid)
-        dimensions = b"".join(struct.pack(">ii", length, 1) for length in lengths)
-        return head + dimensions + b"".join(map(_with_length, fields))
+        return pack_array(lengths, fields, oid)
 
     return convert
 
 
-def _with_length(field: bytes | None) -> bytes:
+def pack_array(lengths: Sequence[int], fields: Sequence[bytes | None], oid: int) -> bytes:
+    """Put an array together: the length of every dimension, and the elements one after the other."""
+    head = struct.pack(">iiI", len(lengths), None in fields, oid)
+    dimensions = b"".join(struct.pack(">ii", length, 1) for length in lengths)
+    return head + dimensions + b"".join(map(with_length, fields))
+
+
+def with_length(field: bytes | None) -> bytes:
+    """Put the length in front of a field, -1 for NULL."""
     return struct.pack(">i", -1) if field is None else struct.pack(">i", len(field)) + field
 
 
@@ -141,7 +183,7 @@ def _read_list(text: str, at_commas: bool) -> list[object]:
             raise Unfit("not-a-list") from None
         return list(found)
     if body.startswith("{"):
-        return _read_literal(body)
+        return read_literal(body)
     if at_commas:
         return [part.strip() for part in text.split(",")] if body else []
     raise Unfit("not-a-list")
@@ -150,8 +192,8 @@ def _read_list(text: str, at_commas: bool) -> list[object]:
 _TOKEN = re.compile(r'\s*(?:([{},])|"((?:[^"\\]|\\.)*)"|((?:[^{},"\\]|\\.)+))', re.DOTALL)
 
 
-def _read_literal(text: str) -> list[object]:
-    """Read PostgreSQL's {…}, nested lists included."""
+def read_literal(text: str) -> list[object]:
+    """Read PostgreSQL's {…}, nested lists included. Raises Unfit."""
     stack: list[list[object]] = []
     position = 0
     expects_element = True
@@ -186,13 +228,13 @@ def _read_literal(text: str) -> list[object]:
     raise Unfit("not-a-list")
 
 
-def _shape(elements: list[object]) -> tuple[list[int], list[object]]:
-    """Return the length of every dimension and the elements one after the other; all must be alike."""
+def read_shape(elements: list[object]) -> tuple[list[int], list[object]]:
+    """Return the length of every dimension and the elements one after the other. Raises Unfit."""
     if not elements:
         return [], []
     if not any(isinstance(element, list) for element in elements):
         return [len(elements)], elements
-    shapes = [_shape(element) if isinstance(element, list) else ([-1], []) for element in elements]
+    shapes = [read_shape(element) if isinstance(element, list) else ([-1], []) for element in elements]
     inner = shapes[0][0]
     if not inner or any(lengths != inner for lengths, _ in shapes) or len(inner) >= _DIMENSIONS_MAX:
         raise Unfit("not-rectangular")
@@ -201,7 +243,7 @@ def _shape(elements: list[object]) -> tuple[list[int], list[object]]:
 
 def any_range(params: Params, pg_type: PgType) -> Convert:
     """Return the converter of one value → range."""
-    convert_bound = _element_converter(params, pg_type)
+    convert_bound = element_converter(params, pg_type)
 
     def convert(value: Stored, notes: Notes) -> bytes:
         if not isinstance(value, str):
@@ -214,7 +256,7 @@ def any_range(params: Params, pg_type: PgType) -> Convert:
         flags = 0
         flags |= _LOWER_INFINITE if ends[0] is None else _LOWER_INCLUSIVE if brackets[0] == "[" else 0
         flags |= _UPPER_INFINITE if ends[1] is None else _UPPER_INCLUSIVE if brackets[1] == "]" else 0
-        return bytes((flags,)) + b"".join(_with_length(end) for end in ends if end is not None)
+        return bytes((flags,)) + b"".join(with_length(end) for end in ends if end is not None)
 
     return convert
 

@@ -77,6 +77,18 @@ def any_bits(params: Params, pg_type: PgType) -> Convert:
     return convert
 
 
+def any_byte(params: Params, pg_type: PgType) -> Convert:
+    """Return the converter of one value → "char", which is one byte, zero for an empty text (charin)."""
+
+    def convert(value: Stored, notes: Notes) -> bytes:
+        text = str(value) if isinstance(value, int) else value
+        if not isinstance(text, str) or len(text) > 1 or not text.isascii() or text == "\0":
+            raise Unfit("not-one-byte")
+        return text.encode() or b"\0"
+
+    return convert
+
+
 def any_uuid(params: Params, pg_type: PgType) -> Convert:
     """Return the converter of one value → uuid."""
     little = read_choice(params, "order", ORDER_CHOICES) == "little-endian"
@@ -102,6 +114,11 @@ def encode_label(column: SourceColumn, params: Params, pg_type: str) -> Encoded:
 def encode_bits(column: SourceColumn, params: Params, pg_type: str) -> Encoded:
     """TEXT of 0 and 1 → bit, varbit."""
     return encode_each(column, any_bits(params, parse_type(pg_type)))
+
+
+def encode_byte(column: SourceColumn, params: Params, pg_type: str) -> Encoded:
+    """TEXT of one character → "char"."""
+    return encode_each(column, any_byte(params, parse_type(pg_type)))
 
 
 def encode_any_uuid(column: SourceColumn, params: Params, pg_type: str) -> Encoded:

@@ -60,6 +60,8 @@ _BASE_NAMES = {
     "money": "money",
     "oid": "oid",
     "name": "name",
+    # With its quotes: one byte, another type than character.
+    '"char"': "byte-char",
     # Made by the application or by an extension: the planner names them so, wherever they live.
     "enum": "enum",
     "citext": "citext",
@@ -71,22 +73,31 @@ _BASE_NAMES = {
 ELEMENT_TYPES = frozenset(
     {
         *("int2", "int4", "int8", "oid", "bool", "float4", "float8", "numeric"),
-        *("text", "varchar", "citext", "enum", "uuid", "inet", "cidr", "macaddr"),
+        *("text", "varchar", "char", "bpchar", "citext", "enum", "bytea", "bit", "varbit"),
+        *("uuid", "inet", "cidr", "macaddr", "macaddr8"),
         *("date", "time", "timetz", "timestamp", "timestamptz", "interval"),
     }
 )
 
-#: How the planner writes a range type, built in or not: "range<integer>".
-_RANGE = "range<"
+#: Base names of the elements of arrays of documents, which have a codec of their own.
+DOCUMENT_TYPES = frozenset({"json", "jsonb"})
+#: Base names of the bounds of ranges whose multiranges can be put in order as the server does it.
+ORDERED_TYPES = frozenset(
+    {"int2", "int4", "int8", "oid", "float4", "float8", "numeric", "date", "timestamp", "timestamptz"}
+)
+
+#: How the planner writes a range or multirange type, built in or not: "range<integer>".
+_BRACKETED = {"range<": "range", "multirange<": "multirange"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PgType:
-    #: A value of `_BASE_NAMES` ("bpchar" without a length, "char" with one), "array" or "range".
+    #: A value of `_BASE_NAMES` ("bpchar" without a length, "char" with one), "array", "range" or
+    #: "multirange".
     base: str
     #: What stands in parentheses: (10, 2) of numeric(10,2).
     modifiers: tuple[int, ...] = ()
-    #: Of an array its elements, of a range its bounds.
+    #: Of an array its elements, of a range or multirange its bounds.
     element: PgType | None = None
 
 
@@ -99,8 +110,9 @@ def parse_type(pg_type: str) -> PgType:
     written = " ".join(pg_type.lower().split())
     if written.endswith("[]"):
         return PgType(base="array", element=parse_type(written.rstrip("[]")))
-    if written.startswith(_RANGE) and written.endswith(">"):
-        return PgType(base="range", element=parse_type(written[len(_RANGE) : -1]))
+    for opening, kind in _BRACKETED.items():
+        if written.startswith(opening) and written.endswith(">"):
+            return PgType(base=kind, element=parse_type(written[len(opening) : -1]))
     name, modifiers = _split_modifiers(written)
     base = _BASE_NAMES.get(name)
     if base is None or modifiers is None:

@@ -50,6 +50,8 @@ def _renderer(pg_type: PgType) -> Callable[[bytes], str]:
     of_element = _renderer(pg_type.element)
     if pg_type.base == "array":
         return lambda field: _render_array(field, of_element)
+    if pg_type.base == "multirange":
+        return lambda field: _render_multirange(field, of_element)
     return lambda field: _render_range(field, of_element)
 
 
@@ -148,6 +150,11 @@ def _render_range(field: bytes, of_bound: Callable[[bytes], str]) -> str:
     return f"{'[' if flags & 2 else '('}{lower}, {upper}{']' if flags & 4 else ')'}"
 
 
+def _render_multirange(field: bytes, of_bound: Callable[[bytes], str]) -> str:
+    ranges = [_render_range(part, of_bound) for part in _read_fields(field, 4) if part is not None]
+    return "{" + ", ".join(ranges) + "}"
+
+
 def _read_fields(field: bytes, position: int) -> Iterator[bytes | None]:
     """Give the fields that stand behind their lengths; None for NULL."""
     while position < len(field):
@@ -184,6 +191,7 @@ _RENDERERS: dict[str, Callable[[bytes], str]] = {
     "jsonb": lambda field: _render_text(field[1:]),
     "citext": _render_text,
     "name": _render_text,
+    "byte-char": lambda field: _render_text(field.rstrip(b"\0")),
     "xml": _render_text,
     "enum": _render_text,
     "oid": _render_unpacked(">I"),

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from howdah.codecs.pgtypes import ELEMENT_TYPES, parse_type
+from howdah.codecs.pgtypes import DOCUMENT_TYPES, ELEMENT_TYPES, ORDERED_TYPES, parse_type
 from howdah.errors import UsageError
 from howdah.model.census import ColumnCensus
 from howdah.model.findings import Finding
@@ -22,6 +22,12 @@ from howdah.planning.moments import EPOCH_UNITS, describe_epoch_range
 from howdah.planning.types import ColumnFacts, describe_values
 
 _MICROSECOND_DIGITS = 6
+#: What each kind of type may be made of.
+_MADE_OF = {
+    TypeKind.ARRAY: ELEMENT_TYPES | DOCUMENT_TYPES,
+    TypeKind.RANGE: ELEMENT_TYPES,
+    TypeKind.MULTIRANGE: ORDERED_TYPES,
+}
 _UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
 
 
@@ -42,16 +48,23 @@ def name_wire_type(target: TargetType) -> str | None:
     match stored.kind:
         case TypeKind.ENUM:
             return "enum"
-        case TypeKind.ARRAY | TypeKind.RANGE:
-            below = stored.element or stored.subtype
+        case TypeKind.ARRAY | TypeKind.RANGE | TypeKind.MULTIRANGE:
+            below = _below(stored)
             inner = None if below is None else name_wire_type(below)
-            if inner is None or parse_type(inner).base not in ELEMENT_TYPES:
+            if inner is None or parse_type(inner).base not in _MADE_OF[stored.kind]:
                 return None
-            return f"{inner}[]" if stored.kind is TypeKind.ARRAY else f"range<{inner}>"
+            return f"{inner}[]" if stored.kind is TypeKind.ARRAY else f"{stored.kind.value}<{inner}>"
         case TypeKind.BASE:
             return _name_base(stored)
         case _:
             return None
+
+
+def _below(stored: TargetType) -> TargetType | None:
+    """Return the type of the elements of an array, of the bounds of a range or multirange."""
+    if stored.kind is TypeKind.MULTIRANGE:
+        return None if stored.subtype is None else stored.subtype.subtype
+    return stored.element or stored.subtype
 
 
 def _name_base(stored: TargetType) -> str | None:
@@ -85,7 +98,7 @@ def choose_codec(facts: ColumnFacts, stored: TargetType, options: OwnedOptions) 
             return CodecChoice(
                 codec="enum", params=params_needed("enum", stored), reason="labels of the enum"
             )
-        case TypeKind.ARRAY | TypeKind.RANGE:
+        case TypeKind.ARRAY | TypeKind.RANGE | TypeKind.MULTIRANGE:
             return _choose_compound(stored, options)
     match stored.name:
         case "int2" | "int4" | "int8":
@@ -128,6 +141,8 @@ def choose_codec(facts: ColumnFacts, stored: TargetType, options: OwnedOptions) 
             return CodecChoice(codec=stored.name, reason="the spelling of the type")
         case "macaddr" | "macaddr8":
             return CodecChoice(codec="macaddr", reason="the spelling of the type")
+        case "char":
+            return CodecChoice(codec="byte-char", reason="one byte")
         case "bit" | "varbit":
             return CodecChoice(codec="bits", reason="the spelling of the type")
         case _:
@@ -151,8 +166,11 @@ def params_needed(codec: str, stored: TargetType) -> dict[str, str]:
             return {"digits": "2"}
         case "any-timestamp" | "any-timestamptz" | "any-time" | "any-timetz":
             return {"digits": str(stored.modifiers[0])} if _keeps_less(stored) else {}
-        case "array" | "range":
-            below = stored.element or stored.subtype
+        case "documents":
+            assert stored.element is not None
+            return {"element_oid": str(stored.element.oid)}
+        case "array" | "range" | "multirange":
+            below = _below(stored)
             assert below is not None
             wire_type = name_wire_type(below)
             assert wire_type is not None
@@ -160,6 +178,8 @@ def params_needed(codec: str, stored: TargetType) -> dict[str, str]:
             if stored.kind is TypeKind.ARRAY:
                 params["element_oid"] = str(below.oid)
             inner = below.stored
+            if inner.name == "bpchar" and inner.modifiers:
+                params["pad"] = str(inner.modifiers[0])
             of_element = {"numeric": "any-numeric", "float4": "any-real"}.get(
                 inner.name, "enum" if inner.kind is TypeKind.ENUM else f"any-{inner.name}"
             )
@@ -177,8 +197,12 @@ def _zone(options: OwnedOptions) -> dict[str, str]:
 
 
 def _choose_compound(stored: TargetType, options: OwnedOptions) -> CodecChoice:
-    codec = "array" if stored.kind is TypeKind.ARRAY else "range"
+    codec = stored.kind.value
+    if stored.element is not None and stored.element.stored.name in DOCUMENT_TYPES:
+        codec = "documents"
     params = params_needed(codec, stored)
+    if codec == "documents":
+        return CodecChoice(codec=codec, params=params, reason="lists of documents")
     if params["element"] in ("timestamp", "timestamptz", "date", "time", "timetz"):
         params |= _zone(options)
     return CodecChoice(codec=codec, params=params, reason="lists" if codec == "array" else "bounds")
