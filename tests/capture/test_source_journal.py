@@ -14,7 +14,6 @@ from howdah.capture.source_journal import (
     design_journal,
     fence_triggers,
 )
-from howdah.ops.live_run import remove_journal
 from howdah.sqlite.live_file import LiveFile
 from support.files import make_database
 from support.processes import run_sqlite
@@ -157,7 +156,7 @@ connection.execute("SELECT count(*) FROM a").fetchall()
         # A virtual table's module reports the failure of its own statement in its own words.
         told = "constraint failed" if "search" in statement else "moved to postgresql://there/db"
         assert told in refused
-        remove_journal(live)
+        live.remove_our_objects()
     assert run_sqlite(source, "print(list(connection.iterdump()))") == before
 
 
@@ -166,7 +165,7 @@ def test_removing_leaves_the_file_as_it_was(source: Path) -> None:
     _begin(source)
     with LiveFile(str(source)) as live:
         assert live.our_objects()
-        remove_journal(live)
+        live.remove_our_objects()
         assert live.our_objects() == {}
     assert run_sqlite(source, "print(list(connection.iterdump()))") == before
     connection = sqlite3.connect(source)

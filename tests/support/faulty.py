@@ -49,33 +49,35 @@ def cut_sessions(database: str) -> None:
 
 
 def _main(verb: str, source: str, database: str, fault: str, number: int) -> int:
-    from howdah.capture.machine import Goal, Step
+    from howdah.capture.machine import Goal, Step, next_step
     from howdah.errors import HowdahError
+    from howdah.ops import cutover as cutover_verb
+    from howdah.ops import follow as follow_verb
+    from howdah.ops import go_home as go_home_verb
     from howdah.ops.cutover import CutoverRequest, cutover
     from howdah.ops.follow import FollowRequest, follow
     from howdah.ops.go_home import go_home
     from howdah.ops.live_run import LiveOptions, LiveRun
+    from howdah.ops.live_steps import read_facts, take_step
     from howdah.ops.target import TargetRequest
 
-    step = LiveRun.step
     count = 0
 
-    def faulty(self: LiveRun, goal: Goal) -> Step:
+    def faulty(live: LiveRun, goal: Goal) -> Step:
         nonlocal count
-        from howdah.capture.machine import next_step
-
         count += 1
-        print(next_step(self.facts(self.capture(), goal)), flush=True)
+        print(next_step(read_facts(live, live.capture(), goal)), flush=True)
         if count == number and fault == "kill-before":
             os.kill(os.getpid(), signal.SIGKILL)
         if count == number and fault == "cut":
             cut_sessions(database)
-        done = step(self, goal)
+        done = take_step(live, goal)
         if count == number and fault == "kill-after":
             os.kill(os.getpid(), signal.SIGKILL)
         return done
 
-    LiveRun.step = faulty  # type: ignore[method-assign]
+    for module in (follow_verb, cutover_verb, go_home_verb):
+        setattr(module, "take_step", faulty)  # noqa: B010
     target = TargetRequest(target=database)
     try:
         match verb:

@@ -25,7 +25,6 @@ from howdah.model.report import Difference, ProofStatus
 from howdah.model.source import SourceCatalog
 from howdah.model.target import TargetFacts
 from howdah.model.verb_reports import CarryBackReport, HomeTableReport, InexactReport
-from howdah.ops.live_run import remove_journal
 from howdah.ops.source_facts import read_catalog_of, read_kept_catalog
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.planning.findings import make_finding, name_column, name_table
@@ -209,7 +208,7 @@ def _becoming(run: Run, output: Path) -> Iterator[str]:
         if run.plan.options.defer_foreign_keys:
             # A followed source had the journal in it when the snapshot was taken.
             with LiveFile(partial) as private:
-                remove_journal(private)
+                private.remove_our_objects()
         yield partial
         if run.snapshot.journal_mode == "wal":
             with HomeFile(partial) as file:

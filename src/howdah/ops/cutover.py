@@ -15,7 +15,9 @@ from howdah.capture.machine import Goal, Phase, Step
 from howdah.capture.record import CaptureRecord
 from howdah.errors import ExitStatus, RefusedError
 from howdah.model.verb_reports import LiveReport
+from howdah.ops.live_fence import unfence
 from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
+from howdah.ops.live_steps import take_step
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
@@ -60,7 +62,7 @@ def cutover(request: CutoverRequest, progress: Progress | None = None) -> LiveRe
 
 def _cut_over(live: LiveRun) -> LiveReport:
     while True:
-        step = live.step(Goal.CUTOVER)
+        step = take_step(live, Goal.CUTOVER)
         if step is Step.PROVE_ALL and live.difference_count:
             return live.report("cutover", "different", exit_status=int(ExitStatus.DIFFERENT))
         if step is Step.DONE:
@@ -79,7 +81,7 @@ def _abort(live: LiveRun) -> LiveReport:
             f'The cutover is past the point where it can be called off: phase "{phase}".',
             hint='"howdah rollback" goes home with what was written since.',
         )
-    live.unfence()
+    unfence(live)
     return live.report("cutover", "following")
 
 
@@ -90,7 +92,7 @@ def give_up_fence(live: LiveRun) -> None:
         return
     live.connection.rollback()
     if live.capture().phase in (Phase.FENCING, Phase.DRAINED):
-        live.unfence()
+        unfence(live)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from howdah.capture.machine import Phase
 from howdah.capture.record import CaptureRecord
 from howdah.errors import DifferenceError, RefusedError
 from howdah.ops.carry_back import ROW_KINDS
-from howdah.ops.live_run import LiveOptions, open_live_run, remove_journal
+from howdah.ops.live_compare import compare
+from howdah.ops.live_fence import unfence
+from howdah.ops.live_run import LiveOptions, open_live_run
 from howdah.ops.target import OpenTarget
 from howdah.process.phases import PhaseLog
 from howdah.state.store import StateSchema
@@ -29,8 +31,8 @@ def end_following(target: OpenTarget, state: StateSchema, phases: PhaseLog) -> N
         )
     with open_live_run(target, state, capture.source, LiveOptions(), phases) as run:
         if capture.phase in (Phase.FENCING, Phase.DRAINED):
-            run.unfence()
-        proof = run.compare()
+            unfence(run)
+        proof = compare(run)
         # Sequences are set at the cutover; what is behind here is nobody's write.
         written = [found for found in proof.differences if found.kind in ROW_KINDS]
         if written:
@@ -42,7 +44,7 @@ def end_following(target: OpenTarget, state: StateSchema, phases: PhaseLog) -> N
                 f" {first.kind} {first.key} {first.column} {first.detail}".rstrip(),
                 hint="Keep the target, or save what was written before you drop the tables yourself.",
             )
-        remove_journal(run.live)
+        run.file.remove_our_objects()
         with target.connection.transaction():
             run.way_back.remove(target.connection)
             run.record.remove(target.connection)

@@ -14,7 +14,6 @@ from pathlib import Path
 from howdah.capture.machine import Phase
 from howdah.capture.record import CaptureRecord
 from howdah.errors import RefusedError
-from howdah.ops.live_run import remove_journal
 from howdah.sqlite.live_file import LiveFile
 from howdah.sqlite.snapshot import hash_file
 from howdah.state.store import Connection, StateSchema
@@ -53,7 +52,7 @@ def end_live(connection: Connection, state: StateSchema, *, unproven: bool) -> t
 def _archive(source: str) -> tuple[str, ...]:
     """Take our objects out of the file, make it one file that nobody may write, and note its digest."""
     with LiveFile(source) as live:
-        remove_journal(live)
+        live.remove_our_objects()
         live.leave_wal_mode()
     os.chmod(source, stat.S_IMODE(os.stat(source).st_mode) & ~0o222)
     checksum = Path(source + ".sha256")

@@ -17,7 +17,9 @@ from howdah.capture.source_journal import JOURNAL_LIMIT, begin_statements, desig
 from howdah.errors import ExitStatus, RefusedError
 from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import LiveReport
-from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run, remove_journal
+from howdah.ops.live_fence import unfence
+from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
+from howdah.ops.live_steps import take_step
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.target import TargetRequest, open_target
 from howdah.process.phases import PhaseLog
@@ -67,7 +69,7 @@ def _go_on(live: LiveRun, request: FollowRequest) -> LiveReport:
     while True:
         capture = live.capture()
         request.tell(capture)
-        step = live.step(Goal.YIELD if capture.goal is Goal.YIELD else Goal.FOLLOW)
+        step = take_step(live, Goal.YIELD if capture.goal is Goal.YIELD else Goal.FOLLOW)
         if step is Step.LET_GO:
             with live.connection.transaction():
                 live.record.set(live.connection, goal=str(Goal.FOLLOW))
@@ -185,7 +187,7 @@ def stop(source: str, request: TargetRequest, progress: Progress | None = None) 
         target.connection.rollback()
         if capture is None:
             with LiveFile(source) as live:
-                remove_journal(live)
+                live.remove_our_objects()
             return LiveReport(
                 verb="follow", status="stopped", source=source, target=target.display, run_id="", phase=""
             )
@@ -197,9 +199,9 @@ def stop(source: str, request: TargetRequest, progress: Progress | None = None) 
                     hint='"howdah finalize" ends the way back, "howdah rollback" goes home.',
                 )
             if capture.phase in (Phase.FENCING, Phase.DRAINED):
-                run.unfence()
+                unfence(run)
             report = run.report("follow", "stopped")
-            remove_journal(run.live)
+            run.file.remove_our_objects()
             with target.connection.transaction():
                 run.way_back.remove(target.connection)
                 record.remove(target.connection)

@@ -10,7 +10,9 @@ from howdah.model.verb_reports import LiveReport
 from howdah.ops.carry_back import find_altered
 from howdah.ops.cutover import taking_over
 from howdah.ops.follow import read_capture
+from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
+from howdah.ops.live_steps import take_step
 from howdah.ops.target import TargetRequest, open_target
 from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog
@@ -47,10 +49,10 @@ def go_home(request: TargetRequest, options: LiveOptions, progress: Progress | N
         _require_schema(live)
         phases.progress.phase("go home")
         while True:
-            step = live.step(Goal.GO_HOME)
+            step = take_step(live, Goal.GO_HOME)
             if step in (Step.HOME_RELEASE, Step.DONE):
                 break
-        live.prove_home()
+        prove_home(live)
         if live.difference_count:
             return live.report("rollback", "different", exit_status=int(ExitStatus.DIFFERENT))
         return live.report("rollback", "home")

@@ -173,6 +173,15 @@ class LiveFile:
         )
         return {name: (kind, sql or "") for name, kind, sql in rows}
 
+    def remove_our_objects(self) -> None:
+        """Drop everything of ours, in one transaction."""
+        with self.writing(), self.shadow_tables_open():
+            objects = self.our_objects()
+            for wanted in ("trigger", "table"):
+                self.execute_all(
+                    f"DROP {wanted.upper()} {name}" for name, (kind, _) in objects.items() if kind == wanted
+                )
+
     def journal_state(self) -> JournalState | None:
         """Return the state of the journal, None where there is none in the file."""
         if "_howdah_state" not in self.our_objects():

@@ -1,0 +1,149 @@
+"""Compare every row of the followed file with PostgreSQL, and mend what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from howdah.capture.apply import is_keyed, read_changes
+from howdah.loading.runner import deferred_steps
+from howdah.model.plan import Plan
+from howdah.model.quarantine import Cell
+from howdah.model.source import SourceCatalog
+from howdah.ops.live_apply import apply_batch
+from howdah.ops.live_run import LiveRun
+from howdah.ops.source_facts import read_catalog_of
+from howdah.postgres.connect import Connection
+from howdah.proof.big_values import BIG_VALUE_CODECS
+from howdah.proof.result import Proof
+from howdah.proof.verify import verify
+from howdah.sqlite.live_file import LiveFile, Noted, NotedKey
+from howdah.sqlite.snapshot import take_snapshot
+from howdah.state.ledger import Ledger, ids_left_out
+from howdah.state.quarantine import Quarantine
+
+_LISTED_MAX = 100_000
+
+
+def reconcile(live: LiveRun) -> int:
+    """
+    Make PostgreSQL equal a copy of the file by comparing every row; return how many rows that took.
+
+    What changes meanwhile is in the journal and comes after it.
+    """
+    with (
+        live.phases.phase("compare and mend") as count,
+        copy_of(live, "reconcile") as path,
+        LiveFile(path) as frozen,
+    ):
+        noted, proof = _compare_with(live, frozen, path)
+        count.rows = rows = _mend_from(live, frozen, noted, proof)
+    return rows
+
+
+def compare(live: LiveRun) -> Proof:
+    """Bring everything over that is noted by now, and compare every row of both sides."""
+    with live.phases.phase("compare") as count, copy_of(live, "compare") as path:
+        with LiveFile(path) as frozen:
+            _, proof = _compare_with(live, frozen, path)
+        count.rows = proof.rows
+    return proof
+
+
+@contextmanager
+def copy_of(live: LiveRun, name: str) -> Iterator[str]:
+    """A copy of the file as it is now, for the block; its path."""
+    copy = live.workspace.path / f"{name}.sqlite"
+    live.workspace.create()
+    try:
+        take_snapshot(live.file.path, str(copy), digest=False)
+        yield str(copy)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _compare_with(live: LiveRun, frozen: LiveFile, path: str) -> tuple[Noted, Proof]:
+    with frozen.looking():
+        noted = frozen.read_noted(live.capture().watermark, live.key_widths())
+        whole = [plan for plan in live.run.plan.tables if not is_keyed(live.design, plan)]
+        changes = read_changes(frozen, live.design, live.job, noted, whole)
+        apply_batch(live, changes, noted, touched=None)
+    return noted, verify_against(live, path, read_catalog_of(path), listed_max=_LISTED_MAX)
+
+
+def _mend_from(live: LiveRun, frozen: LiveFile, noted: Noted, proof: Proof) -> int:
+    keys = keys_of_differences(proof, live.run.plan)
+    too_many = [
+        plan
+        for plan in live.run.plan.tables
+        if is_keyed(live.design, plan) and proof.tables[plan.name].differences > _LISTED_MAX
+    ]
+    numbered = {live.design.table(name).number: tuple(found) for name, found in keys.items()}
+    if not numbered and not too_many:
+        return 0
+    with frozen.looking():
+        changes = read_changes(frozen, live.design, live.job, replace(noted, keys=numbered), too_many)
+        apply_batch(live, changes, noted, touched=None)
+    return sum(map(len, numbered.values()))
+
+
+def verify_against(
+    live: LiveRun,
+    path: str,
+    catalog: SourceCatalog,
+    *,
+    listed_max: int = 1000,
+    exported: tuple[Connection, str] | None = None,
+) -> Proof:
+    """Compare a file at rest with PostgreSQL as it is, or as an exported snapshot sees it."""
+    outcomes = Ledger(state=live.state).outcomes(live.connection, live.run.id)
+    quarantined = Quarantine(state=live.state, run_id=live.run.id).keys(live.connection)
+    live.connection.rollback()
+    return verify(
+        with_big_values(live.run.plan),
+        catalog,
+        path,
+        live.target.conninfo,
+        quarantined=quarantined,
+        expected_not_valid=[key for key, outcome in outcomes.items() if outcome.fell_back],
+        expected_missing=[
+            *ids_left_out(outcomes.values()),
+            *(step.id for step in deferred_steps(live.run.plan) if step.id not in outcomes),
+        ],
+        jobs=live.run.plan.options.jobs,
+        progress=live.phases.progress,
+        listed_max=listed_max,
+        exported=exported,
+    )
+
+
+def with_big_values(plan: Plan) -> Plan:
+    """Return the plan with every table that may have come to hold a value too long for a batch."""
+    return replace(
+        plan,
+        tables=tuple(
+            replace(table, big_rows=max(1, table.big_rows))
+            if any(column.codec in BIG_VALUE_CODECS for column in table.copied_columns)
+            else table
+            for table in plan.tables
+        ),
+    )
+
+
+def keys_of_differences(proof: Proof, plan: Plan) -> dict[str, list[NotedKey]]:
+    """Return the keys of rows that differ, by table, as the journal would have noted them."""
+    keys: dict[str, dict[NotedKey, None]] = {}
+    for found in proof.differences:
+        if found.kind in ("value", "missing-row", "extra-row") and found.key_cells:
+            key = tuple(_as_stored(cell) for cell in found.key_cells)
+            keys.setdefault(found.table, {})[key] = None
+    return {name: list(found) for name, found in keys.items()}
+
+
+def _as_stored(cell: Cell) -> Any:
+    content = cell.content
+    if cell.storage_class == "text" and isinstance(content, bytes):
+        return content.decode()
+    return content

@@ -1,0 +1,75 @@
+"""The fence in the SQLite file: up, down, and the commands that a person wants run around the pause."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from howdah.capture.machine import Goal, Phase
+from howdah.capture.source_journal import fence_triggers
+from howdah.capture.target_side import drop_foreign_keys
+from howdah.errors import EnvironmentFailedError
+from howdah.ops.live_run import LiveRun
+from howdah.ops.live_watch import require_journal
+from howdah.planning.findings import make_finding
+
+
+def fence(live: LiveRun) -> None:
+    """Refuse every write on SQLite from here on; the pause begins when this is committed."""
+    live.sessions.open_ahead(readers=1)
+    capture = live.capture()
+    require_journal(live, capture)
+    with live.connection.transaction():
+        live.record.set(live.connection, phase=str(Phase.FENCING), goal=str(Goal.CUTOVER), fenced_at="now")
+    triggers = fence_triggers(live.catalog, live.target.display)
+    with live.file.writing(), live.file.shadow_tables_open():
+        objects = live.file.our_objects()
+        live.file.execute_all(sql for name, sql in triggers.items() if name not in objects)
+        live.file.execute_all(["UPDATE _howdah_state SET fenced = 1"])
+        live.pause.began = time.monotonic()
+    run_hook(live, "on-fence", live.options.on_fence)
+
+
+def unfence(live: LiveRun) -> None:
+    """Let the SQLite file take writes again, and PostgreSQL be only followed into."""
+    with live.connection.transaction():
+        live.connection.execute("SET LOCAL lock_timeout = '30s'")
+        live.way_back.disarm(live.connection)
+        drop_foreign_keys(live.connection, live.job)
+        live.record.set(live.connection, phase=str(Phase.FOLLOWING), goal=str(Goal.FOLLOW), fenced_at=None)
+    drop_fence(live)
+
+
+def drop_fence(live: LiveRun) -> None:
+    """Let the SQLite file take writes again; the record's phase is the caller's."""
+    with live.file.writing(), live.file.shadow_tables_open():
+        objects = live.file.our_objects()
+        live.file.execute_all(f"DROP TRIGGER {name}" for name in objects if name.startswith("_howdah_fence_"))
+        if "_howdah_state" in objects:
+            live.file.execute_all(["UPDATE _howdah_state SET fenced = 0"])
+    with live.file.looking():
+        version = live.file.schema_version()
+    with live.connection.transaction():
+        live.record.set(live.connection, schema_version=version)
+
+
+def run_hook(live: LiveRun, name: str, command: str) -> None:
+    """Run a person's command. Raises EnvironmentFailedError where --on-fence fails: nothing has moved yet."""
+    if not command:
+        return
+    started = time.monotonic()
+    # Through the shell on purpose: it is the person's own command line, from the command line alone.
+    done = subprocess.run(command, shell=True, check=False, stdout=sys.stderr)  # noqa: S602
+    live.pause.hooks += time.monotonic() - started
+    if done.returncode and name == "on-fence":
+        unfence(live)
+        raise EnvironmentFailedError(
+            "L-105",
+            f"The command of --on-fence ended with status {done.returncode}; the cutover was called off.",
+            hint="The SQLite file takes writes again. Correct the command and run the cutover again.",
+        )
+    if done.returncode:
+        live.findings.append(
+            make_finding("F-613", f"command of --{name}", f"it ended with status {done.returncode}")
+        )

@@ -1,0 +1,149 @@
+"""From PostgreSQL home to the SQLite file: fence there, carry over what was noted, release the file."""
+
+from __future__ import annotations
+
+import time
+
+from psycopg import sql
+
+from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
+from howdah.capture.machine import Goal, Phase
+from howdah.capture.target_side import drop_foreign_keys, fence_target, unfence_target
+from howdah.errors import RefusedError
+from howdah.model.plan import TablePlan
+from howdah.model.verb_reports import InexactReport
+from howdah.ops.live_fence import drop_fence, run_hook
+from howdah.ops.live_run import LiveRun
+from howdah.postgres.connect import Connection
+from howdah.sqlite.home_file import HomeFile
+from howdah.state.quarantine import Quarantine
+
+
+def reopen(live: LiveRun) -> None:
+    """After a way home: PostgreSQL is followed into once more."""
+    with live.connection.transaction():
+        unfence_target(live.connection, live.state)
+        live.way_back.disarm(live.connection)
+        drop_foreign_keys(live.connection, live.job)
+        live.record.set(
+            live.connection,
+            phase=str(Phase.FOLLOWING),
+            goal=str(Goal.FOLLOW),
+            fenced_at=None,
+            released_at=None,
+            proof="",
+        )
+
+
+def home_fence(live: LiveRun) -> None:
+    """Refuse every write on PostgreSQL from here on."""
+    carry_home(live)
+    live.sessions.open_ahead(readers=2)
+    with live.connection.transaction():
+        live.connection.execute("SET LOCAL lock_timeout = '30s'")
+        fence_target(live.connection, live.state, live.run.plan, live.file.path)
+        live.record.set(live.connection, phase=str(Phase.HOME_FENCING), goal=str(Goal.GO_HOME))
+    live.pause.began = time.monotonic()
+    run_hook(live, "on-fence", live.options.on_fence)
+
+
+def home_drain(live: LiveRun) -> None:
+    """The last entries, and the numbering."""
+    if not live.pause.began:
+        live.pause.began = time.monotonic()
+    with live.pause.part("drain"):
+        carry_home(live, sequences=True)
+    with live.connection.transaction():
+        live.record.set(live.connection, phase=str(Phase.HOME_DRAINED))
+
+
+def carry_home(live: LiveRun, *, sequences: bool = False) -> None:
+    """
+    Bring what was noted on PostgreSQL into the fenced file.
+
+    The file commits first, then the entries go: after a crash in between the same keys come again.
+    """
+    tables = live.way_back.tables(live.connection)
+    live.connection.rollback()
+    with live.sessions.exporting_session() as exporting:
+        exporting.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
+        row = exporting.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+        assert row is not None
+        home = Home(
+            plan=live.run.plan,
+            state_name=live.state.name,
+            catalog=live.catalog,
+            noted={table.source_table: table for table in tables},
+            whole=live.way_back.whole(exporting),
+            quarantined=Quarantine(state=live.state, run_id=live.run.id).keys(exporting),
+        )
+        noted = _noted_tables(live, exporting, home)
+        with HomeFile(live.file.path) as file, live.sessions.take_reader() as reader, file.transaction():
+            reader.see(row[0])
+            reports = [write_table(file, reader, home, plan) for plan in noted]
+            if sequences:
+                write_sequences(file, reader, home)
+            live.findings += rebuild_search(
+                file, live.catalog, {item.name for item in reports if is_changed(item)}
+            )
+            _require_exact(live, home)
+            file.connection.execute("UPDATE _howdah_state SET home = home + 1")
+        for table in tables:
+            live.way_back.forget(exporting, table)
+        exporting.execute("COMMIT")
+    live.dirty = {name: keys for name, keys in home.written.items() if keys}
+    live.phases.progress.advance("home", sum(map(len, home.written.values())))
+
+
+def _noted_tables(live: LiveRun, connection: Connection, home: Home) -> list[TablePlan]:
+    """Return the tables of which anything was noted."""
+    found = []
+    for plan in live.run.plan.tables:
+        table = home.noted[plan.name]
+        if table.number in home.whole:
+            found.append(plan)
+        elif table.key:
+            row = connection.execute(
+                sql.SQL("SELECT EXISTS (SELECT FROM {})").format(live.way_back.dirty(table.number))
+            ).fetchone()
+            if row is not None and row[0]:
+                found.append(plan)
+    return found
+
+
+def _require_exact(live: LiveRun, home: Home) -> None:
+    without = {place: count for place, count in home.tally.counts.items() if place[2] == "no-exact-form"}
+    live.inexact += tuple(
+        InexactReport(table=table, column=column, rule=rule, count=count, example=home.tally.examples[place])
+        for place, count in home.tally.counts.items()
+        for table, column, rule in (place,)
+    )
+    if without and not live.options.nearest:
+        raise RefusedError(
+            "B-107",
+            f"{sum(without.values())} values on PostgreSQL have no exact form in the SQLite file.",
+            detail="; ".join(
+                f'"{table}"."{column}": {count}, such as {home.tally.examples[table, column, rule]}'
+                for (table, column, rule), count in sorted(without.items())
+            ),
+            hint="Say --nearest to write the nearest value there is, each counted in the report.",
+        )
+
+
+def home_release(live: LiveRun) -> None:
+    """From here on the data is the file's again."""
+    with live.pause.part("release"):
+        newest = _newest_entry(live)
+        with live.connection.transaction():
+            live.connection.execute("SET LOCAL synchronous_commit = on")
+            live.record.set(live.connection, phase=str(Phase.HOME), watermark=newest)
+        drop_fence(live)
+    live.pause.seconds = time.monotonic() - live.pause.began - live.pause.hooks if live.pause.began else 0.0
+    run_hook(live, "on-release", live.options.on_release)
+
+
+def _newest_entry(live: LiveRun) -> int:
+    capture = live.capture()
+    with live.file.looking():
+        # Nobody could write since the fence: every entry there is was applied before it.
+        return live.file.read_noted(capture.watermark, {}).upto
