@@ -61,7 +61,7 @@ def test_a_pack_with_a_mistake_is_refused_by_what_is_wrong(change: tuple[str, st
     assert change[0] in PACK
     with pytest.raises(UsageError) as caught:
         read_pack(PACK.replace(*change, 1), origin="howdah-tracker")
-    assert caught.value.code == "A-101"
+    assert caught.value.code == "A-501"
     assert "howdah-tracker" in str(caught.value)
     assert message in caught.value.detail
 
@@ -170,7 +170,7 @@ def test_a_pack_that_does_not_load_is_named(database: str, tmp_path: Path) -> No
         connection.execute(_TARGET)
     status, report = run_howdah(broken, "migrate", str(source), database)
     assert status == 2
-    assert "A-102" in json.dumps(report)
+    assert "A-502" in json.dumps(report)
     assert "broken" in json.dumps(report)
 
 

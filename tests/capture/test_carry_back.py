@@ -200,7 +200,7 @@ def test_a_value_without_an_exact_form_is_refused_until_agreed_to(
 
     with pytest.raises(RefusedError) as refused:
         _carry(database)
-    assert refused.value.code == "B-107"
+    assert refused.value.code == "H-107"
     assert "2024-01-01 10:00:00.123456" in refused.value.detail
     assert not Path(f"{source}.carried-back").exists()
 
@@ -215,7 +215,7 @@ def test_ddl_since_is_reported_before_anything_moves(source: Path, database: str
     _execute(database, "ALTER TABLE author ADD COLUMN age int;\nCREATE TABLE extra (id int)")
     with pytest.raises(RefusedError) as refused:
         _carry(database)
-    assert refused.value.code == "B-105"
+    assert refused.value.code == "H-105"
     assert '"author"."age"' in refused.value.detail
     assert '"extra"' in refused.value.detail
 
@@ -225,7 +225,7 @@ def test_ddl_since_is_reported_before_anything_moves(source: Path, database: str
     _execute(database, "ALTER TABLE author DROP COLUMN picture")
     with pytest.raises(RefusedError) as refused:
         _carry(database, without_new_objects=True, output=source.parent / "other.db")
-    assert refused.value.code == "B-104"
+    assert refused.value.code == "H-104"
 
 
 def test_a_journal_that_was_switched_off_is_not_trusted(source: Path, database: str) -> None:
@@ -260,7 +260,7 @@ def test_the_file_is_refused_where_another_stands(source: Path, database: str) -
     other.write_bytes(b"mine")
     with pytest.raises(RefusedError) as refused:
         _carry(database, output=other)
-    assert refused.value.code == "B-102"
+    assert refused.value.code == "H-102"
     assert other.read_bytes() == b"mine"
 
 
@@ -276,7 +276,7 @@ def test_a_unique_value_that_only_sqlite_guards_stops_it_with_nothing_written(
     _execute(database, "DROP INDEX IF EXISTS u;\nINSERT INTO t VALUES (2, 'A')")
     with pytest.raises(RefusedError) as refused:
         _carry(database)
-    assert refused.value.code == "B-106"
+    assert refused.value.code == "H-106"
     assert [path.name for path in tmp_path.iterdir()] == ["case.db"]
 
 

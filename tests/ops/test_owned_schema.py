@@ -123,7 +123,7 @@ def test_rows_that_a_foreign_key_cannot_hold_are_set_aside_with_those_that_refer
     assert report.exit_status == 5
     assert {table.name: table.rows_quarantined for table in report.tables} == {"users": 1, "posts": 2}
     assert query(app, "SELECT id FROM posts ORDER BY id") == [(10,), (11,), (12,)]
-    assert "F-906" in _codes(report)
+    assert "F-912" in _codes(report)
     assert dump_schema(server_bindir, app) == before
 
 

@@ -11,7 +11,7 @@ import pytest
 from howdah.errors import ExitStatus, RefusedError
 from howdah.model.plan import PlanOptions, StepKind
 from howdah.model.target import TargetFacts
-from howdah.planning.findings import KINDS, make_finding, render_findings_reference
+from howdah.planning.findings import KINDS, make_finding
 from howdah.planning.target_checks import check_plan, check_target
 from support.plans import codes, facts_of
 
@@ -96,11 +96,6 @@ def test_a_table_with_too_many_columns_is_refused(tmp_path: Path) -> None:
     columns = ", ".join(f"c{number}" for number in range(1601))
     with pytest.raises(RefusedError, match="cannot keep"):
         check_plan(facts_of(tmp_path, f"CREATE TABLE t ({columns})").plan())
-
-
-def test_the_reference_of_findings_is_up_to_date() -> None:
-    page = Path(__file__).parent.parent.parent / "docs" / "reference" / "findings.md"
-    assert page.read_text(encoding="utf-8") == render_findings_reference()
 
 
 def test_every_finding_that_any_room_makes_is_in_the_reference() -> None:

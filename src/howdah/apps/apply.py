@@ -33,7 +33,7 @@ def build_rules(
     Return what the packs of this database say.
 
     Of two rules for one table or column the later pack's holds, and within a pack the later
-    rule. Raises UsageError A-103 for a hook that does not load.
+    rule. Raises UsageError A-503 for a hook that does not load.
     """
     policies: dict[str, RowPolicy] = {}
     overrides: dict[tuple[str, str], ColumnOverride] = {}
@@ -104,7 +104,7 @@ def _run_hook(pack: AppPack, catalog: SourceCatalog, owned: OwnedFacts) -> Seque
         hook: Hook = getattr(module, function_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(
-            "A-103",
+            "A-503",
             f'hook "{pack.hook}" of application pack "{pack.name}" does not load',
             detail=str(error),
             hint='Write it as "module:function".' if not colon else f"Install what {pack.origin} needs.",

@@ -64,7 +64,7 @@ _REQUIRED = {
 
 
 def read_pack(text: str, *, origin: str = "howdah") -> AppPack:
-    """Read a pack. Raises UsageError A-101 for anything that the form does not know."""
+    """Read a pack. Raises UsageError A-501 for anything that the form does not know."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -169,7 +169,7 @@ def _read_check(entry: Mapping[str, Any], origin: str) -> AppCheck:
 
 def _refuse(origin: str, why: str) -> UsageError:
     return UsageError(
-        "A-101",
+        "A-501",
         f"application pack of {origin} cannot be read",
         detail=why,
         hint="docs/reference/application-packs.md describes the form.",

@@ -21,7 +21,7 @@ def read_packs() -> tuple[AppPack, ...]:
     """
     Return all packs by name; one of another distribution takes the place of ours of the same name.
 
-    Raises UsageError A-101 for a pack that cannot be read, A-102 for an entry point that does
+    Raises UsageError A-501 for a pack that cannot be read, A-502 for an entry point that does
     not load or two distributions that ship one name.
     """
     packs = {pack.name: pack for pack in read_own_packs()}
@@ -30,7 +30,7 @@ def read_packs() -> tuple[AppPack, ...]:
         pack = _load(point)
         if pack.name in foreign:
             raise UsageError(
-                "A-102",
+                "A-502",
                 f'two distributions ship an application pack "{pack.name}"',
                 detail=f"{foreign[pack.name].origin} and {pack.origin}",
                 hint="Uninstall one of them.",
@@ -56,7 +56,7 @@ def _load(point: metadata.EntryPoint) -> AppPack:
     except Exception as error:
         # Anything may go wrong in somebody else's module; which one it was must be said.
         raise UsageError(
-            "A-102",
+            "A-502",
             f'application pack "{point.name}" of {origin} does not load',
             detail=f"{type(error).__name__}: {error}",
             hint=f"Uninstall {origin}, or tell its authors.",

@@ -63,17 +63,19 @@ def describe_bug(error: BaseException, arguments: Sequence[str]) -> BugError:
 
     trace = redact_known("".join(traceback.format_exception(error)), arguments)
     summary = redact_known("".join(traceback.format_exception_only(error)).strip(), arguments)
-    if isinstance(error, BugError):
-        code, message, detail = error.code, error.message, redact_known(error.detail, arguments)
-    else:
-        code, message, detail = "X-001", "Howdah met an error of its own.", summary
+    bug = (
+        error
+        if isinstance(error, BugError)
+        else BugError("X-001", "Howdah met an error of its own.", detail=summary)
+    )
+    detail = redact_known(bug.detail, arguments)
     try:
         where = f"The traceback is in {_keep(trace)}."
     except OSError:
         where = f"\n{trace}".rstrip()
     return BugError(
-        code,
-        message,
+        bug.code,
+        bug.message,
         detail=f"{detail.rstrip('.')}. {where}".strip(),
         hint="This is a bug: please report it with the traceback. The source is as it was; what was not"
         " committed in the target has been undone.",

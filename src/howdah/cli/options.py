@@ -170,12 +170,12 @@ def build_plan_options(
     virtual_tables: bool = True,
     full_text: bool = False,
 ) -> PlanOptions:
-    """Check the options of a plan and put them together. Raises UsageError (U-101, U-102, U-104)."""
+    """Check the options of a plan and put them together. Raises UsageError (U-101, U-102, U-105)."""
     from howdah.model.plan import SCHEMA_MODES, PlanOptions, RejectPolicy
 
     if schema_mode not in SCHEMA_MODES:
         raise UsageError(
-            "U-104",
+            "U-105",
             f"--schema-mode takes auto, create or owned, not {schema_mode!r}.",
             hint="owned loads into the tables that the application created, create makes them.",
         )

@@ -45,7 +45,7 @@ def run_restore_step(connection: Connection, job: LoadJob, step: Step) -> StepOu
     put_interims_back(connection, saved)
     findings = tuple(
         Finding(
-            code="F-906",
+            code="F-912",
             severity=Severity.ERROR,
             object=name,
             message=f"{count} rows that it cannot hold went to quarantine.",

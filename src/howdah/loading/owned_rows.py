@@ -52,7 +52,7 @@ def run_merge_step(connection: Connection, job: LoadJob, step: Step) -> StepOutc
     saved.count_kept(connection, place, row[0])
     gave_way = place.rows - row[0]
     finding = Finding(
-        code="F-905",
+        code="F-911",
         severity=Severity.WARNING,
         object=f"table {quote(table.name)}",
         message=f"{row[0]} rows of the target stayed, {gave_way} gave way to rows of the source.",

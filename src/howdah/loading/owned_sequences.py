@@ -55,7 +55,7 @@ def move_on(connection: Connection, job: LoadJob, recorded: OwnedSequence) -> li
         return []
     return [
         Finding(
-            code="F-907",
+            code="F-913",
             severity=Severity.WARNING,
             object=f"sequence {quote(sequence.name)}",
             message="The data has used it up: the next insert that takes a number from it fails.",

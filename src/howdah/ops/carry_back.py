@@ -94,7 +94,7 @@ def _finished_run(connection: Connection, state: StateSchema) -> Run:
         if run.status in ("loaded", "done"):
             return run
     raise RefusedError(
-        "B-101",
+        "H-101",
         "There is no finished migration in this target to carry anything back from.",
         hint='"howdah status" lists the runs; name the target and --state-schema of the run.',
     )
@@ -104,12 +104,12 @@ def _choose_output(request: CarryBackRequest, run: Run) -> Path:
     output = request.output or Path(run.source + ".carried-back")
     if output.exists():
         raise RefusedError(
-            "B-102",
+            "H-102",
             f"File {output} is there already and is not replaced.",
             hint="Name another file with --output.",
         )
     if not output.parent.is_dir():
-        raise RefusedError("B-103", f"There is no directory {output.parent} to write the file to.")
+        raise RefusedError("H-103", f"There is no directory {output.parent} to write the file to.")
     return output
 
 
@@ -141,14 +141,14 @@ def _check_objects(connection: Connection, run: Run, request: CarryBackRequest) 
     findings, lost = find_altered(run.plan, facts)
     if lost:
         raise RefusedError(
-            "B-104",
+            "H-104",
             "The tables on PostgreSQL are not those of the migration any more: columns or tables are gone.",
             detail="; ".join(lost),
             hint="Bring them back, or carry the data home by hand.",
         )
     if findings and not request.without_new_objects:
         raise RefusedError(
-            "B-105",
+            "H-105",
             "The schema on PostgreSQL has grown, and the SQLite file has no place for what is new.",
             detail="; ".join(f"{finding.object}: {finding.message}" for finding in findings),
             hint="Say --without-new-objects to carry back everything else.",
@@ -245,7 +245,7 @@ def _require_exact(home: Home, request: CarryBackRequest) -> None:
     without = {place: count for place, count in home.tally.counts.items() if place[2] == "no-exact-form"}
     if without and not request.nearest:
         raise RefusedError(
-            "B-107",
+            "H-107",
             f"{sum(without.values())} values on PostgreSQL have no exact form in the SQLite file.",
             detail="; ".join(
                 f'"{table}"."{column}": {count}, such as {home.tally.examples[table, column, rule]}'

@@ -65,14 +65,14 @@ def _require_schema(live: LiveRun) -> None:
     findings, lost = find_altered(live.run.plan, facts)
     if lost:
         raise RefusedError(
-            "B-104",
+            "H-104",
             "The tables on PostgreSQL are not those of the migration any more: columns or tables are gone.",
             detail="; ".join(lost),
             hint="Bring them back, or carry the data home by hand.",
         )
     if findings and not live.options.without_new_objects:
         raise RefusedError(
-            "B-105",
+            "H-105",
             "The schema on PostgreSQL has grown, and the SQLite file has no place for what is new.",
             detail="; ".join(f"{finding.object}: {finding.message}" for finding in findings),
             hint="Say --without-new-objects to carry back everything else.",
@@ -82,7 +82,7 @@ def _require_schema(live: LiveRun) -> None:
     live.connection.rollback()
     if gone:
         raise RefusedError(
-            "B-108",
+            "H-108",
             "The journal of the way back was switched off for some tables, so it does not know all writes.",
             detail=", ".join(table.source_table for table in gone),
             hint='"howdah rollback --carry-back --all-rows" reads every row instead.',

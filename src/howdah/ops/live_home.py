@@ -120,7 +120,7 @@ def _require_exact(live: LiveRun, home: Home) -> None:
     )
     if without and not live.options.nearest:
         raise RefusedError(
-            "B-107",
+            "H-107",
             f"{sum(without.values())} values on PostgreSQL have no exact form in the SQLite file.",
             detail="; ".join(
                 f'"{table}"."{column}": {count}, such as {home.tally.examples[table, column, rule]}'

@@ -5,7 +5,7 @@ Data and one constructor. A code is stable and never reused. The first digit tel
 subject: 0 the file, 1 objects of the source, 2 types and values, 3 defaults, keys, constraints and
 indexes, 4 the target, 5 a schema that the application created, 6 the way back, 9 what happened while
 the steps ran.
-`docs/reference/findings.md` is rendered from here.
+`findings_reference` writes docs/reference/findings.md from here.
 """
 
 from __future__ import annotations
@@ -758,22 +758,3 @@ def name_table(table: str) -> str:
 def name_column(table: str, column: str) -> str:
     """Name a column for people, kind first."""
     return f'column "{table}"."{column}"'
-
-
-def render_findings_reference() -> str:
-    """Render `docs/reference/findings.md`."""
-    lines = [
-        "# Findings",
-        "",
-        "What Howdah tells about a source, a plan or a run. Codes are stable.",
-        "",
-        "*info*: worth knowing, nothing changes. *warning*: something does not carry over as it is, or needs "
-        "a look. *error*: something will not be there, or rows are in quarantine.",
-        "",
-        "<!-- Rendered from howdah.planning.findings; a test compares. -->",
-    ]
-    for kind in _KINDS:
-        lines += ["", f"## {kind.code} · {kind.title} ({kind.severity})", "", kind.explanation]
-        if kind.hint:
-            lines += ["", f"*What to do:* {kind.hint}"]
-    return "\n".join(lines) + "\n"

@@ -199,7 +199,7 @@ OWNED_KINDS = (
 #: What happens while the steps run; in the table behind the others of their kind.
 OWNED_RUN_KINDS = (
     FindingKind(
-        code="F-905",
+        code="F-911",
         severity=WARNING,
         title="Rows of the target stayed beside the source's",
         explanation="As a merge wants it: those whose key the source does not have, unless they were in the "
@@ -207,7 +207,7 @@ OWNED_RUN_KINDS = (
         hint='What gave way comes back with "howdah rollback", and is gone after "howdah finalize".',
     ),
     FindingKind(
-        code="F-906",
+        code="F-912",
         severity=ERROR,
         title="A foreign key of the application cannot hold rows of the source",
         explanation="They went to quarantine, and rows that refer to them followed. What they refer to is "
@@ -215,7 +215,7 @@ OWNED_RUN_KINDS = (
         hint='Look at them with "howdah quarantine list".',
     ),
     FindingKind(
-        code="F-907",
+        code="F-913",
         severity=WARNING,
         title="A sequence is used up",
         explanation="The data uses its last number. It is set to its end: the next insert fails.",

@@ -279,7 +279,7 @@ class HomeFile:
             self._connection.execute(statement, tuple(bindings)).fetchall()
         except (apsw.ConstraintError, apsw.MismatchError, apsw.SQLError) as error:
             raise RefusedError(
-                "B-106",
+                "H-106",
                 "The SQLite file does not take a row that PostgreSQL holds; nothing was changed.",
                 detail=f"SQLite says: {error}.",
                 hint="Correct the row on PostgreSQL, then run the same command again.",
