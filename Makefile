@@ -8,18 +8,20 @@ TEST_JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
+E2E_REPORT ?= .work/e2e
 DEMO_SOURCE := examples/agent-platform/strapi.db
 # Tests with nginx need it on the PATH; continuous integration installs it (.ci/system-packages).
 WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
-.PHONY: help demo platform test test-all test-shared lint format docs dist bench bench-quick bench-sizes bench-api \
+.PHONY: help demo platform test test-all test-shared e2e lint format docs dist bench bench-quick bench-sizes bench-api \
 	bench-live bench-backup fuzz clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
 	@echo "make platform     the example's platform: embedded PostgreSQL, content API, nginx; prints the URLs"
 	@echo "make test         the test suite (minutes); test-all adds the long sweeps"
+	@echo "make e2e          the example's whole way, from its SQLite file to the accepted platform; report in .work/e2e"
 	@echo "make test-shared  the tests on the files of ../shared (HOWDAH_SHARED=... elsewhere)"
 	@echo "make lint         ruff and mypy; make format puts the code in shape"
 	@echo "make docs         the documentation site into site/; fails at a broken link"
@@ -53,13 +55,17 @@ demo: $(VENV)/.installed
 	$(BIN)/howdah migrate $(DEMO_SOURCE)
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -m "not slow and not shared$(WITHOUT)"
+	$(PYTEST) -m "not slow and not shared and not e2e$(WITHOUT)"
 
 test-all: $(VENV)/.installed-apps-heavy
 	$(PYTEST)
 
 test-shared: $(VENV)/.installed-dev
 	$(PYTEST) -m "shared and not slow"
+
+# Needs Chromium on the PATH; continuous integration installs it (.ci/system-packages).
+e2e: $(VENV)/.installed-dev
+	E2E_REPORT=$(E2E_REPORT) $(BIN)/pytest -m e2e $(PYTEST_ARGS) tests/e2e
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

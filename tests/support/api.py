@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -96,6 +97,8 @@ class Replay:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
         self._saved: dict[str, str] = {}
+        #: Which table the newest answer is of, as its path has it.
+        self._collection = ""
         #: Strapi's ids and documentIds of rows made while recording → ours.
         self._ids: dict[Any, Any] = {}
 
@@ -126,6 +129,7 @@ class Replay:
     def difference(self, item: Recorded) -> str:
         """Return the first difference between our answer and the recorded one, "" where there is none."""
         response = self.send(item)
+        self._collection = item.path.removeprefix("/api/").partition("?")[0].partition("/")[0]
         if response.status_code != item.status:
             return f"status {response.status_code}, recorded {item.status}: {response.text[:500]}"
         if item.content_type is not None and response.headers.get("content-type") != item.content_type:
@@ -171,12 +175,13 @@ class Replay:
             return ""
         if type(ours) is bool or type(theirs) is bool:
             return "" if ours is theirs else f"{path}: {ours!r}, recorded {theirs!r}"
-        if ours == theirs or self._is_new(ours, theirs, path.rpartition(".")[2]):
+        if ours == theirs or self._is_new(ours, theirs, path):
             return ""
         return f"{path}: {ours!r:.200}, recorded {theirs!r:.200}"
 
-    def _is_new(self, ours: Any, theirs: Any, key: str) -> bool:
+    def _is_new(self, ours: Any, theirs: Any, path: str) -> bool:
         """Tell ids, documentIds, logins and moments of rows that were made while recording."""
+        place, _, key = re.sub(r"\[\d+\]", "", path).rpartition(".")
         if (
             key in ("createdAt", "updatedAt", "publishedAt")
             and isinstance(ours, str)
@@ -185,9 +190,12 @@ class Replay:
             return theirs >= "2026-11-22T12:00" and len(ours) == len(theirs)
         if key == "jwt":
             return isinstance(ours, str) and ours.count(".") == 2
-        if key == "documentId" or (key == "id" and isinstance(ours, int) and isinstance(theirs, int)):
+        if key == "documentId":
             # The same row each time.
-            return bool(self._ids.setdefault((key, theirs), ours) == ours)
+            return bool(self._ids.setdefault(theirs, ours) == ours)
+        if key == "id" and isinstance(ours, int) and isinstance(theirs, int):
+            # Another table may have given the same number.
+            return bool(self._ids.setdefault((self._collection, place, theirs), ours) == ours)
         return False
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 
@@ -80,14 +80,16 @@ class Program:
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a call and return it running."""
+    def start(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, log: IO[str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a call and return it running; what it says on stderr goes to `log` if there is one."""
         return subprocess.Popen(
             [HOWDAH, *map(str, arguments)],
             cwd=self.directory,
             env=self.environment(env),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE if log is None else log,
             text=True,
             start_new_session=True,
         )
