@@ -14,7 +14,7 @@ DEMO_SOURCE := examples/agent-platform/strapi.db
 WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
-.PHONY: help demo platform test test-all test-shared e2e lint format docs dist bench bench-quick bench-sizes bench-api \
+.PHONY: help demo platform test test-all test-shared e2e lint format docs references dist bench bench-quick bench-sizes bench-api \
 	bench-live bench-backup fuzz clean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test-shared  the tests on the files of ../shared (HOWDAH_SHARED=... elsewhere)"
 	@echo "make lint         ruff and mypy; make format puts the code in shape"
 	@echo "make docs         the documentation site into site/; fails at a broken link"
+	@echo "make references   the pages of docs/reference that are written by the code"
 	@echo "make dist         wheel and source distribution into dist/, the same bytes every time"
 	@echo "make bench        the benchmark at 600 MB into bench/results/; bench-quick at 40 MB,"
 	@echo "                  bench-sizes from 10 MB to 6 GB"
@@ -78,6 +79,16 @@ format: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
+
+# The pages of docs/reference that the code writes; tests/docs/test_references.py holds them against it.
+references: $(VENV)/.installed-dev
+	$(BIN)/python -m howdah.cli.reference > docs/reference/cli.md
+	$(BIN)/python -m howdah.planning.findings_reference > docs/reference/findings.md
+	$(BIN)/python docs/scripts/errors_page.py > docs/reference/errors.md
+	$(BIN)/python -m howdah.service.settings_reference > docs/reference/settings.md
+	$(BIN)/python docs/scripts/metrics_page.py > docs/reference/metrics.md
+	$(BIN)/python -m howdah.codecs.registry > docs/reference/codecs.md
+	$(BIN)/python -m howdah.audit.reference > docs/reference/audit.md
 
 dist: $(VENV)/.installed-dev
 	$(BIN)/python -m hatchling build -d dist
