@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from howdah.content.query.limits import Limits
+from howdah.service.api.engine import WriteGate, open_gate
 from howdah.service.api.server import ApiServer
 from howdah.service.api.settings import ApiSettings
 from support.content import PLATFORM, STRAPI_DATA, build_model
@@ -40,10 +41,17 @@ def recorded_settings(uploads: Path | None = None) -> ApiSettings:
 
 @contextmanager
 def serving(
-    conninfo: str, settings: ApiSettings, *, project: Path = PLATFORM, **pool: Any
+    conninfo: str,
+    settings: ApiSettings,
+    *,
+    project: Path = PLATFORM,
+    gate: WriteGate = open_gate,
+    **pool: Any,
 ) -> Iterator[httpx.Client]:
     """Serve a project's API from a database, and return a client of it."""
-    server = ApiServer(build_model(project), settings_for(conninfo, **pool), replace(settings, port=0))
+    server = ApiServer(
+        build_model(project), settings_for(conninfo, **pool), replace(settings, port=0), gate=gate
+    )
     server.listen()
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()

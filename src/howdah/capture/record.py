@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
 from howdah.capture.machine import Goal, Phase
 from howdah.state.store import Connection, StateSchema
+
+AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {schema}.capture (
@@ -35,6 +38,14 @@ CREATE TABLE IF NOT EXISTS {schema}.capture (
     proof           text NOT NULL DEFAULT ''
 );
 """
+
+#: Whether the record is there, and whether one who is not its owner may read it.
+_VISIBLE = (
+    "SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
+    " AND pg_catalog.has_table_privilege(c.oid, 'SELECT')"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = %s AND c.relname = 'capture'"
+)
 
 _COLUMNS = (
     "run_id, source, epoch, phase, goal, watermark, schema_version, touched, backlog, rows_applied,"
@@ -60,6 +71,16 @@ class Capture:
     fenced_at: datetime | None
     released_at: datetime | None
     proof: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """Where a live migration stands, as one sees it who does not work on it."""
+
+    #: None where this role may not read the record.
+    phase: Phase | None
+    #: The SQLite file, as the record has it.
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +119,17 @@ class CaptureRecord:
             released_at=rest[1],
             proof=rest[2],
         )
+
+    async def position(self, connection: AsyncConnection) -> Position | None:
+        """Return where it stands, None where nothing is followed into this database."""
+        visible = await (await connection.execute(_VISIBLE, (self.state.name,))).fetchone()
+        if visible is None:
+            return None
+        if not visible[0]:
+            return Position(phase=None)
+        query = self.state.query("SELECT phase, source FROM {schema}.capture")
+        found = await (await connection.execute(query)).fetchone()
+        return Position(phase=Phase(found[0]), source=found[1]) if found is not None else None
 
     def begin(
         self, connection: Connection, run_id: str, source: str, epoch: str, schema_version: int

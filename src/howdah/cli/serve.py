@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from howdah.cli.content import Content
-from howdah.cli.options import Json, PgBindir, Schema, TargetArgument
+from howdah.cli.options import Json, PgBindir, Schema, StateSchemaName, TargetArgument
 
 if TYPE_CHECKING:
     from howdah.model.verb_reports import ServeReport
@@ -42,6 +42,7 @@ def serve_command(
         ),
     ] = None,
     schema: Schema = "public",
+    state_schema: StateSchemaName = "howdah",
     pg_bindir: PgBindir = None,
     as_json: Json = False,
 ) -> None:
@@ -58,6 +59,7 @@ def serve_command(
         admin_port=admin_port,
         schema=schema,
         pg_bindir=pg_bindir,
+        state_schema=state_schema,
     )
 
     def announce(report: ServeReport) -> None:

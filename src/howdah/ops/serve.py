@@ -13,6 +13,7 @@ from howdah.errors import UsageError
 from howdah.model.verb_reports import ServeReport
 from howdah.ops.health import find_database
 from howdah.ops.watch_backups import watch_backups
+from howdah.ops.write_gate import build_write_gate
 from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import read_admin_settings
 from howdah.service.api.server import ApiServer
@@ -20,6 +21,7 @@ from howdah.service.api.settings import ApiSettings, read_api_settings
 from howdah.service.heartbeat import Heartbeat
 from howdah.service.log_settings import read_log_settings
 from howdah.service.logs import configure_logging
+from howdah.state.store import StateSchema
 
 _UPLOADS = Path("public") / "uploads"
 
@@ -35,6 +37,8 @@ class ServeRequest:
     admin_port: int | None = None
     schema: str = "public"
     pg_bindir: Path | None = None
+    #: Where a live migration into this database keeps its record.
+    state_schema: str = "howdah"
 
 
 def _say_nothing(_: ServeReport) -> None:
@@ -69,7 +73,14 @@ def serve(
     configure_logging(log_settings, secrets=_secrets(settings, admin_settings.token))
     backups = watch_backups(environ)
     heartbeat = Heartbeat()
-    server = ApiServer(model, database, settings, schema=request.schema, heartbeat=heartbeat)
+    server = ApiServer(
+        model,
+        database,
+        settings,
+        schema=request.schema,
+        heartbeat=heartbeat,
+        gate=build_write_gate(StateSchema(name=request.state_schema)),
+    )
     server.listen()
     own = [item for item in model.types if item.origin == "content-type"]
     tables = {model.tables_of(item.uid)[0].name: item.plural_name or item.singular_name for item in own}

@@ -50,6 +50,16 @@ class ConnectionRefusedByServerError(UnavailableError):
         super().__init__("A-103", "The database does not let the service in.", detail=reason, hint=hint)
 
 
+class NoWritesError(UnavailableError):
+    """A live migration has the data on its other side, or on its way: reads go on, writes do not."""
+
+    def __init__(
+        self, code: str, message: str, *, retry_after: int, detail: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(code, message, detail=detail, hint=hint)
+        self.retry_after = retry_after
+
+
 class PoolClosedError(UnavailableError):
     """The service is shutting down."""
 

@@ -86,7 +86,7 @@ class Accounts:
         body = await self._body(request)
         identifier = body.get("identifier")
         self._limit.count("login", request.peer, str(identifier).lower()[:255])
-        async with self._engine.identified(request) as (connection, facts, caller):
+        async with self._engine.identified(request, writing=False) as (connection, facts, caller):
             caller.require(f"{_ACTION}.auth.callback")
             _require_texts(body, ("identifier", "password"))
             self._require_secret()
@@ -259,7 +259,7 @@ class Accounts:
 
     async def roles(self, request: Request) -> Answer:
         """GET /users-permissions/roles."""
-        async with self._engine.identified(request) as (connection, _, caller):
+        async with self._engine.identified(request, writing=False) as (connection, _, caller):
             caller.require(f"{_ACTION}.role.find")
             builder = self._engine.builder_for(connection)
             role = self._engine.schemas["plugin::users-permissions.role"]

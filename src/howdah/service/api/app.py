@@ -139,6 +139,10 @@ class ContentApi:
             if translated is not None and translated.status != 503:
                 return json_answer(translated.document(), translated.status)
             return _unavailable("The database does not answer.", 1)
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            # A standby, or the fence of a migration that was on its way while this write was.
+            log.warning("The database takes no writes: %s", error)
+            return _unavailable("The database takes no writes now.", 5)
         except psycopg.Error as error:
             translated = translate_database_error(error)
             if translated is not None:

@@ -9,7 +9,7 @@ changed: rights that were withdrawn are never used, and a read is one statement 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -47,6 +47,13 @@ _PLAN_QUERY_MAX = 4096
 _TRIES = 3
 _POSTGRES_16 = 160000
 
+#: Raises UnavailableError while the database is not the one that takes writes.
+WriteGate = Callable[[PooledConnection], Awaitable[None]]
+
+
+async def open_gate(_: PooledConnection) -> None:
+    """Let every write pass."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -68,13 +75,20 @@ class Engine:
     """Reads for the API; writes borrow its parts."""
 
     def __init__(
-        self, schemas: Schemas, pool: ApplicationPool, settings: ApiSettings, *, schema: str
+        self,
+        schemas: Schemas,
+        pool: ApplicationPool,
+        settings: ApiSettings,
+        *,
+        schema: str,
+        gate: WriteGate = open_gate,
     ) -> None:
         self.schemas = schemas
         self.pool = pool
         self.settings = settings
         self.store = AnswerStore(settings.cache_bytes)
         self.db_schema = schema
+        self._gate = gate
         self._builder: StatementBuilder | None = None
         self._access: _Access | None = None
         self._plans: OrderedDict[object, Plan] = OrderedDict()
@@ -96,10 +110,12 @@ class Engine:
 
     @asynccontextmanager
     async def identified(
-        self, request: Request
+        self, request: Request, *, writing: bool = True
     ) -> AsyncIterator[tuple[PooledConnection, AccessFacts, Caller]]:
-        """Lend a connection together with who asks, as of now."""
+        """Lend a connection together with who asks, as of now; what the gate raises for one who writes."""
         async with self.pool.connection() as connection:
+            if writing:
+                await self._gate(connection)
             access = await self._current_access(connection)
             yield connection, access.facts, await self._identify(connection, access, request)
 

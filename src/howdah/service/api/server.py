@@ -18,7 +18,7 @@ from howdah.content.query.schema import Schemas
 from howdah.errors import EnvironmentFailedError
 from howdah.model.content import ContentModel
 from howdah.service.api.app import ContentApi
-from howdah.service.api.engine import Engine
+from howdah.service.api.engine import Engine, WriteGate, open_gate
 from howdah.service.api.settings import ApiSettings
 from howdah.service.database_settings import DatabaseSettings
 from howdah.service.heartbeat import Heartbeat
@@ -51,11 +51,12 @@ class ApiServer:
         *,
         schema: str = "public",
         heartbeat: Heartbeat | None = None,
+        gate: WriteGate = open_gate,
     ) -> None:
         self.settings = settings
         self._heartbeat = heartbeat
         self.pool = ApplicationPool(database)
-        self.api = ContentApi(Engine(Schemas(model), self.pool, settings, schema=schema))
+        self.api = ContentApi(Engine(Schemas(model), self.pool, settings, schema=schema, gate=gate))
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._on_shutdown: Callable[[], None] | None = None

@@ -1,0 +1,95 @@
+"""A service whose database is one side of a live migration: it refuses and accepts writes by itself."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from howdah.ops.cutover import CutoverRequest, cutover
+from howdah.ops.follow import FollowRequest, follow
+from howdah.ops.go_home import go_home
+from howdah.ops.live_run import LiveOptions
+from howdah.ops.write_gate import build_write_gate
+from howdah.state.store import StateSchema
+from support.api import SECRETS, SMALL, recorded_settings, serving
+from support.processes import run_sqlite
+from support.runs import target_request
+
+_TITLES = "SELECT title FROM chat_sessions WHERE title IN ('early', 'there', 'late')"
+
+
+def _create(client: httpx.Client, title: str) -> httpx.Response:
+    return client.post(
+        "/api/chat-sessions?fields=title",
+        json={"data": {"title": title}},
+        headers={"Authorization": f"Bearer {SECRETS['apiToken']}"},
+    )
+
+
+def _refused(response: httpx.Response) -> str:
+    assert response.status_code == 503, response.text
+    assert int(response.headers["retry-after"]) >= 1
+    error = response.json()["error"]
+    assert error["name"] == "ServiceUnavailableError"
+    return str(error["message"])
+
+
+def test_the_service_switches_with_the_migration(database: str, tmp_path: Path) -> None:
+    source = Path(shutil.copy(SMALL, tmp_path / "strapi.db"))
+    target = target_request(database)
+    follow(FollowRequest(source=str(source), target=target, consent=True, until_caught_up=True))
+    gate = build_write_gate(StateSchema())
+    with serving(database, recorded_settings(tmp_path / "uploads"), gate=gate) as client:
+        assert "strapi.db" in _refused(_create(client, "early"))
+
+        cutover(CutoverRequest(source=str(source), target=target))
+        accepted = _create(client, "there")
+        assert accepted.status_code == 201, accepted.text
+        with psycopg.connect(database) as connection:
+            assert connection.execute(_TITLES).fetchall() == [("there",)]
+
+        assert go_home(target, LiveOptions()).difference_count == 0
+        message = _refused(_create(client, "late"))
+        assert "home" in message
+        assert "strapi.db" in message
+        assert str(tmp_path) not in message
+    assert run_sqlite(source, f"print(connection.execute({_TITLES!r}).fetchall())").strip() == "[('there',)]"
+
+
+@pytest.mark.parametrize("granted", [False, True])
+def test_a_role_that_cannot_see_where_it_stands_writes_nothing(
+    strapi_database: str, tmp_path: Path, *, granted: bool
+) -> None:
+    """What nobody can know is not taken for yes."""
+    role = "service_of_tests"
+    with psycopg.connect(strapi_database, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA howdah")
+        connection.execute("CREATE TABLE howdah.capture (phase text, source text)")
+        connection.execute("INSERT INTO howdah.capture VALUES ('complete', '/somewhere/strapi.db')")
+        name = sql.Identifier(role)
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {0}").format(name))
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'only for tests'").format(name))
+        connection.execute(sql.SQL("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}").format(name))
+        connection.execute(sql.SQL("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {}").format(name))
+        if granted:
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA howdah TO {}").format(name))
+            connection.execute(sql.SQL("GRANT SELECT ON howdah.capture TO {}").format(name))
+    conninfo = psycopg.conninfo.make_conninfo(strapi_database, user=role, password="only for tests")
+    try:
+        with serving(
+            conninfo, recorded_settings(tmp_path / "uploads"), gate=build_write_gate(StateSchema())
+        ) as client:
+            response = _create(client, "agent")
+            if granted:
+                assert response.status_code == 201, response.text
+            else:
+                assert "role" in _refused(response)
+    finally:
+        with psycopg.connect(strapi_database, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {0}").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("DROP ROLE {0}").format(sql.Identifier(role)))
