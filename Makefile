@@ -9,13 +9,14 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
 E2E_REPORT ?= .work/e2e
+FAULTS_ARGS ?=
 DEMO_SOURCE := examples/agent-platform/strapi.db
 # Tests with nginx need it on the PATH; continuous integration installs it (.ci/system-packages).
 WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 .PHONY: help demo platform test test-all test-shared e2e lint format docs references dist bench bench-quick bench-sizes bench-api \
-	bench-live bench-backup fuzz clean
+	bench-live bench-backup fuzz faults clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
@@ -33,6 +34,7 @@ help:
 	@echo "make bench-backup backup and restore beside bare pg_dump and pg_restore"
 	@echo "make bench-live   the pause of a cutover at 60 MB, 600 MB and 3 GB"
 	@echo "make fuzz         random databases, migrated, proven and checked twice; FUZZ_ARGS=--help"
+	@echo "make faults       faults at places of every verb, and their report; FAULTS_ARGS=--help"
 	@echo "make clean        remove the virtual environment and everything that was built"
 
 # Demo needs the tool alone; the other targets need the development tools too.
@@ -111,6 +113,9 @@ bench-sizes: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run $(FUZZ_ARGS)
+
+faults: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m faults.run $(FAULTS_ARGS)
 
 bench-live: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.live --megabytes 60 600 3000 $(BENCH_ARGS)

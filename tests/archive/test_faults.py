@@ -245,12 +245,18 @@ def test_killed_while_pg_dump_runs_the_program_ends_too_and_the_next_backup_work
 ) -> None:
     programs = slow_pg_dump(tmp_path, server.bindir)
     repo = tmp_path / "repo"
-    process = howdah.start("backup", sample, "--repo", repo, "--name", "app", "--pg-bindir", programs)
+    process = howdah.start(
+        "backup", sample, "--repo", repo, "--name", "app", "--pg-bindir", programs,
+        env={"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
     wait_for((tmp_path / "dumping").exists)
     dumping = int((tmp_path / "dumping").read_text())
     # Nothing secret in the arguments or the environment of pg_dump.
     told = Path(f"/proc/{dumping}/cmdline").read_bytes() + Path(f"/proc/{dumping}/environ").read_bytes()
     assert server.embedded.password.encode() not in told
+    # Nor does a killed process leave it on a disk.
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".py"]
+    assert all(server.embedded.password.encode() not in path.read_bytes() for path in written)
     process.kill()
     process.communicate()
     wait_for(lambda: not Path(f"/proc/{dumping}").exists())

@@ -184,6 +184,16 @@ def test_a_stale_pid_that_another_process_has_now_does_not_matter(place: Path) -
     assert ask(start(place), "SELECT 1") == 1
 
 
+def test_a_lock_of_its_socket_that_another_process_has_now_does_not_matter(place: Path) -> None:
+    server = start(place)
+    (lock,) = server.socket_directory.glob("*.lock")
+    left_behind, owner = lock.read_text(), _owner(lock)
+    server.stop()
+    lock.write_text(left_behind.replace(str(server.pid), str(os.getpid()), 1))
+    os.chown(lock, *owner)
+    assert ask(start(place), "SELECT 1") == 1
+
+
 def _owner(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_uid, found.st_gid

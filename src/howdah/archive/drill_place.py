@@ -8,14 +8,13 @@ ends with this process and is removed with everything in it.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from howdah.archive.passing_database import drop_abandoned, hold_database
 from howdah.archive.place import (
     create_like,
     create_roles,
@@ -30,6 +29,7 @@ from howdah.postgres.conninfo import Target, parse_target
 from howdah.postgres.databases import drop_database
 from howdah.postgres.embedded import start_embedded
 from howdah.process.phases import PhaseLog
+from howdah.scratch import scratch_directory
 
 _DATABASE = "howdah_drill"
 
@@ -54,8 +54,7 @@ def throw_away_server(manifest: Manifest, bindir: Path | None, phases: PhaseLog)
     """
     binaries = find_server_binaries(bindir, major=manifest.major)
     # Not below the state directory: its path may be too long for a socket, or on a small disk.
-    directory = Path(tempfile.mkdtemp(prefix="howdah-drill-"))
-    try:
+    with scratch_directory("howdah-drill-") as directory:
         with phases.phase("server"):
             server = start_embedded(
                 directory / "pg",
@@ -76,25 +75,25 @@ def throw_away_server(manifest: Manifest, bindir: Path | None, phases: PhaseLog)
             )
         finally:
             server.stop(mode="immediate")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
 def scratch_database(server: Target, manifest: Manifest, phases: PhaseLog) -> Iterator[DrillPlace]:
     """Make a database on a server that was named, and drop it afterwards; roles are not made there."""
-    name = f"{_DATABASE}_{os.getpid()}"
-    with phases.phase("database"):
-        notes = _make_database(server, manifest, name, own_server=False)
-    try:
-        yield DrillPlace(
-            conninfo=server.with_database(name).conninfo,
-            display=server.redacted,
-            notes=notes,
-            superuser=False,
-        )
-    finally:
-        with connect(server.conninfo, application_name="howdah drill", autocommit=True) as admin:
+    name = f"{_DATABASE}_{secrets.token_hex(4)}"
+    with connect(server.conninfo, application_name="howdah drill", autocommit=True) as admin:
+        drop_abandoned(admin, f"{_DATABASE}_")
+        hold_database(admin, name)
+        try:
+            with phases.phase("database"):
+                notes = _make_database(server, manifest, name, own_server=False)
+            yield DrillPlace(
+                conninfo=server.with_database(name).conninfo,
+                display=server.redacted,
+                notes=notes,
+                superuser=False,
+            )
+        finally:
             drop_database(admin, name)
 
 

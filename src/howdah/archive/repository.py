@@ -13,7 +13,6 @@ its manifest is opened and its files have the SHA-256 that stands there.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,6 +37,7 @@ from howdah.errors import HowdahError, IntegrityError, RefusedError, UsageError
 from howdah.model.backup import DrillReport, Manifest, StoredFile
 from howdah.model.report import to_json
 from howdah.model.serialize import from_json
+from howdah.scratch import scratch_directory
 
 #: A removed backup can be brought back for so long.
 PURGE_AFTER = timedelta(hours=24)
@@ -184,11 +184,10 @@ class Repository:
             assert first is not None
             yield first.parents[manifest.files[0].name.count("/")]
             return
-        work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="fetched-", dir=work) as directory:
+        with scratch_directory("fetched-", work) as directory:
             for file in manifest.files:
-                self._fetch(manifest, file, Path(directory), identities, advance)
-            yield Path(directory)
+                self._fetch(manifest, file, directory, identities, advance)
+            yield directory
 
     def _fetch(
         self,

@@ -9,8 +9,6 @@ is, the backup is whole. Leases use conditional writes.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from howdah.archive.durable import hash_plain_file, hash_stream
 from howdah.archive.store import Stamped
 from howdah.errors import EnvironmentFailedError, IntegrityError, UsageError
 from howdah.places import state_directory
+from howdah.scratch import scratch_directory
 
 #: Attempts of each request, with growing pauses between them.
 _ATTEMPTS = 5
@@ -100,13 +99,8 @@ class S3Store:
 
     @contextmanager
     def staging(self, directory: str) -> Iterator[Path]:
-        work = state_directory() / "temporary"
-        work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix="staged-", dir=work))
-        try:
+        with scratch_directory("staged-", state_directory() / "temporary") as path:
             yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
 
     def publish(self, staged: Path, directory: str, last: str) -> None:
         files = sorted(path for path in staged.rglob("*") if path.is_file())

@@ -29,11 +29,13 @@ class Swap:
     restored: str
     #: What was there, afterwards; "" where nothing was.
     kept: str
+    #: The restored database, should the swap be undone: a name under which nobody takes it for half-restored.
+    undone: str
 
     @property
     def undo(self) -> tuple[str, ...]:
         """SQL that puts things back, to be run in another database of the server."""
-        back = f"ALTER DATABASE {quote(self.name)} RENAME TO {quote(self.restored)};"
+        back = f"ALTER DATABASE {quote(self.name)} RENAME TO {quote(self.undone)};"
         if not self.kept:
             return (back,)
         return (f"BEGIN; {back} ALTER DATABASE {quote(self.kept)} RENAME TO {quote(self.name)}; COMMIT;",)

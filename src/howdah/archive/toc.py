@@ -8,13 +8,13 @@ what an archive is meant to hold, and lets a restore take a part of it.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from howdah.errors import IntegrityError
 from howdah.postgres.client_tools import ToolAccess
+from howdah.scratch import scratch_directory
 
 # "217; 1259 16390 TABLE public orders postgres" and "0 0 SCHEMA - app owner"; kinds are in capitals.
 _ENTRY = re.compile(r"(\d+); (\d+) (\d+) ([A-Z][A-Z ]*[A-Z]) (.*)")
@@ -47,8 +47,8 @@ class ArchiveEntry:
 
 def list_archive(access: ToolAccess, pg_restore: Path, archive: Path) -> tuple[ArchiveEntry, ...]:
     """List an archive. Raises IntegrityError (B-404) where pg_restore cannot read it."""
-    with tempfile.TemporaryDirectory(prefix="howdah-list-") as directory:
-        listing = Path(directory) / "list"
+    with scratch_directory("howdah-list-") as directory:
+        listing = directory / "list"
         result = access.run([str(pg_restore), "--list", f"--file={listing}", str(archive)])
         if result.status != 0 or not listing.exists():
             raise IntegrityError(
@@ -98,8 +98,8 @@ def creates_public(
     ]
     if not listed:
         return False
-    with tempfile.TemporaryDirectory(prefix="howdah-list-") as directory:
-        chosen, written = Path(directory) / "list", Path(directory) / "sql"
+    with scratch_directory("howdah-list-") as directory:
+        chosen, written = directory / "list", directory / "sql"
         chosen.write_text("\n".join(listed) + "\n", encoding="utf-8")
         command = [str(pg_restore), f"--use-list={chosen}", f"--file={written}", str(archive)]
         if access.run(command).status != 0 or not written.exists():

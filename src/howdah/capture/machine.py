@@ -41,6 +41,8 @@ class Goal(StrEnum):
     YIELD = "yield"
     CUTOVER = "cutover"
     GO_HOME = "go-home"
+    #: Nobody wrote to PostgreSQL, and everything of ours is about to leave both sides.
+    UNDO = "undo"
 
 
 class Step(StrEnum):
@@ -102,6 +104,8 @@ def next_step(facts: Facts) -> Step:
             return _cut_over(facts)
         case Goal.GO_HOME:
             return _go_home(facts)
+        case Goal.UNDO:
+            return Step.REFUSE
 
 
 def _follow(facts: Facts) -> Step:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -44,6 +43,7 @@ from howdah.places import state_directory
 from howdah.postgres.conninfo import names_postgres
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
+from howdah.scratch import scratch_directory
 
 #: Of the last backup's size must be free.
 _SPACE_FACTOR = 1.2
@@ -243,10 +243,8 @@ def _places(repository: Repository, backup_id: str, request: BackupRequest) -> I
         if not request.recipients:
             yield staged, staged
             return
-        work = state_directory() / "temporary"
-        work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="backup-", dir=work) as plain:
-            yield staged, Path(plain)
+        with scratch_directory("backup-", state_directory() / "temporary") as plain:
+            yield staged, plain
 
 
 def _check_before(repository: Repository) -> None:

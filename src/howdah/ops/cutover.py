@@ -109,10 +109,11 @@ def taking_over(target: OpenTarget, state: StateSchema) -> Iterator[None]:
             target.connection.rollback()
             if time.monotonic() > deadline:
                 raise
-        if not asked:
-            record = CaptureRecord(state=state)
-            found = record.read(target.connection)
-            target.connection.rollback()
+        record = CaptureRecord(state=state)
+        found = record.read(target.connection)
+        target.connection.rollback()
+        if not asked or (found is not None and found.goal is not Goal.YIELD):
+            # Asked once more where a follow has begun meanwhile, which does not heed what was said before it.
             if found is None:
                 raise RefusedError(
                     "T-303",

@@ -7,7 +7,6 @@ backup is damaged. "environment": this place could not judge it, which says noth
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -41,6 +40,7 @@ from howdah.postgres.connect import connect
 from howdah.postgres.conninfo import Target, parse_target
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
+from howdah.scratch import scratch_directory
 
 #: A drill that takes no longer is done after every backup, seconds.
 _QUICK_SECONDS = 300.0
@@ -214,10 +214,9 @@ def compare_loaded(manifest: Manifest, loaded: Loaded) -> list[ContentDifference
 def _drill_sqlite(
     directory: Path, manifest: Manifest, report: DrillReport, phases: PhaseLog, work: Path, *, begun: float
 ) -> DrillReport:
-    work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="drill-", dir=work) as place:
+    with scratch_directory("drill-", work) as place:
         with phases.phase("unpack and compare") as count:
-            differences = unpack_database(directory, Path(place) / "database.sqlite", manifest)
+            differences = unpack_database(directory, place / "database.sqlite", manifest)
             count.rows = manifest.rows
         return _verdict(replace(report, place="a private file"), list(differences), time.monotonic() - begun)
 

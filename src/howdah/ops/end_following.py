@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from howdah.capture.machine import Phase
+from howdah.capture.machine import Goal, Phase
 from howdah.capture.record import CaptureRecord
 from howdah.errors import DifferenceError, RefusedError
 from howdah.ops.carry_back import ROW_KINDS
 from howdah.ops.live_compare import compare
 from howdah.ops.live_fence import unfence
-from howdah.ops.live_run import LiveOptions, open_live_run
+from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
 from howdah.ops.target import OpenTarget
 from howdah.process.phases import PhaseLog
 from howdah.state.store import StateSchema
@@ -32,19 +32,27 @@ def end_following(target: OpenTarget, state: StateSchema, phases: PhaseLog) -> N
     with open_live_run(target, state, capture.source, LiveOptions(), phases) as run:
         if capture.phase in (Phase.FENCING, Phase.DRAINED):
             unfence(run)
-        proof = compare(run)
-        # Sequences are set at the cutover; what is behind here is nobody's write.
-        written = [found for found in proof.differences if found.kind in ROW_KINDS]
-        if written:
-            first = written[0]
-            raise DifferenceError(
-                "M-402",
-                "Somebody else wrote to the target: undoing the run would lose what was written.",
-                detail=f"{len(written)} differences, the first in table {first.table!r}:"
-                f" {first.kind} {first.key} {first.column} {first.detail}".rstrip(),
-                hint="Keep the target, or save what was written before you drop the tables yourself.",
-            )
+        if capture.goal is not Goal.UNDO:
+            _require_unwritten(run)
+            # From here on the journal may be gone, and without it nobody can compare again.
+            with target.connection.transaction():
+                run.record.set(target.connection, goal=str(Goal.UNDO))
         run.file.remove_our_objects()
         with target.connection.transaction():
             run.way_back.remove(target.connection)
             run.record.remove(target.connection)
+
+
+def _require_unwritten(run: LiveRun) -> None:
+    proof = compare(run)
+    # Sequences are set at the cutover; what is behind here is nobody's write.
+    written = [found for found in proof.differences if found.kind in ROW_KINDS]
+    if written:
+        first = written[0]
+        raise DifferenceError(
+            "M-402",
+            "Somebody else wrote to the target: undoing the run would lose what was written.",
+            detail=f"{len(written)} differences, the first in table {first.table!r}:"
+            f" {first.kind} {first.key} {first.column} {first.detail}".rstrip(),
+            hint="Keep the target, or save what was written before you drop the tables yourself.",
+        )

@@ -52,8 +52,12 @@ def end_live(connection: Connection, state: StateSchema, *, unproven: bool) -> t
 def _archive(source: str) -> tuple[str, ...]:
     """Take our objects out of the file, make it one file that nobody may write, and note its digest."""
     with LiveFile(source) as live:
-        live.remove_our_objects()
-        live.leave_wal_mode()
+        with live.looking():
+            ours = live.our_objects()
+        # Without anything of ours an earlier call may have come so far that nobody may write to it any more.
+        if ours or os.access(source, os.W_OK):
+            live.remove_our_objects()
+            live.leave_wal_mode()
     os.chmod(source, stat.S_IMODE(os.stat(source).st_mode) & ~0o222)
     checksum = Path(source + ".sha256")
     # Nobody writes any more, and our own connection is closed: reading drops nobody's locks.

@@ -66,6 +66,10 @@ def follow(request: FollowRequest, progress: Progress | None = None) -> LiveRepo
 
 def _go_on(live: LiveRun, request: FollowRequest) -> LiveReport:
     live.phases.progress.phase("follow")
+    if live.capture().goal is Goal.YIELD:
+        # Said to an earlier follow by somebody who went away; whoever wants this one to go says it again.
+        with live.connection.transaction():
+            live.record.set(live.connection, goal=str(Goal.FOLLOW))
     while True:
         capture = live.capture()
         request.tell(capture)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
+
 from howdah import __version__
 from howdah.capture.reversibility import find_irreversible
 from howdah.capture.way_back import WayBack
@@ -37,7 +39,7 @@ from howdah.ops.run_report import (
 from howdah.ops.source_facts import SourceFacts, read_kept_snapshot, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target, read_open_target
 from howdah.ops.way_back import begin_way_back
-from howdah.ops.workspace import Workspace, new_run_id, run_workspace
+from howdah.ops.workspace import Workspace, new_run_id, remove_unrecorded, run_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.planning.target_checks import check_empty, check_owned_plan, check_plan, check_target
@@ -107,8 +109,13 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
                 earlier = None
             run_id = earlier.id if earlier is not None else new_run_id()
             workspace = run_workspace(state_directory(), run_id)
-            workspace.create()
-            with run_log(workspace.log, secrets_in(target.conninfo)) as phases.log:
+            remove_unrecorded(
+                state_directory(), _name_ledger(connection, state), _known_runs(connection, state)
+            )
+            with (
+                workspace.claimed(),
+                run_log(workspace.log, secrets_in(target.conninfo)) as phases.log,
+            ):
                 phases.log.info(
                     "howdah %s, run %s: %s to %s", __version__, run_id, request.source, target.display
                 )
@@ -124,6 +131,25 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
             if request.report_dir is not None:
                 copy_log(workspace.log, request.report_dir)
             return report
+
+
+def _name_ledger(connection: Connection, state: StateSchema) -> str:
+    """Return a name that no other target's ledger has; "" where the server does not tell."""
+    try:
+        row = connection.execute(
+            "SELECT system_identifier || '/' || (SELECT oid FROM pg_catalog.pg_database"
+            " WHERE datname = current_database()) FROM pg_catalog.pg_control_system()"
+        ).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        row = None
+    connection.rollback()
+    return f"{row[0]}/{state.name}" if row else ""
+
+
+def _known_runs(connection: Connection, state: StateSchema) -> frozenset[str]:
+    runs = Ledger(state=state).runs(connection) if state_exists(connection, state) else []
+    connection.rollback()
+    return frozenset(run.id for run in runs)
 
 
 def _require_way_back(connection: Connection, state: StateSchema, request: MigrateRequest) -> None:
@@ -163,6 +189,7 @@ def _prepare(
     run_id: str,
     phases: PhaseLog,
 ) -> tuple[Run, SourceFacts]:
+    workspace.announce("")
     try:
         facts_of_target, owned = read_open_target(target, request.options)
         # Before the source is read, so that a long census is not for nothing.
@@ -288,6 +315,9 @@ def _load(
     begun = state_exists(connection, state) and any(known.id == run.id for known in ledger.runs(connection))
     connection.rollback()
     jobs = run.plan.options.jobs
+    workspace = run_workspace(state_directory(), run.id)
+    if not begun:
+        workspace.announce(_name_ledger(connection, state) or "unknown")
     if not begun and goes_in_one_transaction(run, jobs):
         with connection.transaction():
             try:
@@ -298,12 +328,15 @@ def _load(
             except BaseException:
                 # The target will not know of this run, so nobody can resume it; its log stays.
                 Path(run.snapshot.path).unlink(missing_ok=True)
+                workspace.recorded()
                 raise
+        workspace.recorded()
         return outcomes
     if not begun:
         with connection.transaction():
             install_state(connection, state)
             ledger.begin_run(connection, run, __version__)
+    workspace.recorded()
     try:
         outcomes = run_in_steps(connection, job, phases, jobs=jobs)
     except RefusedError:

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from howdah.archive.encryption import read_identities
 from howdah.archive.load import LoadRequest, archive_path, load_archive
+from howdah.archive.passing_database import drop_abandoned, hold_database
 from howdah.archive.place import (
     apply_settings,
     create_like,
@@ -136,12 +137,16 @@ def _restore_database(
         with phases.phase("look at the target"):
             occupied = _look_at_target(admin, target, manifest, request)
             roles, notes = _settle_roles(admin, manifest, create=request.create_roles)
-            notes += _leftovers(admin, name)
+            notes += [
+                f'Database "{other}" was left by a restore that was cut short, and is gone now.'
+                for other in drop_abandoned(admin, name_beside(name, "howdah_restoring", ""))
+            ]
         with phases.phase("check and fetch", byte_count=manifest.size) as count:
             fetching = repository.fetched(manifest, state_directory() / "temporary", identities=identities)
             directory = fetching.__enter__()
             count.bytes = manifest.size
-        beside = name_beside(name, "restore", mark)
+        beside = name_beside(name, "howdah_restoring", mark)
+        hold_database(admin, beside)
         try:
             assert manifest.database is not None
             create_like(admin, beside, manifest.database, any_locale=False)
@@ -163,7 +168,10 @@ def _restore_database(
                     restored.execute("ANALYZE")
                 _dress(admin, beside, manifest, keep_owner=roles)
                 swap = Swap(
-                    name=name, restored=beside, kept=name_beside(name, "before", mark) if occupied else ""
+                    name=name,
+                    restored=beside,
+                    kept=name_beside(name, "before", mark) if occupied else "",
+                    undone=name_beside(name, "restored", mark),
                 )
                 # Said before it happens: whoever is killed in between must know how to go back.
                 for line in swap.undo:
@@ -242,6 +250,15 @@ def _look_at_target(admin: Connection, target: Target, manifest: Manifest, reque
         )
     if not database_exists(admin, target.dbname):
         return False
+    if not _takes_connections(admin, target.dbname):
+        # As a restore leaves it that was killed in the middle of its swap.
+        if request.replace:
+            return True
+        raise RefusedError(
+            "B-122",
+            f'Database "{target.dbname}" takes no connections, and a restore would take its place.',
+            hint="Say --replace, which keeps it under another name, or let it take connections again.",
+        )
     with connect(target.conninfo, application_name="howdah restore", autocommit=True) as there:
         row = there.execute(_HAS_TABLES).fetchone()
         count = row[0] if row is not None else 0
@@ -254,6 +271,13 @@ def _look_at_target(admin: Connection, target: Target, manifest: Manifest, reque
             " what is there is then kept under another name.",
         )
     return True
+
+
+def _takes_connections(admin: Connection, name: str) -> bool:
+    row = admin.execute(
+        "SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = %s", (name,)
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _settle_roles(admin: Connection, manifest: Manifest, *, create: bool) -> tuple[bool, list[str]]:
@@ -281,16 +305,6 @@ def _settle_roles(admin: Connection, manifest: Manifest, *, create: bool) -> tup
         )
         return False, notes
     return True, notes
-
-
-def _leftovers(admin: Connection, name: str) -> list[str]:
-    pattern = name_beside(name, "restore", "")
-    found = [
-        other
-        for (other,) in admin.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY 1")
-        if other.startswith(pattern)
-    ]
-    return [f'Database "{other}" is left of a restore that was cut short; drop it.' for other in found]
 
 
 def _dress(admin: Connection, name: str, manifest: Manifest, *, keep_owner: bool) -> None:

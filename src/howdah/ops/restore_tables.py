@@ -8,7 +8,6 @@ or nothing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from howdah.postgres.connect import Connection, connect
 from howdah.postgres.conninfo import Target
 from howdah.postgres.databases import database_exists, drop_database
 from howdah.process.phases import PhaseLog
+from howdah.scratch import scratch_directory
 
 
 def restore_tables(
@@ -136,14 +136,14 @@ def _load(
     with connect(target.conninfo, application_name="howdah restore", autocommit=True) as connection:
         with (
             tool_access(connection, target.conninfo) as access,
-            tempfile.TemporaryDirectory(prefix="howdah-list-") as place,
+            scratch_directory("howdah-list-") as place,
         ):
             entries = list_archive(access, program, request.archive)
             wanted = [*_missing_schemas(connection, entries, tables), *_entries(manifest, entries, tables)]
             if alone:
                 # What they refer to is not there.
                 wanted = [entry for entry in wanted if entry.kind not in ("FK CONSTRAINT", "TRIGGER")]
-            listing = Path(place) / "list"
+            listing = place / "list"
             listing.write_text(
                 "".join(f"{entry.line}\n" for entry in wanted), encoding="utf-8", errors="surrogateescape"
             )

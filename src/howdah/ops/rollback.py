@@ -7,6 +7,7 @@ was made from; an unfinished one is undone as it is, since nothing in it is vali
 
 from __future__ import annotations
 
+import os
 from typing import Any, cast
 
 import psycopg
@@ -24,6 +25,7 @@ from howdah.ops.source_facts import read_kept_catalog
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
+from howdah.sqlite.live_file import LiveFile
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
 from howdah.state.saved import SavedState
@@ -47,6 +49,8 @@ def rollback(request: TargetRequest, progress: Progress | None = None) -> Rollba
             end_following(target, state, phases)
         elif run.status in ("loaded", "done"):
             _require_unchanged(target, state, run, phases)
+        if run.plan.options.defer_foreign_keys:
+            _remove_begun_journal(run)
         with connection.transaction():
             changed = forget_run(connection, state, run)
         return RollbackReport(
@@ -56,6 +60,17 @@ def rollback(request: TargetRequest, progress: Progress | None = None) -> Rollba
             restored=changed if run.plan.owned is not None else (),
             snapshot=run.snapshot.path,
         )
+
+
+def _remove_begun_journal(run: Run) -> None:
+    """Of a follow that ended before it began to follow: its journal is in the source already."""
+    if not os.path.exists(run.source):
+        return
+    with LiveFile(run.source) as live:
+        with live.looking():
+            ours = live.our_objects()
+        if ours:
+            live.remove_our_objects()
 
 
 def _is_followed(target: OpenTarget, state: StateSchema, run: Run) -> bool:

@@ -2,7 +2,8 @@
 Run PostgreSQL's client programs against a server without a secret in their arguments or environment.
 
 What a connection is made of goes into a private service file, its password into a private passfile;
-the program is told the names of the two and nothing else. It ends with this process.
+the program is told the names of the two and nothing else. It ends with this process. On Linux the
+passfile is in memory alone, so that whoever is killed leaves no password on a disk.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from howdah.postgres import launch
 from howdah.postgres.connect import Connection
 from howdah.postgres.conninfo import redact, secrets_in
 from howdah.postgres.server_process import clean_environment
+from howdah.scratch import scratch_directory
 
 #: Of our own session alone.
 _NOT_PASSED_ON = frozenset(
@@ -51,6 +52,8 @@ class ToolAccess:
 
     environment: Mapping[str, str]
     secrets: tuple[str, ...]
+    #: Open files that the program inherits.
+    descriptors: tuple[int, ...] = ()
 
     def run(
         self,
@@ -76,6 +79,7 @@ class ToolAccess:
                 text=True,
                 errors="replace",
                 start_new_session=True,
+                pass_fds=self.descriptors,
             )
         assert process.stderr is not None
         try:
@@ -128,8 +132,8 @@ def tool_access(connection: Connection, conninfo: str, *, dbname: str | None = N
             "T-121", "A connection parameter holds a line feed, which client programs cannot be told."
         )
     password = connection.info.password or ""
-    with tempfile.TemporaryDirectory(prefix="howdah-tools-") as directory:
-        service = Path(directory) / "service"
+    with scratch_directory("howdah-tools-") as directory, ExitStack() as stack:
+        service = directory / "service"
         _write_private(
             service, f"[{_SERVICE}]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())
         )
@@ -138,15 +142,18 @@ def tool_access(connection: Connection, conninfo: str, *, dbname: str | None = N
             "PGSERVICE": _SERVICE,
             "PGAPPNAME": "howdah",
         }
+        descriptors: tuple[int, ...] = ()
         if password:
-            passfile = Path(directory) / "passfile"
             escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-            _write_private(passfile, f"*:*:*:*:{escaped}\n")
-            environment["PGPASSFILE"] = str(passfile)
+            environment["PGPASSFILE"], descriptors = _hold_private(
+                directory / "passfile", f"*:*:*:*:{escaped}\n", stack
+            )
         elif "passfile" in info:
             environment["PGPASSFILE"] = info["passfile"]
         yield ToolAccess(
-            environment=environment, secrets=(*secrets_in(conninfo), *([password] if password else []))
+            environment=environment,
+            secrets=(*secrets_in(conninfo), *([password] if password else [])),
+            descriptors=descriptors,
         )
 
 
@@ -162,6 +169,19 @@ def _said(conninfo: str) -> frozenset[str]:
         if option.envvar is not None and os.environ.get(option.envvar.decode())
     }
     return frozenset({"user", "host", "hostaddr", "port", *given, *from_environment})
+
+
+def _hold_private(path: Path, text: str, stack: ExitStack) -> tuple[str, tuple[int, ...]]:
+    """Keep a text where a child can read it, in memory if possible; return its name and what to pass on."""
+    if not hasattr(os, "memfd_create"):
+        _write_private(path, text)
+        return str(path), ()
+    descriptor = os.memfd_create("howdah-passfile")
+    stack.callback(os.close, descriptor)
+    # libpq does not read a passfile that others may read.
+    os.fchmod(descriptor, 0o600)
+    os.write(descriptor, text.encode())
+    return f"/proc/self/fd/{descriptor}", (descriptor,)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -31,7 +31,12 @@ from howdah.postgres.cluster import (
     require_ours,
 )
 from howdah.postgres.conninfo import format_conninfo, format_url
-from howdah.postgres.postmaster import Postmaster, forget_dead_postmaster, read_postmaster
+from howdah.postgres.postmaster import (
+    Postmaster,
+    forget_dead_postmaster,
+    forget_dead_sockets,
+    read_postmaster,
+)
 from howdah.postgres.rights import choose_rights
 from howdah.postgres.server_process import make_socket_directory, read_log_tail, run_postgres
 
@@ -148,11 +153,13 @@ def start_embedded(
             create_cluster(directory, binaries, chosen, durable=durable)
         hand_over(directory, chosen)
         forget_dead_postmaster(directory / "data")
+        sockets = make_socket_directory(directory, chosen)
+        forget_dead_sockets(sockets)
         options = _SETTINGS | ({} if durable else _NOT_DURABLE) | dict(settings or {})
         options |= {
             "port": str(_free_port(tcp_port)),
             "listen_addresses": "" if tcp_port is None else "127.0.0.1",
-            "unix_socket_directories": str(make_socket_directory(directory, chosen)),
+            "unix_socket_directories": str(sockets),
             "unix_socket_permissions": "0700",
         }
         run_postgres(directory, binaries, chosen, options, end_with_parent=end_with_parent, timeout=timeout)

@@ -69,6 +69,17 @@ def forget_dead_postmaster(data: Path) -> None:
         file.truncate()
 
 
+def forget_dead_sockets(directory: Path) -> None:
+    """
+    Remove sockets, and the lock files beside them, that a killed server left in a private directory.
+
+    As with the pid file: PostgreSQL refuses to start while the pid in the lock file belongs to any live
+    process. Call it only under the lock, when no server runs.
+    """
+    for left in directory.glob(".s.PGSQL.*"):
+        left.unlink(missing_ok=True)
+
+
 def _read_lines(data: Path) -> list[str]:
     try:
         return (data / "postmaster.pid").read_text().splitlines()

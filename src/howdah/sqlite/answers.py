@@ -13,7 +13,6 @@ import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import apsw
@@ -21,6 +20,7 @@ import apsw
 from howdah.model.quarantine import SourceKey
 from howdah.model.source import SourceCatalog, Table
 from howdah.names import quote_sqlite
+from howdah.scratch import scratch_directory
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS, open_snapshot
 
 #: A larger snapshot is not copied to take rows out.
@@ -172,7 +172,7 @@ def open_questions(
         return
     if os.path.getsize(snapshot_path) > COPIED_BYTES_MAX:
         raise NotAnsweredError("rows are in quarantine, and the snapshot is too large to copy without them")
-    with TemporaryDirectory(dir=os.path.dirname(snapshot_path), prefix="answers-") as directory:
+    with scratch_directory("answers-", os.path.dirname(snapshot_path)) as directory:
         copy = os.path.join(directory, "snapshot.sqlite")
         shutil.copyfile(snapshot_path, copy)
         _take_out(copy, catalog, quarantined)

@@ -33,6 +33,16 @@ from howdah.sqlite.location import side_files
 from howdah.sqlite.lockholders import read_lock_holders
 from howdah.sqlite.rawfile import RawFile
 
+#: Extended results of SQLite where the disk did not take what was written.
+WRITE_FAILURES = frozenset(
+    {
+        apsw.SQLITE_IOERR_WRITE,
+        apsw.SQLITE_IOERR_TRUNCATE,
+        apsw.SQLITE_IOERR_FSYNC,
+        apsw.SQLITE_IOERR_DIR_FSYNC,
+    }
+)
+
 
 class NeedsRecoveryError(RefusedError):
     """
@@ -136,6 +146,20 @@ def explain_failure(error: apsw.Error, path: str) -> HowdahError:
         return _damaged(path, facts, error)
     if isinstance(error, apsw.SQLError):
         return _unreadable_schema(path, facts, error)
+    if isinstance(error, apsw.FullError):
+        return EnvironmentFailedError(
+            "S-024",
+            f'the disk of file "{path}" is full',
+            detail="What was under way there has been undone.",
+            hint="Make space there, then run the same command again.",
+        )
+    if code in WRITE_FAILURES:
+        return EnvironmentFailedError(
+            "S-025",
+            f'file "{path}" could not be written',
+            detail=f"{error} ({apsw.mapping_extended_result_codes.get(code, code)})",
+            hint="Look after the disk it lies on, then run the same command again.",
+        )
     return EnvironmentFailedError(
         "S-022",
         f'file "{path}" could not be read',

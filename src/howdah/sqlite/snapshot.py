@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from howdah.errors import EnvironmentFailedError, HowdahError, IntegrityError, R
 from howdah.model.findings import Finding, Severity
 from howdah.model.source import LiveIdentity, Snapshot
 from howdah.sqlite.connect import BUSY_TIMEOUT, reading_source
-from howdah.sqlite.failures import NeedsRecoveryError, check_file, explain_failure
+from howdah.sqlite.failures import WRITE_FAILURES, NeedsRecoveryError, check_file, explain_failure
 from howdah.sqlite.filefacts import FileFacts, find_file_findings, read_file_facts, read_live_identity
 from howdah.sqlite.header import parse_header
 from howdah.sqlite.location import side_files, source_path
@@ -33,14 +34,6 @@ from howdah.sqlite.recovery import Progress, copy_recovered, remove_if_there
 _PAGES_PER_STEP = 4096
 #: Left free on the disk of the snapshot, bytes.
 _DISK_RESERVE = 16 * 1024 * 1024
-_WRITE_FAILURES = frozenset(
-    {
-        apsw.SQLITE_IOERR_WRITE,
-        apsw.SQLITE_IOERR_TRUNCATE,
-        apsw.SQLITE_IOERR_FSYNC,
-        apsw.SQLITE_IOERR_DIR_FSYNC,
-    }
-)
 _ELSEWHERE = "Make space there, or set HOWDAH_HOME to a directory on another disk."
 
 
@@ -174,10 +167,11 @@ def appearing_whole(destination: str) -> Iterator[str]:
 
 
 def _remove_abandoned(directory: str, name: str) -> None:
-    """Remove what a process that was killed had begun to write under this name."""
+    """Remove what a process that was killed had begun to write under this name, side files included."""
+    pattern = re.compile(re.escape(f".{name}.") + r"(\d+)\.partial(-journal|-wal|-shm)?")
     for found in os.listdir(directory):
-        process = found.removeprefix(f".{name}.").removesuffix(".partial")
-        if found == f".{name}.{process}.partial" and process.isdigit() and not _is_running(int(process)):
+        match = pattern.fullmatch(found)
+        if match is not None and not _is_running(int(match[1])):
             remove_if_there(os.path.join(directory, found))
 
 
@@ -267,7 +261,7 @@ def _explain_copy(error: apsw.Error, path: str, partial: str) -> HowdahError:
             f'the disk became full while the snapshot was written to "{os.path.dirname(partial)}"',
             hint=_ELSEWHERE,
         )
-    if getattr(error, "extendedresult", 0) in _WRITE_FAILURES:
+    if getattr(error, "extendedresult", 0) in WRITE_FAILURES:
         # Only the copy is written to.
         return _cannot_write(partial, error)
     return explain_failure(error, path)
