@@ -1,10 +1,11 @@
 """
 What tables of a PostgreSQL database hold: counts and digests that the server computes.
 
-A row is taken as the text that PostgreSQL itself writes for it, in a session whose settings are
-ours, hashed to 2 × 64 bits and summed: the same rows give the same digest in whatever order
-they lie, on any server of the same major. The sums find accidents; who alters rows on
-purpose is found by the SHA-256 of the files.
+A row is taken as PostgreSQL itself sends it in binary, or as the text that it writes for it where
+what it sends would name types by their numbers in this one database. It is hashed to 2 × 64 bits
+and summed: the same rows give the same digest in whatever order they lie, on any server of the
+same major. The sums find accidents; who alters rows on purpose is found by the SHA-256 of the
+files.
 """
 
 from __future__ import annotations
@@ -49,10 +50,30 @@ SELECT n.nspname, c.relname, s.last_value, s.increment_by, coalesce(tn.nspname, 
  ORDER BY 1, 2
 """
 
+# OFFSET 0 keeps the server from writing each row out twice. No column can be called like the alias:
+# "alias.*" means the row even where one is.
 _DIGEST = """
-SELECT count(*), coalesce(sum(pg_catalog.hashtextextended(written, 0)), 0),
-       coalesce(sum(pg_catalog.hashtextextended(written, 1)), 0)
+SELECT count(*), coalesce(sum({hash}, 0)), 0), coalesce(sum({hash}, 1)), 0)
   FROM ({rows} OFFSET 0) AS lines
+"""
+_WRITTEN, _HASH_OF_WRITTEN = "(r.*)::pg_catalog.text", "pg_catalog.hashtextextended(written"
+# bytea has no hash function of its own that SQL can call; a row of one has.
+_SENT, _HASH_OF_SENT = "pg_catalog.record_send(r.*)", "pg_catalog.hash_record_extended(ROW(written)"
+
+#: What digests of rows as they are sent begin with.
+_SENT_MARK = "sent:"
+#: The first major whose rows can be hashed.
+_SENT_MAJOR = 14
+
+# What is sent for a row names the types of its columns by number, those of one's own differ from database to
+# database; and values of the types reg… are such numbers themselves.
+_CAN_BE_SENT = """
+SELECT coalesce(bool_and(t.oid < 16384 AND t.typsend <> 0 AND t.typtype <> 'c'
+                         AND coalesce(e.typsend, t.typsend) <> 0 AND coalesce(e.typtype, t.typtype) <> 'c'
+                         AND coalesce(e.typname, t.typname) !~ '^reg'), true)
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+ WHERE a.attrelid = %s::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 
@@ -96,19 +117,34 @@ def lock_tables(connection: Connection, tables: Iterable[TableName]) -> None:
         connection.execute(f"LOCK TABLE {some} IN ACCESS SHARE MODE".encode())
 
 
-def digest_table(connection: Connection, table: TableName) -> TableContent:
-    """Read one table to its end."""
-    row = connection.execute(digest_query(table).encode()).fetchone()
+def digest_table(connection: Connection, table: TableName, *, like: str = "") -> TableContent:
+    """
+    Read one table to its end.
+
+    `like` is a digest to compare with: the new one is taken in the same form. Without it the cheaper form is
+    chosen that the table allows.
+    """
+    sent = like.startswith(_SENT_MARK) if like else _can_be_sent(connection, table)
+    row = connection.execute(digest_query(table, sent=sent).encode()).fetchone()
     assert row is not None
-    return TableContent(schema=table.schema, name=table.name, rows=row[0], digest=_as_hex(row[1], row[2]))
+    mark = _SENT_MARK if sent else ""
+    return TableContent(
+        schema=table.schema, name=table.name, rows=row[0], digest=mark + _as_hex(row[1], row[2])
+    )
 
 
-def digest_query(table: TableName) -> str:
-    """Return the statement that counts and digests a table. Pure."""
-    # OFFSET 0 keeps the server from writing each row out twice. No column can be called like the alias:
-    # "alias.*" means the row even where one is.
-    rows = f"SELECT (r.*)::pg_catalog.text AS written FROM ONLY {qualified(table.schema, table.name)} AS r"
-    return _DIGEST.format(rows=rows)
+def digest_query(table: TableName, *, sent: bool) -> str:
+    """Return the statement that counts and digests a table, its rows as sent or as written. Pure."""
+    form, hashed = (_SENT, _HASH_OF_SENT) if sent else (_WRITTEN, _HASH_OF_WRITTEN)
+    rows = f"SELECT {form} AS written FROM ONLY {qualified(table.schema, table.name)} AS r"
+    return _DIGEST.format(rows=rows, hash=hashed)
+
+
+def _can_be_sent(connection: Connection, table: TableName) -> bool:
+    if connection.info.server_version < _SENT_MAJOR * 10000:
+        return False
+    row = connection.execute(_CAN_BE_SENT, (qualified(table.schema, table.name),)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def digest_large_objects(connection: Connection) -> TableContent | None:
@@ -120,7 +156,7 @@ def digest_large_objects(connection: Connection) -> TableContent | None:
         "SELECT m.oid::pg_catalog.text || ':' || pg_catalog.md5(pg_catalog.lo_get(m.oid)) AS written"
         " FROM pg_catalog.pg_largeobject_metadata m"
     )
-    found = connection.execute(_DIGEST.format(rows=rows).encode()).fetchone()
+    found = connection.execute(_DIGEST.format(rows=rows, hash=_HASH_OF_WRITTEN).encode()).fetchone()
     assert found is not None
     return TableContent(
         schema=LARGE_OBJECTS.schema,

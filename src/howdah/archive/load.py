@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def _load_rows(
     present = set(list_tables(connection))
     tables = [table for table in expected if table in present]
     by_title = {f"{table.schema}.{table.name}": table for table in tables}
-    digests = DigestReaders(request.conninfo, readers=max(1, request.jobs))
+    digests = DigestReaders(request.conninfo, request.manifest.tables, readers=max(1, request.jobs))
     current: list[TableName] = []
 
     def on_line(line: str) -> None:
@@ -220,7 +220,8 @@ def _prepared(connection: Connection) -> Connection:
 class DigestReaders:
     """Threads that digest tables as these become ready, each on a connection of its own."""
 
-    def __init__(self, conninfo: str, *, readers: int) -> None:
+    def __init__(self, conninfo: str, expected: Iterable[TableContent], *, readers: int) -> None:
+        self._expected = {(table.schema, table.name): table.digest for table in expected}
         self._queue: queue.SimpleQueue[TableName | None] = queue.SimpleQueue()
         self._known: set[TableName] = set()
         self._contents: list[TableContent] = []
@@ -275,6 +276,7 @@ class DigestReaders:
                 # Keys are built meanwhile, under locks that are ours.
                 connection.execute("SELECT set_config('lock_timeout', '0', false)")
                 while (table := self._queue.get()) is not None:
-                    self._contents.append(digest_table(connection, table))
+                    like = self._expected.get((table.schema, table.name), "")
+                    self._contents.append(digest_table(connection, table, like=like))
         except BaseException as error:
             self._failures.append(error)

@@ -149,7 +149,10 @@ def _load(
             )
             run_section(access, program, request, "", use_list=listing, one_transaction=True)
         prepare_session(connection)
-        return [digest_table(connection, TableName(schema=table.schema, name=table.name)) for table in tables]
+        return [
+            digest_table(connection, TableName(schema=table.schema, name=table.name), like=table.digest)
+            for table in tables
+        ]
 
 
 def _entries(
