@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.page import write_page
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_name("results") / "api.md"
 
@@ -75,6 +77,7 @@ def main() -> None:
     text = render(measured, memory, options)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)
+    write_page()
     print(text)
     if any(item.errors for item in measured):
         sys.exit("Requests failed.")
@@ -99,8 +102,6 @@ def parse_wrk(name: str, output: str) -> Measured:
 def render(measured: list[Measured], memory: float, options: argparse.Namespace) -> str:
     """Return the page."""
     lines = [
-        "# The content API under load",
-        "",
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors shared with PostgreSQL and wrk, Python"
         f" {platform.python_version()}, {options.connections} connections, {options.seconds} s each.",
         "",

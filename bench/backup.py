@@ -1,7 +1,7 @@
 """
 Backups beside bare pg_dump and pg_restore: the same options, the same server, in turn, medians.
 
-    python -m bench.backup [--megabytes 300] [--runs 5] [--results DIRECTORY]
+    python -m bench.backup [--megabytes 1000] [--runs 3] [--results DIRECTORY]
 
 Measured are the whole commands, starting Python included: what a person waits for. A restore by
 Howdah also compares every row and analyzes; bare pg_restore does neither, so ANALYZE is added to it.
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench.page import write_page
 from bench.server import BenchServer
 from howdah.postgres.binaries import find_client_tool
 
@@ -115,8 +116,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--megabytes", type=float, default=300)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--megabytes", type=float, default=1000)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="howdah-bench-backup-") as directory:
@@ -170,6 +171,8 @@ def _write(results: Path, size: int, version: int, seconds: Mapping[str, list[fl
     (results / "backup.md").write_text(text, encoding="utf-8")
     document = {"bytes": size, "server_version": version, "seconds": seconds}
     (results / "backup.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if results == RESULTS:
+        write_page()
 
 
 if __name__ == "__main__":

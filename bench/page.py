@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench import results as names
 from bench.results import SizeResults, describe_goal, list_goals, read_results
@@ -26,12 +27,15 @@ _BEGIN, _END = "<!-- measured: begin (python -m bench.page) -->", "<!-- measured
 #: From the page to the plots: copies, as the site is built from docs alone.
 _PLOTS = "../images"
 
+#: What the other benchmarks leave, ready to be shown, and its title.
+_OTHERS = {"backup.md": "Backup and restore", "api.md": "The content API"}
+
 _SHOWN_OF_MACHINE = ("taken", "machine", "howdah", "python", "postgres server_version", "pgloader", "duckdb")
 
 
 def render_measured(directory: Path) -> str:
     """Return the measured part of the page from the results in a directory."""
-    documents = [json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))]
+    documents = _read_documents(directory)
     if not documents:
         return "Nothing has been measured yet: `make bench` does it.\n"
     compared = [document for document in documents if len(document["sizes"]) == 1]
@@ -41,14 +45,25 @@ def render_measured(directory: Path) -> str:
         lines += _render_compared(document["machine"], read_results(document)[0])
     for document in scaled:
         lines += _render_scaled(document["machine"], read_results(document))
+    for name, title in _OTHERS.items():
+        if (directory / name).exists():
+            lines += [f"### {title}", "", (directory / name).read_text().strip(), ""]
     return "\n".join(lines)
 
 
 def write_page(page: Path = PAGE, directory: Path = RESULTS) -> None:
     """Bring the page up to date. Raises ValueError where its marks are missing."""
     page.write_text(insert_measured(page.read_text(), render_measured(directory)))
-    for plot in directory.glob("*.svg"):
-        shutil.copy(plot, page.parent.parent / "images")
+    for document in _read_documents(directory):
+        if len(document["sizes"]) == 1:
+            plot = f"{names.plot_name(read_results(document)[0])}.svg"
+            shutil.copy(directory / plot, page.parent.parent / "images")
+
+
+def _read_documents(directory: Path) -> list[Any]:
+    """Return the results of whole migrations, by name of their file."""
+    documents = [json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))]
+    return [document for document in documents if "sizes" in document]
 
 
 def insert_measured(text: str, measured: str) -> str:

@@ -100,8 +100,8 @@ def list_goals(results: SizeResults) -> list[Goal]:
         Goal(text="inspect and plan ÷ migrate", value=_ratio(results, PLAN, MIGRATE), limit=0.6),
         Goal(text="howdah --help, seconds", value=results.seconds(HELP), limit=0.4),
         Goal(
-            text=f"memory of migrate with {results.connections} jobs, MB",
-            value=results.peak_memory(MIGRATE) / 1e6 or None,
+            text=f"memory of migrate and verify with {results.connections} jobs, MB",
+            value=max(results.peak_memory(name) for name in (MIGRATE, MIGRATE_VERIFY, VERIFY)) / 1e6 or None,
             limit=400 + 100 * (results.connections - 1),
         ),
     ]

@@ -35,6 +35,9 @@ from howdah.proof.rows import Rows, cell_at, normalise
 from howdah.sqlite.batches import SourceBatch
 from howdah.sqlite.python_rows import read_rows
 
+#: Each worker holds up to four batches of the target, raw or decoded, in step with the source's smaller ones.
+_TARGET_BATCH_BYTES = 2 * 1024 * 1024
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRange:
@@ -78,7 +81,7 @@ def _selected(column: ColumnPlan, may_be_big: bool) -> str:
 
 def read_target(readers: Readers, job: TableJob, keys: KeyRange | None) -> Iterator[Rows]:
     """Yield the rows of the target, decoded; with `keys`, ascending by the key, NULL last."""
-    for batch in readers.target.read(target_query(job, keys)):
+    for batch in readers.target.read(target_query(job, keys), batch_bytes=_TARGET_BATCH_BYTES):
         yield decode_batch(job, batch)
 
 
