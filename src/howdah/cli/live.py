@@ -27,7 +27,7 @@ from howdah.cli.options import (
 from howdah.cli.output import end, make_progress, say
 
 if TYPE_CHECKING:
-    from howdah.capture.record import Capture
+    from howdah.model.live import Standing
 
 # Commands and consents come from the command line alone: they have no environment twin.
 OnFence = Annotated[
@@ -60,6 +60,16 @@ def follow_command(
             help="Entries that the journal may hold before it disarms itself.",
         ),
     ] = 2_000_000,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            envvar="HOWDAH_METRICS_PORT",
+            min=0,
+            max=65535,
+            help="Port on this machine for /metrics: lag, rate, backlog (0: any that is free).",
+        ),
+    ] = None,
     schema: Schema = "public",
     include: Include = None,
     exclude: Exclude = None,
@@ -88,6 +98,7 @@ def follow_command(
                     consent=install_triggers,
                     journal_limit=journal_limit,
                     until_caught_up=until_caught_up,
+                    metrics_port=metrics_port,
                     tell=_teller(as_json=as_json, quiet=quiet),
                 ),
                 progress,
@@ -95,16 +106,17 @@ def follow_command(
     end(report, render_live, as_json=as_json)
 
 
-def _teller(*, as_json: bool, quiet: bool) -> Callable[[Capture], None]:
+def _teller(*, as_json: bool, quiet: bool) -> Callable[[Standing], None]:
     """Say once in five seconds where it stands: a line for people, a JSON line for programs."""
-    told = [0.0, 0.0]
+    told_at = 0.0
 
-    def tell(capture: Capture) -> None:
+    def tell(standing: Standing) -> None:
+        nonlocal told_at
         now = time.monotonic()
-        if quiet or now - told[0] < 5.0:
+        if quiet or now - told_at < 5.0:
             return
-        rate = (capture.rows_applied - told[1]) / (now - told[0]) if told[0] else 0.0
-        told[:] = [now, float(capture.rows_applied)]
+        told_at = now
+        behind = standing.behind_seconds or 0.0
         if as_json:
             from howdah.report.json_document import render_json_line
 
@@ -112,18 +124,19 @@ def _teller(*, as_json: bool, quiet: bool) -> Callable[[Capture], None]:
                 render_json_line(
                     {
                         "verb": "follow",
-                        "status": str(capture.phase),
-                        "behind_seconds": round(capture.behind_seconds, 3),
-                        "rows_applied": capture.rows_applied,
-                        "rows_per_second": round(rate, 1),
-                        "watermark": capture.watermark,
+                        "status": standing.phase,
+                        "behind_seconds": round(behind, 3),
+                        "backlog": standing.backlog,
+                        "rows_applied": standing.rows_applied,
+                        "rows_per_second": round(standing.rows_per_second, 1),
+                        "watermark": standing.watermark,
                     }
                 )
             )
         elif not sys.stderr.isatty():
             say(
-                f"{capture.phase}: {capture.behind_seconds:.1f} s behind,"
-                f" {capture.rows_applied} rows applied, {rate:.0f}/s"
+                f"{standing.phase}: {behind:.1f} s behind, {standing.backlog} entries wait,"
+                f" {standing.rows_applied} rows applied, {standing.rows_per_second:.0f}/s"
             )
 
     return tell

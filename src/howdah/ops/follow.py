@@ -8,7 +8,6 @@ while the snapshot was taken is simply applied again.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from howdah.capture.machine import Goal, Phase, Step
@@ -19,6 +18,7 @@ from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.live_fence import unfence
 from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
+from howdah.ops.live_standing import Rate, Tell, build_standing, telling
 from howdah.ops.live_steps import take_step
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.target import TargetRequest, open_target
@@ -41,8 +41,10 @@ class FollowRequest:
     journal_limit: int = JOURNAL_LIMIT
     #: Ends as soon as nothing is left to apply.
     until_caught_up: bool = False
-    #: Told now and then where it stands.
-    tell: Callable[[Capture], None] = lambda capture: None
+    #: Told at each step where it stands.
+    tell: Tell = lambda standing: None
+    #: Port on this machine for /metrics (0: any that is free), None for none.
+    metrics_port: int | None = None
 
 
 def follow(request: FollowRequest, progress: Progress | None = None) -> LiveReport:
@@ -54,8 +56,13 @@ def follow(request: FollowRequest, progress: Progress | None = None) -> LiveRepo
     """
     phases = PhaseLog(progress=progress or NullProgress())
     state = StateSchema(name=request.target.state_schema)
+    with telling(request.tell, request.target, request.source, request.metrics_port) as tell:
+        return _follow(replace(request, tell=tell), state, phases)
+
+
+def _follow(request: FollowRequest, state: StateSchema, phases: PhaseLog) -> LiveReport:
     if read_capture(request.target, state, request.source) is None:
-        _begin(request, state, progress)
+        _begin(request, state, phases.progress)
     with (
         open_target(request.target, source=request.source) as target,
         exclusive_run(target.connection, state),
@@ -70,9 +77,10 @@ def _go_on(live: LiveRun, request: FollowRequest) -> LiveReport:
         # Said to an earlier follow by somebody who went away; whoever wants this one to go says it again.
         with live.connection.transaction():
             live.record.set(live.connection, goal=str(Goal.FOLLOW))
+    rate = Rate()
     while True:
         capture = live.capture()
-        request.tell(capture)
+        request.tell(build_standing(capture, live.count_waiting(capture), rate))
         step = take_step(live, Goal.YIELD if capture.goal is Goal.YIELD else Goal.FOLLOW)
         if step is Step.LET_GO:
             with live.connection.transaction():
@@ -92,7 +100,7 @@ def read_capture(request: TargetRequest, state: StateSchema, source: str | None)
         return found
 
 
-def _begin(request: FollowRequest, state: StateSchema, progress: Progress | None) -> None:
+def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> None:
     if not request.consent:
         raise RefusedError(
             "L-113",

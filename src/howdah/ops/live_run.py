@@ -122,13 +122,17 @@ class LiveRun:
         """Return how many columns the noted key of each table has, by table number."""
         return {table.number: len(table.key) for table in self.design.tables}
 
+    def count_waiting(self, capture: Capture) -> int:
+        """Return how many entries of the journal are not applied."""
+        with self.file.looking():
+            return 0 if self.file.journal_state() is None else self.file.count_entries(capture.watermark)
+
     def report(self, verb: str, status: str, *, exit_status: int = 0) -> LiveReport:
         """Return where it stands."""
         capture = self.capture()
         quarantined = Quarantine(state=self.state, run_id=self.run.id).keys(self.connection)
         self.connection.rollback()
-        with self.file.looking():
-            waiting = 0 if self.file.journal_state() is None else self.file.count_entries(capture.watermark)
+        waiting = self.count_waiting(capture)
         return LiveReport(
             verb=verb,
             status=status,
