@@ -17,11 +17,13 @@ from howdah.errors import ExitStatus, RefusedError
 from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.live_fence import unfence
+from howdah.ops.live_keyless import require_small_keyless
 from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
 from howdah.ops.live_standing import Rate, Tell, build_standing, telling
 from howdah.ops.live_steps import take_step
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.target import TargetRequest, open_target
+from howdah.planning.selection import select_tables
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.sqlite.live_file import LiveFile
@@ -111,6 +113,7 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> No
         )
     _require_new(request, state)
     with LiveFile(request.source) as live:
+        _require_small_keyless(live, request.options)
         epoch = _install_journal(live, request.journal_limit)
     report = migrate(
         MigrateRequest(
@@ -135,6 +138,17 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> No
         with target.connection.transaction():
             # The schema cookie is looked at anew by the first batch.
             CaptureRecord(state=state).begin(target.connection, run.id, run.source, epoch, -1)
+
+
+def _require_small_keyless(live: LiveFile, options: PlanOptions) -> None:
+    """Refuse before anything is touched what the cutover would have to refuse."""
+    with live.looking():
+        catalog = live.read_catalog()
+    chosen = {
+        table.name for table in select_tables(catalog, options.include, options.exclude, frozenset()).tables
+    }
+    keyless = [table.name for table in design_journal(catalog).tables if not table.key]
+    require_small_keyless(live, [name for name in keyless if name in chosen])
 
 
 def _require_new(request: FollowRequest, state: StateSchema) -> None:

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 
+from howdah.capture.apply import is_keyed
 from howdah.capture.machine import Goal, Phase
 from howdah.capture.source_journal import fence_triggers
-from howdah.capture.target_side import drop_foreign_keys
+from howdah.capture.target_side import drop_foreign_keys, set_autovacuum
 from howdah.errors import EnvironmentFailedError
+from howdah.ops.live_keyless import require_small_keyless
 from howdah.ops.live_run import LiveRun
 from howdah.ops.live_watch import require_journal
 from howdah.planning.findings import make_finding
@@ -20,7 +22,12 @@ def fence(live: LiveRun) -> None:
     live.sessions.open_ahead(readers=1)
     capture = live.capture()
     require_journal(live, capture)
+    keyed = {plan.name: is_keyed(live.design, plan) for plan in live.run.plan.tables}
+    require_small_keyless(live.file, [name for name, has_key in keyed.items() if not has_key])
     with live.connection.transaction():
+        # With the phase, so that whoever takes the migration out of it knows to undo this: an autovacuum on
+        # a table would hold up the foreign keys for a second, until it gives way.
+        set_autovacuum(live.connection, live.run.plan, enabled=False)
         live.record.set(live.connection, phase=str(Phase.FENCING), goal=str(Goal.CUTOVER), fenced_at="now")
     triggers = fence_triggers(live.catalog, live.target.display)
     with live.file.writing(), live.file.shadow_tables_open():
@@ -37,6 +44,7 @@ def unfence(live: LiveRun) -> None:
         live.connection.execute("SET LOCAL lock_timeout = '30s'")
         live.way_back.disarm(live.connection)
         drop_foreign_keys(live.connection, live.job)
+        set_autovacuum(live.connection, live.run.plan, enabled=True)
         live.record.set(live.connection, phase=str(Phase.FOLLOWING), goal=str(Goal.FOLLOW), fenced_at=None)
     drop_fence(live)
 

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
 from howdah.capture.machine import Goal, Phase
-from howdah.capture.target_side import drop_foreign_keys, fence_target, unfence_target
+from howdah.capture.target_side import drop_foreign_keys, fence_target, set_autovacuum, unfence_target
 from howdah.errors import RefusedError
 from howdah.model.plan import TablePlan
 from howdah.model.verb_reports import InexactReport
@@ -42,6 +42,8 @@ def home_fence(live: LiveRun) -> None:
     with live.connection.transaction():
         live.connection.execute("SET LOCAL lock_timeout = '30s'")
         fence_target(live.connection, live.state, live.run.plan, live.file.path)
+        # Where the proof after the cutover never ended, it is still off.
+        set_autovacuum(live.connection, live.run.plan, enabled=True)
         live.record.set(live.connection, phase=str(Phase.HOME_FENCING), goal=str(Goal.GO_HOME))
     live.pause.began = time.monotonic()
     run_hook(live, "on-fence", live.options.on_fence)

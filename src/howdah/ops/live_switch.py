@@ -4,46 +4,24 @@ from __future__ import annotations
 
 import time
 
-from howdah.capture.apply import is_keyed, read_changes, tables_to_copy_whole
+from howdah.capture.apply import read_changes, tables_to_copy_whole
 from howdah.capture.machine import Phase
 from howdah.capture.prove_dirty import prove_keys
 from howdah.capture.record import Capture
 from howdah.capture.reversibility import find_irreversible
-from howdah.capture.target_side import add_foreign_keys, set_autovacuum, set_sequences
+from howdah.capture.target_side import add_foreign_keys, set_sequences
 from howdah.errors import RefusedError
 from howdah.ops.live_apply import apply_batch
 from howdah.ops.live_fence import run_hook, unfence
 from howdah.ops.live_run import LiveRun
 from howdah.state.quarantine import Quarantine
 
-#: Rows that a table without a key may have to be copied again while nobody can write.
-KEYLESS_ROWS_MAX = 200_000
-
 
 def prepare(live: LiveRun) -> None:
-    """Make what the pause would otherwise pay for. Raises RefusedError for large tables without a key."""
+    """Make what the pause would otherwise pay for."""
     with live.connection.transaction():
         live.way_back.prepare(live.connection, live.run.id, live.run.plan)
-        # An autovacuum on a table would hold up the foreign keys for a second, until it gives way.
-        set_autovacuum(live.connection, live.run.plan, enabled=False)
     live.findings += find_irreversible(live.run.plan)
-    _require_small_keyless(live)
-
-
-def _require_small_keyless(live: LiveRun) -> None:
-    with live.file.looking():
-        large = [
-            plan.name
-            for plan in live.run.plan.tables
-            if not is_keyed(live.design, plan) and live.file.count_rows(plan.name) > KEYLESS_ROWS_MAX
-        ]
-    if large:
-        raise RefusedError(
-            "L-104",
-            "Tables without a key are too large to be copied while nobody can write.",
-            detail=f"More than {KEYLESS_ROWS_MAX} rows: {', '.join(large)}.",
-            hint='Give them a primary key, or stop the application and use "howdah migrate".',
-        )
 
 
 def drain(live: LiveRun, capture: Capture) -> None:

@@ -235,9 +235,12 @@ class LiveFile:
         value = self._rows(f"SELECT max({quote_sqlite(column)}) FROM {quote_sqlite(table)}")[0][0]
         return value if isinstance(value, int) else None
 
-    def count_rows(self, table: str) -> int:
-        """Return how many rows a table has."""
-        return int(self._rows(f"SELECT count(*) FROM {quote_sqlite(table)}")[0][0])
+    def has_more_rows(self, table: str, limit: int) -> bool:
+        """Tell whether a table has more than `limit` rows; not more than those are read."""
+        counted = self._rows(
+            f"SELECT count(*) FROM (SELECT 1 FROM {quote_sqlite(table)} LIMIT ?)", (limit + 1,)
+        )
+        return int(counted[0][0]) > limit
 
     def _rows(self, query: str, bindings: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self._connection.execute(query, tuple(bindings)).fetchall()
