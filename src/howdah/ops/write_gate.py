@@ -44,7 +44,7 @@ def build_write_gate(state: StateSchema) -> WriteGate:
 def _refusal(position: Position, state: StateSchema) -> NoWritesError:
     if position.phase is None:
         return NoWritesError(
-            "A-107",
+            "A-193",
             "A live migration into this database is recorded, and this role may not read where it stands.",
             retry_after=_LATER_SECONDS,
             hint=f'GRANT USAGE ON SCHEMA "{state.name}" and SELECT ON "{state.name}".capture to the role of'
@@ -54,14 +54,14 @@ def _refusal(position: Position, state: StateSchema) -> NoWritesError:
     name = os.path.basename(position.source)
     if position.phase in (Phase.HOME_FENCING, Phase.HOME_DRAINED, Phase.HOME):
         return NoWritesError(
-            "A-106",
+            "A-192",
             f"The data went home to {name}: this database takes no more writes.",
             retry_after=_LATER_SECONDS,
             detail=f"The file is {position.source}.",
             hint="Point the application at the SQLite file, or cut over once more.",
         )
     return NoWritesError(
-        "A-105",
+        "A-191",
         f"The data is still in {name}: this database takes writes as soon as it is released.",
         detail=f"The file is {position.source}, the phase is {position.phase}.",
         retry_after=1 if position.phase in _SOON else _LATER_SECONDS,
