@@ -9,6 +9,7 @@ by the quoting functions; `Namespace` and `assign_names` find a name that it can
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 
 from howdah.errors import RefusedError
@@ -83,6 +84,33 @@ def shorten(name: str, salt: int = 0) -> str:
     suffix = "_" + digest[:_HASH_CHARACTERS]
     kept = clean.encode()[: NAME_BYTES_MAX - len(suffix)].decode(errors="ignore")
     return kept + suffix
+
+
+def snake_case(name: str) -> str:
+    """
+    Fold a name so that nobody has to quote it, reserved words apart: "Order Details" → order_details.
+
+    Words are cut where a small letter or a digit meets a capital and where an acronym ends
+    (HTTPServer → http_server); whatever is no letter, digit or underscore parts words too. A digit at the
+    beginning gets an underscore before it. Underscores stay, so that _id and id stay apart, and a name of
+    which nothing would be left stays as it is. Folding twice changes nothing more.
+    """
+    parts: list[str] = []
+    for position, letter in enumerate(name):
+        # Marks belong to the letter before them: é may be written as two characters.
+        if letter != "_" and unicodedata.category(letter)[0] not in "LMN":
+            parts.append(" ")
+            continue
+        before, after = name[position - 1 : position], name[position + 1 : position + 2]
+        if letter.isupper() and (
+            before.islower() or before.isdigit() or (before.isupper() and after.islower())
+        ):
+            parts.append(" ")
+        parts.append(letter.lower())
+    folded = "_".join(word for word in "".join(parts).split(" ") if word)
+    if not folded:
+        return name
+    return "_" + folded if folded[0].isdigit() else folded
 
 
 class Namespace:

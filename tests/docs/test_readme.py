@@ -112,7 +112,7 @@ CLAIMS = {
     "**Into your application's own tables, too.**": (),
     "rows go in by its types, and the schema is the same afterwards": (
         "ops/test_owned_strapi.py::test_every_value_is_proven_and_the_schema_dump_is_the_same",
-        "ops/test_owned_torture.py::test_each_difference_is_told_and_the_schema_is_as_it_was",
+        "ops/test_owned_torture.py::test_case_85_each_difference_is_told_and_the_schema_is_as_it_was",
     ),
     "Packs know Strapi, Django, Alembic, MLflow, Optuna and Knex": (
         "docs/test_readme.py::test_the_packs_are_those_that_the_readme_names",

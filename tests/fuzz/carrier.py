@@ -63,7 +63,13 @@ class Carrier:
             self._directory / "pg",
             bindir=list_server_binaries()[0].bindir,
             durable=False,
-            settings={"shared_buffers": "64MB", "autovacuum": "off"},
+            settings={
+                "shared_buffers": "32MB",
+                "autovacuum": "off",
+                "jit": "off",
+                "wal_level": "minimal",
+                "max_wal_senders": "0",
+            },
             end_with_parent=True,
         )
         self._resources.callback(self._server.stop, mode="immediate")

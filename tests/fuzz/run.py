@@ -4,6 +4,7 @@
     make fuzz                                         100 cases from a new seed
     make fuzz FUZZ_ARGS="--seed 7000 --cases 5000"    from a given seed on
     make fuzz FUZZ_ARGS="--minutes 60 --record"       and add what was clean to the counter
+    make fuzz FUZZ_ARGS="--workers 4 --cases 5000"    by several processes, each with its server
     make fuzz FUZZ_ARGS="--replay tests/fuzz/found/FILE.json"
 
 A seed stands for a batch of cases. A case that fails is shrunk and written to tests/fuzz/failures; the
@@ -19,13 +20,17 @@ import json
 import re
 import sys
 import time
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import engine
 
-from fuzz.carrier import Carrier
+from fuzz.carrier import Carried, Carrier
 from fuzz.counter import COUNTER, Tally, record
 from fuzz.scenario_file import FuzzCase, read_case, write_case
 from support.random_databases import databases
@@ -62,20 +67,28 @@ class FailedCaseError(AssertionError):
     """A case that is not clean."""
 
 
-class Fuzzer:
-    """Runs batches, keeps the tally and knows which failures it has seen."""
+@dataclass(frozen=True, kw_only=True)
+class CaseResult:
+    """What came of one case; `digest` tells it from every other."""
 
-    def __init__(self, carrier: Carrier, first_seed: int) -> None:
-        self.tally = Tally(first_seed=first_seed, last_seed=first_seed)
+    digest: bytes
+    carried: Carried
+
+
+class Fuzzer:
+    """Runs batches and knows which cases and which failures it has seen."""
+
+    def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
         self._known: set[str] = set()
         self._digests: set[bytes] = set()
+        self._results: list[CaseResult] = []
         self._failing: tuple[FuzzCase, tuple[str, ...]] | None = None
 
-    def run_batch(self, batch_seed: int) -> None:
+    def run_batch(self, batch_seed: int) -> list[CaseResult]:
         """Run the cases of one seed; write the one that fails in a new way."""
-        self.tally.last_seed = batch_seed
         self._failing = None
+        self._results = []
 
         @seed(batch_seed)
         @_SETTINGS
@@ -93,26 +106,30 @@ class Fuzzer:
             path = FAILURES / f"{hashlib.sha256(signature.encode()).hexdigest()[:12]}.json"
             write_case(path, case, seed=batch_seed, problems=list(problems))
             print(f"\nseed {batch_seed} fails: {problems[0][:500]}\n  written to {path}", flush=True)
+        return self._results
 
     def _run_case(self, case: FuzzCase) -> None:
         digest = hashlib.sha256(json.dumps(case.to_json()).encode()).digest()
+        if self._failing is None and digest in self._digests:
+            # Hypothesis repeats itself; what was clean is neither carried nor counted twice.
+            return
         carried = self._carrier.carry(case)
-        if carried.problems:
-            if _signature(carried.problems) in self._known:
-                self.tally.failed += 1
-                return
-            if self._failing is None:
-                self.tally.failed += 1
+        # While a failure shrinks, nothing is counted.
+        if self._failing is None:
+            self._results.append(CaseResult(digest=digest, carried=carried))
+        if not carried.problems:
+            self._digests.add(digest)
+        elif _signature(carried.problems) not in self._known:
             self._failing = (case, carried.problems)
             raise FailedCaseError(carried.problems[0])
-        # While a failure shrinks, and where Hypothesis repeats itself, nothing is counted.
-        if self._failing is None and digest not in self._digests:
-            self._digests.add(digest)
-            self.tally.clean += 1
-            self.tally.tables += carried.tables
-            self.tally.rows += carried.rows
-            self.tally.quarantined += carried.quarantined
-            self.tally.views += carried.views
+
+
+def _work(seeds: SimpleQueue[int | None], results: SimpleQueue[tuple[int, list[CaseResult]]]) -> None:
+    """Carry the batches of seeds, with a server of this process alone, until None comes."""
+    with Carrier() as carrier:
+        fuzzer = Fuzzer(carrier)
+        while (batch_seed := seeds.get()) is not None:
+            results.put((batch_seed, fuzzer.run_batch(batch_seed)))
 
 
 def _signature(problems: tuple[str, ...]) -> str:
@@ -126,24 +143,38 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="first seed; by the clock without")
     parser.add_argument("--cases", type=int, default=100, help="stop after so many cases")
     parser.add_argument("--minutes", type=float, default=None, help="stop after so long instead")
+    parser.add_argument("--workers", type=int, default=1, help="processes, each with a server of its own")
     parser.add_argument("--record", action="store_true", help="add the clean cases to the counter")
     parser.add_argument("--stop-file", type=Path, default=None, help="stop when this file exists")
     parser.add_argument("--replay", type=Path, nargs="*", default=None, help="carry these cases instead")
     arguments = parser.parse_args()
-    with Carrier() as carrier:
-        if arguments.replay is not None:
+    if arguments.replay is not None:
+        with Carrier() as carrier:
             return _replay(carrier, arguments.replay)
-        first = arguments.seed if arguments.seed is not None else int(time.time())
-        print(f"seed {first}, {CASES_PER_SEED} cases each", flush=True)
-        fuzzer = Fuzzer(carrier, first)
-        return _run(fuzzer, arguments)
+    first = arguments.seed if arguments.seed is not None else int(time.time())
+    print(f"seed {first}, {CASES_PER_SEED} cases each", flush=True)
+    return _run(first, arguments)
 
 
-def _run(fuzzer: Fuzzer, arguments: argparse.Namespace) -> int:
-    tally, started = fuzzer.tally, time.monotonic()
-    batch_seed = tally.first_seed
-    while True:
-        fuzzer.run_batch(batch_seed)
+def _run(first_seed: int, arguments: argparse.Namespace) -> int:
+    """Hand out seeds to the workers and count what comes back, in the order of the seeds."""
+    tally, started = Tally(first_seed=first_seed, last_seed=first_seed), time.monotonic()
+    context = get_context("spawn")
+    seeds: SimpleQueue[int | None] = context.SimpleQueue()
+    results: SimpleQueue[tuple[int, list[CaseResult]]] = context.SimpleQueue()
+    workers = [context.Process(target=_work, args=(seeds, results)) for _ in range(arguments.workers)]
+    for worker in workers:
+        worker.start()
+    digests: set[bytes] = set()
+    next_seed, waiting, ended = first_seed, 0, False
+    while not ended or waiting:
+        while not ended and waiting < len(workers):
+            seeds.put(next_seed)
+            next_seed, waiting = next_seed + 1, waiting + 1
+        batch_seed, batch = _next_result(results, workers)
+        waiting -= 1
+        _count(tally, batch, digests)
+        tally.last_seed = max(tally.last_seed, batch_seed)
         tally.seconds = round(time.monotonic() - started)
         print(
             f"seed {batch_seed}: {tally.clean} clean, {tally.failed} failed, {tally.tables} tables,"
@@ -152,17 +183,45 @@ def _run(fuzzer: Fuzzer, arguments: argparse.Namespace) -> int:
         )
         if arguments.record:
             record(tally)
-        ended = (
+        ended = ended or (
             tally.seconds >= arguments.minutes * 60
             if arguments.minutes is not None
             else tally.clean + tally.failed >= arguments.cases
         )
-        if ended or (arguments.stop_file is not None and arguments.stop_file.exists()):
-            break
-        batch_seed += 1
+        ended = ended or (arguments.stop_file is not None and arguments.stop_file.exists())
+    for _ in workers:
+        seeds.put(None)
+    for worker in workers:
+        worker.join()
     if arguments.record:
         print(f"{json.loads(COUNTER.read_text())['clean_cases']} clean cases on record")
     return 1 if tally.failed else 0
+
+
+def _next_result(
+    results: SimpleQueue[tuple[int, list[CaseResult]]], workers: list[SpawnProcess]
+) -> tuple[int, list[CaseResult]]:
+    """Wait for a batch. Raises RuntimeError where a worker is gone, because its batch never comes."""
+    while results.empty():
+        gone = [worker.exitcode for worker in workers if worker.exitcode is not None]
+        if gone:
+            raise RuntimeError(f"a worker ended with status {gone[0]}; see above")
+        time.sleep(0.1)
+    return results.get()
+
+
+def _count(tally: Tally, batch: list[CaseResult], digests: set[bytes]) -> None:
+    """Add the cases of a batch that no other batch of this run had."""
+    for result in batch:
+        if result.carried.problems:
+            tally.failed += 1
+        elif result.digest not in digests:
+            digests.add(result.digest)
+            tally.clean += 1
+            tally.tables += result.carried.tables
+            tally.rows += result.carried.rows
+            tally.quarantined += result.carried.quarantined
+            tally.views += result.carried.views
 
 
 def _replay(carrier: Carrier, paths: list[Path]) -> int:

@@ -98,13 +98,13 @@ def test_the_same_on_every_major_and_with_more_processes(tmp_path: Path, any_ser
         with owned_database(any_server_major.dsn(), TARGET) as conninfo:
             directory = tmp_path / str(jobs)
             directory.mkdir()
-            test_each_difference_is_told_and_the_schema_is_as_it_was(
+            test_case_85_each_difference_is_told_and_the_schema_is_as_it_was(
                 directory, conninfo, any_server_major.bindir, jobs
             )
 
 
 @pytest.mark.parametrize("jobs", [None])
-def test_each_difference_is_told_and_the_schema_is_as_it_was(
+def test_case_85_each_difference_is_told_and_the_schema_is_as_it_was(
     tmp_path: Path, app: str, server_bindir: Path, jobs: int | None
 ) -> None:
     bindir = server_bindir

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from howdah.errors import UsageError
+from howdah.ops.plan import PlanRequest, plan
+from howdah.ops.quarantine import list_rows
+from support.files import make_database
+from support.runs import migrate_file, target_request
 from support.scenario import Carry, Scenario, check_scenario, run_migration
 
 _ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -237,3 +243,31 @@ def test_a_type_that_no_codec_writes_is_refused_before_anything_is_written(
 
     assert refusal.value.code == "P-104"
     assert '"asked"."v"' in str(refusal.value)
+
+
+def test_case_54_labels_that_an_enum_lacks_are_listed_before_and_set_aside_by_the_load(
+    tmp_path: Path, database: str, howdah_home: None
+) -> None:
+    source = make_database(
+        tmp_path / "enum.db",
+        "CREATE TABLE cats (id INTEGER PRIMARY KEY, mood TEXT);"
+        "INSERT INTO cats (mood) VALUES ('calm'), ('Calm'), ('furious'), (''), (NULL), ('wild');",
+    )
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TYPE mood AS ENUM ('calm', 'wild')")
+        connection.execute("CREATE TABLE cats (id integer PRIMARY KEY, mood mood)")
+
+    planned = plan(PlanRequest(source=str(source), target=target_request(database)))
+
+    (told,) = [finding for finding in planned.findings if finding.code == "F-227"]
+    assert told.object == 'column "cats"."mood"'
+    assert all(repr(label) in told.message for label in ("Calm", "furious", ""))
+    report = migrate_file(source, database)
+    assert report.exit_status == 5
+    assert [row.key.rowid for row in list_rows(target_request(database)).rows] == [2, 3, 4]
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT id, mood::text FROM cats ORDER BY id").fetchall() == [
+            (1, "calm"),
+            (5, None),
+            (6, "wild"),
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,10 +13,11 @@ import psycopg
 import pytest
 
 from howdah.errors import ExitStatus, HowdahError
+from howdah.ops.migrate import MigrateRequest, migrate
 from support.files import make_database
 from support.processes import die_in_transaction, run_sqlite, sqlite_process
 from support.program import list_objects
-from support.runs import migrate_file
+from support.runs import migrate_file, target_request
 
 pytestmark = pytest.mark.usefixtures("howdah_home")
 
@@ -208,3 +210,68 @@ def test_case_83_foreign_keys_into_an_attached_file_point_nowhere(tmp_path: Path
     assert (report.exit_status, [finding.code for finding in report.findings]) == (0, ["F-312"])
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT id, p FROM child").fetchall() == [(1, 1)]
+
+
+def test_case_81_a_damaged_page_costs_its_own_rows_and_no_other_table(tmp_path: Path, database: str) -> None:
+    source = make_database(
+        tmp_path / "damaged.db",
+        """
+        PRAGMA page_size = 1024;
+        CREATE TABLE whole (id INTEGER PRIMARY KEY, a TEXT);
+        CREATE TABLE hurt (id INTEGER PRIMARY KEY, a TEXT);
+        WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+            INSERT INTO hurt SELECT i, printf('row %05d', i) FROM n;
+        INSERT INTO whole SELECT * FROM hurt;
+        """,
+    )
+    content = bytearray(source.read_bytes())
+    place = content.index(b"row 00250") // 1024 * 1024
+    lost = sorted(int(number) for number in re.findall(rb"row (\d{5})", content[place : place + 1024]))
+    content[place : place + 1024] = bytes(1024)
+    source.write_bytes(content)
+
+    with pytest.raises(HowdahError) as refused:
+        migrate_file(source, database)
+    assert refused.value.exit_status == ExitStatus.INTEGRITY
+    assert list_objects(database) == []
+    report = migrate(MigrateRequest(source=str(source), target=target_request(database), salvage=True))
+
+    assert report.exit_status == ExitStatus.INTEGRITY
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM whole").fetchone() == (500,)
+        kept = [number for (number,) in connection.execute("SELECT id FROM hurt ORDER BY id")]
+    assert sorted(set(range(1, 501)) - set(kept)) == lost
+    (told,) = [finding for finding in report.findings if finding.code == "F-108"]
+    assert (told.object, told.message) == (
+        'table "hurt"',
+        f"Rows from number {lost[0]} to {lost[-1]} cannot be read.",
+    )
+
+
+def test_case_84_a_statement_that_cannot_be_read_costs_what_it_says_and_no_row(
+    tmp_path: Path, database: str
+) -> None:
+    source = make_database(
+        tmp_path / "odd.db",
+        """
+        PRAGMA cell_size_check = ON;
+        CREATE TABLE odd (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b INT DEFAULT 'HOLE');
+        INSERT INTO odd VALUES (1, 'x', 5), (2, 'y', 6);
+        CREATE TABLE plain (a); INSERT INTO plain VALUES (1);
+        """,
+    )
+    # SQLite reads such a statement; as text it is none.
+    source.write_bytes(source.read_bytes().replace(b"HOLE", b"\xff\xfe\xfd\xfc"))
+
+    report = migrate_file(source, database)
+
+    assert (report.exit_status, report.verification) == (0, "proof")
+    assert [finding.object for finding in report.findings if finding.code == "F-107"] == ['table "odd"']
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT id, a, b FROM odd ORDER BY id").fetchall() == [
+            (1, "x", 5),
+            (2, "y", 6),
+        ]
+        assert connection.execute("SELECT a FROM plain").fetchone() == (1,)
+        keys = "SELECT contype FROM pg_constraint WHERE conrelid = 'odd'::regclass AND contype = 'p'"
+        assert connection.execute(keys).fetchall() == [("p",)]

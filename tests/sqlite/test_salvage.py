@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -198,17 +200,118 @@ def test_a_schema_entry_that_cannot_be_read_costs_its_table_alone(source: Path, 
     assert {name for name, _ in _found(report, "F-109")} == {'table "keyed"', 'view "v"'}
 
 
-def test_a_damaged_table_without_rowid_keeps_both_ends(source: Path, database: str) -> None:
-    pages = _leaf_pages(source, "keyed")
-    middle = pages[len(pages) // 2]
-    _zero(source, [middle])
+def _keys_in(source: Path, pages: list[int]) -> list[str]:
+    """The keys (five digits) that stand in these leaves, found as text."""
+    content = source.read_bytes()
+    found = []
+    for page in pages:
+        part = content[(page - 1) * _PAGE : page * _PAGE]
+        found += [key.decode() for key in re.findall(rb"(\d{5})row \d", part)]
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        pytest.param(lambda leaves: leaves[3:4], id="one leaf"),
+        pytest.param(lambda leaves: leaves[2:5], id="leaves in a row"),
+        pytest.param(lambda leaves: [leaves[1], leaves[4], leaves[7]], id="leaves here and there"),
+        pytest.param(lambda leaves: leaves[:1], id="the first leaf"),
+        pytest.param(lambda leaves: leaves[-1:], id="the last leaf"),
+    ],
+)
+@pytest.mark.parametrize("order", ["", " DESC"])
+def test_a_damaged_table_without_rowid_loses_the_rows_of_its_pages_alone(
+    choose: Callable[[list[int]], list[int]], order: str, tmp_path: Path, database: str, source: Path
+) -> None:
+    path = make_database(
+        tmp_path / "keyed.db",
+        _SCRIPT.replace("k TEXT PRIMARY KEY, a TEXT", f"k TEXT, a TEXT, PRIMARY KEY (k{order})"),
+    )
+    pages = choose(_leaf_pages(path, "keyed"))
+    lost = _keys_in(path, pages)
+    assert lost
+    _zero(path, pages)
+
+    report = _migrate(path, database, salvage=True)
+
+    every = [f"{number:05}" for number in range(1, _ROWS + 1)]
+    kept = [key for (key,) in _rows(database, "SELECT k FROM keyed ORDER BY k")]
+    # Between leaves in a row stand keys on the page above that no walk can come by.
+    unreachable = sorted(set(every) - set(lost) - set(kept))
+    assert set(kept).isdisjoint(lost)
+    assert len(unreachable) == sum(1 for key in unreachable if f"{int(key) - 1:05}" in lost)
+    assert len(unreachable) <= len(pages) - 1
+    assert report.exit_status == 8
+    told = [message for name, message in _found(report, "F-108") if name == 'table "keyed"']
+    missing = sorted(set(every) - set(kept))
+    expected = set()
+    for low, high in pairwise(["", *kept, ""]):
+        between = [key for key in missing if (not low or key > low) and (not high or key < high)]
+        if between:
+            first, second = (high, low) if order else (low, high)
+            expected.add(_key_range(first, second))
+    assert set(told) == expected
+
+
+def _key_range(low: str, high: str) -> str:
+    if not low:
+        return f"Rows before key '{high}' cannot be read."
+    if not high:
+        return f"Rows after key '{low}' cannot be read."
+    return f"Rows between the keys '{low}' and '{high}' cannot be read."
+
+
+def test_keys_of_several_columns_and_classes_are_named_and_their_neighbours_kept(
+    tmp_path: Path, database: str, source: Path
+) -> None:
+    path = make_database(
+        tmp_path / "composite.db",
+        f"""
+        PRAGMA page_size = {_PAGE}; PRAGMA encoding = 'UTF-16le';
+        CREATE TABLE c (a TEXT COLLATE NOCASE, n, payload TEXT, PRIMARY KEY (n, a)) WITHOUT ROWID;
+        WITH RECURSIVE i AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM i WHERE i < {_ROWS})
+            INSERT INTO c SELECT CASE i % 2 WHEN 0 THEN 'é' ELSE 'x' END, i / 2, 'row ' || i FROM i;
+        """,
+    )
+    leaves = _leaf_pages(path, "c")
+    hurt = [leaves[2], leaves[6]]
+    content = path.read_bytes()
+    # How many cells a page has stands at its fourth byte.
+    starts = [(page - 1) * _PAGE for page in hurt]
+    lost = sum(int.from_bytes(content[start + 3 : start + 5], "big") for start in starts)
+    _zero(path, hurt)
+
+    report = _migrate(path, database, salvage=True)
+
+    told = [message for name, message in _found(report, "F-108") if name == 'table "c"']
+    kept = _rows(database, 'SELECT n, a, payload FROM c ORDER BY n, a COLLATE "C"')
+    assert all(payload == f"row {n * 2 + (a == 'x')}" for n, a, payload in kept)
+    assert len(told) == 2
+    assert all(
+        re.fullmatch(r"Rows between the keys \(\d+, '[éx]'\) and \(\d+, '[éx]'\) cannot be read\.", words)
+        for words in told
+    )
+    assert len(kept) == _ROWS - lost
+
+
+def test_a_page_torn_in_the_middle_costs_what_stood_in_its_second_half(source: Path, database: str) -> None:
+    for table in ("t", "keyed"):
+        page = _leaf_pages(source, table)[4]
+        with source.open("r+b") as file:
+            file.seek((page - 1) * _PAGE + _PAGE // 2)
+            file.write(bytes(_PAGE // 2))
 
     report = _migrate(source, database, salvage=True)
 
-    keys = [key for (key,) in _rows(database, "SELECT k FROM keyed ORDER BY k")]
-    assert (keys[0], keys[-1]) == ("00001", f"{_ROWS:05}")
-    assert _ROWS - 60 < len(keys) < _ROWS
-    assert [name for name, _ in _found(report, "F-108")] == ['table "keyed"']
+    assert report.exit_status == 8
+    for table in ("t", "keyed"):
+        (count,) = _rows(database, f"SELECT count(*) FROM {table}")[0]
+        assert _ROWS - 60 < count < _ROWS
+        assert any(name == f'table "{table}"' for name, _ in _found(report, "F-108"))
+    assert _rows(database, "SELECT max(id), max(k) FROM t, keyed") == [(_ROWS, f"{_ROWS:05}")]
+    assert _rows(database, "SELECT count(*) FROM t WHERE a <> 'row ' || id") == [(0,)]
+    assert _rows(database, "SELECT count(*) FROM keyed WHERE a <> 'row ' || k::int") == [(0,)]
 
 
 def test_a_file_without_a_schema_is_refused_even_then(source: Path, database: str, tmp_path: Path) -> None:

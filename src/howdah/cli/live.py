@@ -11,6 +11,7 @@ import typer
 
 from howdah.cli.options import (
     Exclude,
+    FoldNames,
     Include,
     Jobs,
     Json,
@@ -73,6 +74,7 @@ def follow_command(
     schema: Schema = "public",
     include: Include = None,
     exclude: Exclude = None,
+    fold_names: FoldNames = False,
     jobs: Jobs = None,
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
@@ -93,7 +95,9 @@ def follow_command(
                 verb.FollowRequest(
                     source=source,
                     target=request,
-                    options=build_plan_options(schema=schema, include=include, exclude=exclude),
+                    options=build_plan_options(
+                        schema=schema, include=include, exclude=exclude, fold_names=fold_names
+                    ),
                     jobs=jobs,
                     consent=install_triggers,
                     journal_limit=journal_limit,

@@ -55,6 +55,14 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option("--exclude", envvar="HOWDAH_EXCLUDE", help="Leave out tables that match (repeatable)."),
 ]
+FoldNames = Annotated[
+    bool,
+    typer.Option(
+        "--fold-names",
+        envvar="HOWDAH_FOLD_NAMES",
+        help="Name everything in snake_case; refused where two names would be one.",
+    ),
+]
 Collation = Annotated[
     str | None,
     typer.Option("--collation", envvar="HOWDAH_COLLATION", help="Collation of text columns, e.g. C."),
@@ -157,6 +165,7 @@ def build_plan_options(
     schema: str = "public",
     include: list[str] | None = None,
     exclude: list[str] | None = None,
+    fold_names: bool = False,
     collation: str | None = None,
     on_reject: str = "quarantine",
     json_type: str = "json",
@@ -198,6 +207,7 @@ def build_plan_options(
         schema=schema,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
+        fold_names=fold_names,
         collation=collation,
         on_reject=RejectPolicy(on_reject),
         json_type=json_type,

@@ -123,7 +123,7 @@ def source_key(batch: SourceBatch, row: int, table: Table) -> SourceKey:
     """Return how the source names a row of the batch."""
     if batch.rowids is not None:
         return SourceKey(rowid=int(batch.rowids[row]))
-    return SourceKey(cells=tuple(cell_at(batch.columns[name], row) for name in table.primary_key))
+    return SourceKey(cells=tuple(cell_at(batch.columns[name], row) for name in table.naming_columns))
 
 
 def cell_at(column: SourceColumn, row: int) -> Cell:

@@ -216,6 +216,8 @@ class PlanOptions:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     schema: str = "public"
+    #: Tables, columns, indexes and constraints are named in snake_case; else exactly as in SQLite.
+    fold_names: bool = False
     #: Collation for text columns, None for the database's own.
     collation: str | None = None
     on_reject: RejectPolicy = RejectPolicy.QUARANTINE

@@ -158,6 +158,15 @@ class Table:
     unread_sql: str = ""
 
     @property
+    def naming_columns(self) -> tuple[str, ...]:
+        """
+        The columns by which a row is named that has no number: the key, or all that are stored.
+
+        A table may have a number for each row and columns with each of its names, and no key.
+        """
+        return self.primary_key or tuple(column.name for column in self.columns if not column.generated)
+
+    @property
     def has_rows(self) -> bool:
         """Whether there are rows of its own that can be read and carried."""
         return self.kind == "table" or self.keeps_rows

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from howdah.errors import UsageError
 from howdah.model.census import Census, TableCensus
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts
 from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
 from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.target import TargetFacts
-from howdah.names import Namespace, assign_names
 from howdah.planning.answers import build_comparison_step
 from howdah.planning.columns import plan_columns
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
@@ -40,6 +38,7 @@ from howdah.planning.steps import (
     build_table_step,
 )
 from howdah.planning.target_checks import check_collation
+from howdah.planning.target_names import name_relations, wished_columns
 from howdah.planning.triggers import is_certain, render_triggers
 from howdah.planning.type_groups import ColumnKey, decide_types
 from howdah.planning.types import TypeDecision
@@ -83,8 +82,8 @@ def build_plan(
     decisions = decide_types(tables, census, foreign_keys, options)
     if edits is not None:
         decisions = apply_edits(decisions, edits, tables, census)
-    names, targets, name_findings = _name_relations(catalog, tables, edits)
-    designs, column_findings = _design_tables(tables, census, decisions, targets, options)
+    names, targets, name_findings = name_relations(catalog, tables, options, edits)
+    designs, column_findings = _design_tables(tables, census, decisions, targets, options, edits)
     steps, step_findings = _build_steps(catalog, designs, foreign_keys, names, options, target)
     searches, search_findings = offer_search(catalog, designs, names, make=options.full_text)
     steps += searches
@@ -109,7 +108,7 @@ def build_plan(
         ),
         estimate=estimate_run(catalog, designs, steps),
         skipped=selection.skipped,
-        trigger_stubs=render_triggers(catalog.triggers, by_name, options.schema),
+        trigger_stubs=render_triggers(catalog.triggers, by_name, options),
     )
 
 
@@ -133,48 +132,13 @@ def _order_tables(selection: Selection, foreign_keys: Iterable[ResolvedForeignKe
     return tuple(tables[name] for name in order_by_needs(tables, needs))
 
 
-def _name_relations(
-    catalog: SourceCatalog, tables: tuple[Table, ...], edits: PlanEdits | None
-) -> tuple[Names, dict[str, str], list[Finding]]:
-    """Name tables and views first: constraints and indexes give way to them."""
-    wished = {
-        name: edit.target_name
-        for name, edit in (edits.tables.items() if edits else ())
-        if edit.target_name is not None
-    }
-    chosen = [table.name for table in tables]
-    wanted = [wished.get(name, name) for name in chosen]
-    doubled = {name for name in wanted if wanted.count(name) > 1}
-    if doubled:
-        raise UsageError(
-            "P-106",
-            f'two tables would be called "{min(doubled)}"',
-            hint="Give each table its own target_name in the plan file.",
-        )
-    views = [view.name for view in catalog.views]
-    assigned = assign_names([*wanted, *views])
-    targets = {name: assigned[want] for name, want in zip(chosen, wanted, strict=True)}
-    targets_of_views = {view: assigned[view] for view in views}
-    findings = [
-        make_finding("F-121", name_table(name), f'becomes table "{target}" in PostgreSQL')
-        for name, target in targets.items()
-        if target != name and wished.get(name) != target
-    ]
-    findings += [
-        make_finding("F-121", f'view "{name}"', f'becomes view "{target}" in PostgreSQL')
-        for name, target in targets_of_views.items()
-        if target != name
-    ]
-    names = Names(relations=Namespace(assigned.values()), constraints={}, views=targets_of_views)
-    return names, targets, findings
-
-
 def _design_tables(
     tables: tuple[Table, ...],
     census: Census,
     decisions: dict[ColumnKey, TypeDecision],
     targets: dict[str, str],
     options: PlanOptions,
+    edits: PlanEdits | None,
 ) -> tuple[list[TableDesign], list[Finding]]:
     designs: list[TableDesign] = []
     findings: list[Finding] = []
@@ -187,6 +151,7 @@ def _design_tables(
             {column.name: decisions[table.name, column.name] for column in table.columns},
             options,
             keyed=frozenset(primary_key),
+            wished=wished_columns(edits, table.name),
         )
         findings += column_findings
         by_name = {column.name: column for column in columns}

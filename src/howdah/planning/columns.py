@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from howdah.codecs.pgtypes import parse_type
 from howdah.model.census import ColumnCensus, TableCensus
 from howdah.model.findings import Finding
 from howdah.model.plan import ColumnPlan, PlanOptions
 from howdah.model.source import Column, Table, fold_name
-from howdah.names import assign_column_names
 from howdah.planning.design import column_census
 from howdah.planning.dialect import translate_default, translate_generated
 from howdah.planning.findings import make_finding, name_column
 from howdah.planning.samples import preview_values
 from howdah.planning.sql_values import TableScope, Untranslatable, scope_column
+from howdah.planning.target_names import name_columns
 from howdah.planning.types import TypeDecision
 
 _COLLATABLE = frozenset({"text", "varchar"})
@@ -33,20 +34,21 @@ def plan_columns(
     options: PlanOptions,
     *,
     keyed: frozenset[str],
+    wished: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[tuple[ColumnPlan, ...], tuple[Finding, ...]]:
     """
-    Return the plans of all columns; `keyed` are those of the primary key that PostgreSQL gets.
+    Return the plans of all columns; `keyed` are those of the primary key that PostgreSQL gets, `wished` the
+    target names that a person gave.
 
     Findings include those of the type decisions.
     """
-    names = assign_column_names(column.name for column in table.columns)
+    names, name_findings = name_columns(table, options, wished)
     plans: list[ColumnPlan] = []
-    findings: list[Finding] = []
+    findings: list[Finding] = [*name_findings]
     for column in table.columns:
         decision = decisions[column.name]
         counted = column_census(census, column.name)
         findings += decision.findings
-        findings += _name_findings(table, column, names[column.name])
         findings += _collation_findings(table, column, decision)
         preview = preview_values(counted, decision.codec, decision.params, decision.type)
         plan = ColumnPlan(
@@ -69,16 +71,6 @@ def plan_columns(
         plans.append(replace(plan, default_sql=default))
     plans, generated_findings = _plan_generated(table, plans)
     return tuple(plans), (*findings, *generated_findings)
-
-
-def _name_findings(table: Table, column: Column, target_name: str) -> list[Finding]:
-    if column.name == target_name:
-        return []
-    return [
-        make_finding(
-            "F-121", name_column(table.name, column.name), f'becomes column "{target_name}" in PostgreSQL'
-        )
-    ]
 
 
 def _null_findings(table: Table, column: Column, counted: ColumnCensus, plan: ColumnPlan) -> list[Finding]:

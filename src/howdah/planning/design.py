@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from howdah.model.census import Census, ColumnCensus, TableCensus
 from howdah.model.plan import TablePlan
 from howdah.model.source import ForeignKey, Table, fold_name
-from howdah.names import Namespace, qualified, quote
+from howdah.names import Namespace, qualified, quote, snake_case
 from howdah.planning.sql_values import TableScope, scope_column
 
 
@@ -73,16 +73,27 @@ class Names:
     views: Mapping[str, str]
     #: Target names of indexes that CREATE INDEX named, by source name.
     indexes: dict[str, str] = field(default_factory=dict)
+    #: Names that are taken from here on are folded to snake_case.
+    fold: bool = False
 
     def reserve_indexes(self, table: Table) -> None:
         """Give the indexes of a table their names, before names are derived for constraints."""
         for index in table.indexes:
             if index.origin == "create":
-                self.indexes[index.name] = self.relations.take(index.name)
+                self.indexes[index.name] = self.take_relation(index.name)
+
+    def take_relation(self, wanted: str) -> str:
+        """Return a free name for an index or a sequence."""
+        return self.relations.take(self.shape(wanted))
+
+    def shape(self, wanted: str) -> str:
+        """Return the name as it is asked for: as it stands, or folded."""
+        return snake_case(wanted) if self.fold else wanted
 
     def take_constraint(self, table: str, wanted: str, *, relation: bool) -> str:
         """Return a free name for a constraint; one with an index needs to be free in the schema too."""
         space = self.constraints.setdefault(table, Namespace())
+        wanted = self.shape(wanted)
         if not relation:
             return space.take(wanted)
         name = self.relations.take(wanted)

@@ -30,6 +30,8 @@ class ColumnEdit:
     type: str | None = None
     codec: str | None = None
     params: Mapping[str, str] | None = None
+    #: What it is called in PostgreSQL.
+    target_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,7 +135,7 @@ def _add_folded_primary_key(design: TableDesign, index: Index, names: Names, bui
     parts = [_key_part(design, part, unique=True) for part in index.columns]
     if all(part.column is not None for part in parts):
         return
-    name = names.relations.take(f"{design.plan.target_name}_{'_'.join(_part_names(index))}_nocase")
+    name = names.take_relation(f"{design.plan.target_name}_{'_'.join(_part_names(index))}_nocase")
     built.add(_index_step(design, name, parts, unique=True), None)
     _report_folding(design, name, parts, built)
 
@@ -155,7 +155,7 @@ def _build_index(design: TableDesign, index: Index, names: Names, built: BuiltIn
         step = _constraint_step(design, name, parts, optional=risky)
     else:
         created = index.origin == "create"
-        name = names.indexes[index.name] if created else names.relations.take(wanted)
+        name = names.indexes[index.name] if created else names.take_relation(wanted)
         step = _index_step(design, name, parts, unique=index.unique, where=where, optional=risky)
     built.add(step, columns if index.unique and whole and not where else None)
     built.comparisons += compare_index(design, index, step)

@@ -36,6 +36,7 @@ from howdah.planning.owned_steps import (
 )
 from howdah.planning.samples import preview_values
 from howdah.planning.selection import Selection
+from howdah.planning.target_names import wished_columns, wished_tables
 from howdah.planning.types import ColumnFacts
 
 
@@ -58,7 +59,9 @@ def is_owned(options: PlanOptions, selection: Selection, owned: OwnedFacts | Non
     """Whether the application created the tables: as asked for, else whether any of the source's is there."""
     if owned is None or options.schema_mode == "create":
         return False
-    return options.schema_mode == "owned" or bool(match_schema(selection.tables, owned).tables)
+    return options.schema_mode == "owned" or bool(
+        match_schema(selection.tables, owned, fold=options.fold_names).tables
+    )
 
 
 def build_owned_plan(
@@ -75,7 +78,13 @@ def build_owned_plan(
 
     Raises UsageError (P-…) for options and edits that do not fit.
     """
-    match = match_schema(selection.tables, owned, _wished_names(edits))
+    match = match_schema(
+        selection.tables,
+        owned,
+        wished_tables(options, edits),
+        {table.name: wished_columns(edits, table.name) for table in selection.tables},
+        fold=options.fold_names,
+    )
     policies = choose_policies([pair.source.name for pair in match.tables], options, edits, rules.policies)
     column_options = OwnedOptions(
         source_tz=options.source_tz, epoch_units={**find_epoch_units(catalog, census), **rules.epoch_units}
@@ -113,12 +122,6 @@ def build_owned_plan(
             interims=build_interims(owned, loaded, foreign_keys, fills, options),
         ),
     )
-
-
-def _wished_names(edits: PlanEdits | None) -> dict[str, str]:
-    if edits is None:
-        return {}
-    return {name: edit.target_name for name, edit in edits.tables.items() if edit.target_name is not None}
 
 
 def _loaded_tables(designs: list[TableDesign], owned: OwnedFacts) -> frozenset[str]:

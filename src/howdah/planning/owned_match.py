@@ -2,18 +2,21 @@
 Which table and column of the application's schema belongs to which of the source. By name, never by position.
 
 Pure. A name matches exactly; else cut to PostgreSQL's 63 bytes; else without regard to
-case, where that is the only one on both sides that folds so.
+case, where that is the only one on both sides that folds so; else, where it is asked for, in snake_case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from howdah.model.owned import OwnedFacts, OwnedTable, TableKind
 from howdah.model.source import Table, fold_name
 from howdah.model.target import TargetColumn
-from howdah.names import NAME_BYTES_MAX
+from howdah.names import NAME_BYTES_MAX, snake_case
+
+#: Names of one form belong together.
+Form = Callable[[str], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,45 +48,64 @@ class SchemaMatch:
 
 
 def match_schema(
-    tables: Iterable[Table], owned: OwnedFacts, wished: Mapping[str, str] | None = None
+    tables: Iterable[Table],
+    owned: OwnedFacts,
+    wished: Mapping[str, str] | None = None,
+    wished_columns: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    fold: bool = False,
 ) -> SchemaMatch:
-    """Match tables and their columns; `wished` names the target of a source table where a person did."""
+    """
+    Match tables and their columns.
+
+    `wished` names the target of a source table where a person did, `wished_columns` those of columns by
+    source table; with `fold` names also match the snake_case of the source's.
+    """
     tables = tuple(tables)
     targets = {table.name: table for table in owned.tables}
     # A partition is filled through the table that it belongs to, unless the source has it by its very name.
     whole = [table.name for table in owned.tables if table.kind is not TableKind.PARTITION]
     named = {name: wish for name, wish in (wished or {}).items() if wish in targets}
-    pairs = match_names([table.name for table in tables], whole) | named
+    forms = (_cut, _fold, snake_case) if fold else (_cut, _fold)
+    pairs = match_names([table.name for table in tables], whole, forms) | named
     taken = set(pairs.values())
     return SchemaMatch(
         tables=tuple(
-            _match_columns(table, targets[pairs[table.name]]) for table in tables if table.name in pairs
+            _match_columns(
+                table, targets[pairs[table.name]], (wished_columns or {}).get(table.name, {}), forms
+            )
+            for table in tables
+            if table.name in pairs
         ),
         source_only=tuple(table for table in tables if table.name not in pairs),
         target_only=tuple(targets[name] for name in whole if name not in taken),
     )
 
 
-def _match_columns(source: Table, target: OwnedTable) -> TableMatch:
+def _match_columns(
+    source: Table, target: OwnedTable, wished: Mapping[str, str], forms: Sequence[Form]
+) -> TableMatch:
     facts = {column.name: column for column in target.facts.columns}
-    pairs = match_names([column.name for column in source.columns], facts)
+    named = {name: wish for name, wish in wished.items() if wish in facts}
+    left = [column.name for column in source.columns if column.name not in named]
+    pairs = match_names(left, [name for name in facts if name not in named.values()], forms) | named
     return TableMatch(
         source=source, target=target, columns={name: facts[found] for name, found in pairs.items()}
     )
 
 
-def match_names(source: Collection[str], target: Collection[str]) -> dict[str, str]:
-    """Return source name → target name for those that belong together."""
+def match_names(source: Collection[str], target: Collection[str], forms: Sequence[Form]) -> dict[str, str]:
+    """Return source name → target name for those that belong together; `forms` make names alike, in order."""
     pairs = {name: name for name in source if name in target}
-    for alike in (_cut, _fold):
+    for alike in forms:
         left_source = [name for name in source if name not in pairs]
         left_target = [name for name in target if name not in pairs.values()]
         by_form: dict[str, list[str]] = {}
         for name in left_target:
             by_form.setdefault(alike(name), []).append(name)
-        forms = [alike(name) for name in left_source]
-        for name, form in zip(left_source, forms, strict=True):
-            if forms.count(form) == 1 and len(by_form.get(form, ())) == 1:
+        shapes = [alike(name) for name in left_source]
+        for name, form in zip(left_source, shapes, strict=True):
+            if shapes.count(form) == 1 and len(by_form.get(form, ())) == 1:
                 pairs[name] = by_form[form][0]
     return pairs
 

@@ -27,8 +27,8 @@ FORMAT = 1
 
 _HEADER = (
     "What howdah will do. Edit and run: howdah migrate SOURCE TARGET --plan THIS-FILE",
-    "A table with include = false stays where it is. For a column you may set type, codec and params;",
-    "codecs and their parameters: docs/reference/codecs.md.",
+    "A table with include = false stays where it is. For a column you may set target_name, type, codec and",
+    "params; codecs and their parameters: docs/reference/codecs.md.",
 )
 
 #: Codecs that show values as they are; a comment would only repeat them.
@@ -36,7 +36,7 @@ _PLAIN = frozenset({"integer", "real", "text", "bytes"})
 
 _TOP_KEYS = {"howdah_plan", "source", "complete", "options", "tables"}
 _TABLE_KEYS = {"include", "target_name", "rows", "columns"}
-_COLUMN_KEYS = {"type", "codec", "params"}
+_COLUMN_KEYS = {"type", "codec", "params", "target_name"}
 
 
 def render_plan(plan: Plan) -> str:
@@ -104,7 +104,7 @@ def _render_column(plan: ColumnPlan) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.add(tomlkit.comment(_one_line(plan.reason)))
     if plan.target_name != plan.name:
-        table.add(tomlkit.comment(_one_line(f'called "{plan.target_name}" in PostgreSQL')))
+        table.add("target_name", tomlkit.item(plan.target_name))
     if plan.generated_sql is not None:
         table.add(tomlkit.comment(_one_line(f"computed by PostgreSQL: {plan.generated_sql}")))
     table.add("type", tomlkit.item(plan.type))
@@ -193,11 +193,9 @@ def _parse_options(file: str, content: Mapping[str, Any]) -> dict[str, object]:
 
 def _parse_table(file: str, where: str, content: Mapping[str, Any]) -> TableEdit:
     _require_known(file, where, content, _TABLE_KEYS)
-    include, target_name = content.get("include", True), content.get("target_name")
+    include, target_name = content.get("include", True), _parse_target_name(file, where, content)
     if not isinstance(include, bool):
         _wrong(file, f"{where}.include", "true or false")
-    if target_name is not None and not (isinstance(target_name, str) and target_name):
-        _wrong(file, f"{where}.target_name", "a name")
     rows = content.get("rows")
     if rows is not None and rows not in [policy.value for policy in RowPolicy]:
         _wrong(file, f"{where}.rows", "one of " + ", ".join(policy.value for policy in RowPolicy))
@@ -218,6 +216,7 @@ def _parse_column(file: str, where: str, content: Mapping[str, Any]) -> ColumnEd
     for key in ("type", "codec"):
         if key in content and not isinstance(content[key], str):
             _wrong(file, f"{where}.{key}", "a string")
+    target_name = _parse_target_name(file, where, content)
     params = content.get("params")
     if params is not None:
         params = _section(file, f"{where}.params", params)
@@ -226,8 +225,18 @@ def _parse_column(file: str, where: str, content: Mapping[str, Any]) -> ColumnEd
     codec = content.get("codec")
     # A codec written without parameters has none.
     return ColumnEdit(
-        type=content.get("type"), codec=codec, params={} if codec and params is None else params
+        type=content.get("type"),
+        codec=codec,
+        params={} if codec and params is None else params,
+        target_name=target_name,
     )
+
+
+def _parse_target_name(file: str, where: str, content: Mapping[str, Any]) -> str | None:
+    name = content.get("target_name")
+    if name is not None and not (isinstance(name, str) and name):
+        _wrong(file, f"{where}.target_name", "a name")
+    return name
 
 
 def _section(file: str, where: str, value: Any) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _statement(design: TableDesign, table: Table, names: Names) -> tuple[str, st
     column_name = next((name for name in candidates if name not in taken), "")
     if not column_name:
         return "", ""
-    index = names.relations.take(f"{design.plan.target_name}_{column_name}_idx")
+    index = names.take_relation(f"{design.plan.target_name}_{column_name}_idx")
     text = " || ' ' || ".join(f"coalesce({quote(column.target_name)}, '')" for column in columns)
     return (
         f"ALTER TABLE {design.target} ADD COLUMN {quote(column_name)} tsvector GENERATED ALWAYS AS"

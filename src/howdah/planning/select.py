@@ -46,15 +46,21 @@ class Relation:
     columns: tuple[ScopeColumn, ...]
 
     @classmethod
-    def of_values(cls, sql: str, names: Sequence[str], values: Sequence[Value]) -> Relation:
-        """Make a relation of what a query puts out."""
+    def of_values(
+        cls,
+        sql: str,
+        names: Sequence[str],
+        values: Sequence[Value],
+        target_names: Sequence[str] | None = None,
+    ) -> Relation:
+        """Make a relation of what a query puts out; `target_names` where they are others in PostgreSQL."""
         columns = []
-        for name, value in zip(names, values, strict=True):
+        for name, target_name, value in zip(names, target_names or names, values, strict=True):
             known = value.column or value.form
             columns.append(
                 ScopeColumn(
                     name=name,
-                    sql=quote(name),
+                    sql=quote(target_name),
                     kind=value.kind,
                     type=known.type if known else "bigint" if value.wide else "",
                     codec=known.codec if known else "",
@@ -264,6 +270,7 @@ class Selects:
         kind = f"{side} JOIN" if side else "JOIN"
         if using:
             merged = scope.merged | {fold_name(name) for name in using}
+            shared = []
             for name in using:
                 ours, theirs = (
                     scope.resolve("", name),
@@ -276,10 +283,11 @@ class Selects:
                     or side in ("RIGHT", "FULL")
                 ):
                     raise Untranslatable("JOIN … USING over columns of other types")
-                if ours.collation.upper() != "BINARY" or ours.sql.split(".")[-1] != theirs.sql.split(".")[-1]:
+                own_name = _own_name(theirs, both)
+                if ours.collation.upper() != "BINARY" or _own_name(ours, both) != own_name:
                     raise Untranslatable("JOIN … USING over columns with a collation or another name")
-            listed = ", ".join(quote(name) for name in using)
-            return replace(both, merged=merged), f" {kind} {sql} USING ({listed})"
+                shared.append(own_name)
+            return replace(both, merged=merged), f" {kind} {sql} USING ({', '.join(shared)})"
         on = join.args.get("on")
         if on is None:
             if side:
@@ -287,6 +295,12 @@ class Selects:
             return both, f" CROSS JOIN {sql}"
         condition = as_condition(self._expressions(both).translate(on))
         return both, f" {kind} {sql} ON {condition.sql}"
+
+
+def _own_name(column: ScopeColumn, scope: _Sources) -> str:
+    """Return the quoted name of a column in PostgreSQL without the alias before it."""
+    owner = next((source for source in scope.sources if column in source.columns), None)
+    return column.sql.removeprefix(f"{quote(owner.alias)}.") if owner is not None else column.sql
 
 
 def _aliased(relation: Relation, alias: str) -> _Source:

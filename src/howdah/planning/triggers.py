@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from howdah.errors import RefusedError
+from howdah.model.plan import PlanOptions
 from howdah.model.source import Trigger, fold_name
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.design import TableDesign
 from howdah.planning.dialect import translate_condition
 from howdah.planning.sql_values import ScopeColumn, Untranslatable, scope_column
+from howdah.planning.target_names import fold
 
 _HEADER = """\
 -- The triggers of the SQLite database, for PostgreSQL. Nothing of this file has been run.
@@ -50,9 +52,11 @@ class _RowScope:
         return None
 
 
-def render_triggers(triggers: Sequence[Trigger], designs: Mapping[str, TableDesign], schema: str) -> str:
+def render_triggers(
+    triggers: Sequence[Trigger], designs: Mapping[str, TableDesign], options: PlanOptions
+) -> str:
     """Return the file for all triggers, "" where there is none; `designs` by lower-case source name."""
-    parts = [_render(trigger, designs.get(fold_name(trigger.table)), schema) for trigger in triggers]
+    parts = [_render(trigger, designs.get(fold_name(trigger.table)), options) for trigger in triggers]
     return "\n".join([_HEADER, *parts]) if parts else ""
 
 
@@ -61,15 +65,17 @@ def is_certain(trigger: Trigger, design: TableDesign | None) -> bool:
     return design is not None and _complete_body(trigger, design) is not None
 
 
-def _render(trigger: Trigger, design: TableDesign | None, schema: str) -> str:
+def _render(trigger: Trigger, design: TableDesign | None, options: PlanOptions) -> str:
     written = "\n".join(f"-- {line}" for line in trigger.sql.splitlines())
     title = f'-- Trigger "{_one_line(trigger.name)}" of "{_one_line(trigger.table)}". In SQLite:'
     if not trigger.timing or not trigger.name:
         return f"{title}\n{written}\n-- TODO: its statement could not be read.\n"
     try:
-        function = qualified(schema, trigger.name)
-        target = design.target if design is not None else qualified(schema, trigger.table)
-        columns = ", ".join(quote(column) for column in trigger.columns)
+        name = fold(trigger.name, options)
+        function = qualified(options.schema, name)
+        table = fold(trigger.table, options)
+        target = design.target if design is not None else qualified(options.schema, table)
+        columns = ", ".join(quote(_target_name(column, design, options)) for column in trigger.columns)
     except RefusedError as error:
         return f"{title}\n{written}\n-- TODO: {_one_line(error.message)}\n"
     body = _complete_body(trigger, design) if design is not None else None
@@ -86,9 +92,17 @@ def _render(trigger: Trigger, design: TableDesign | None, schema: str) -> str:
         f"{title}\n{written}\n"
         f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {tag}\n"
         f"BEGIN\n{body}\nEND\n{tag};\n"
-        f"CREATE TRIGGER {quote(trigger.name)} {trigger.timing} {event} ON {target}\n"
+        f"CREATE TRIGGER {quote(name)} {trigger.timing} {event} ON {target}\n"
         f"    FOR EACH ROW EXECUTE FUNCTION {function}();\n"
     )
+
+
+def _target_name(column: str, design: TableDesign | None, options: PlanOptions) -> str:
+    """Return what a column that a trigger names is called in PostgreSQL."""
+    found = design.scope.resolve("", column) if design is not None else None
+    if design is None or found is None:
+        return fold(column, options)
+    return design.plan.column(found.name).target_name
 
 
 def _complete_body(trigger: Trigger, design: TableDesign) -> str | None:

@@ -1,7 +1,7 @@
 """
 Views as steps, each after the views it reads.
 
-Pure. A view is created with exactly the column names that SQLite shows. One that
+Pure. A view is created with the column names that SQLite shows. One that
 cannot be translated with certainty becomes a finding with its SQL; one that the
 server does not take becomes a finding of the run: nothing else depends on it.
 """
@@ -15,7 +15,7 @@ from howdah.errors import RefusedError
 from howdah.model.findings import Finding
 from howdah.model.plan import Comparison, Phase, PlanOptions, Step, StepKind
 from howdah.model.source import SourceCatalog, View, fold_name
-from howdah.names import qualified, quote
+from howdah.names import assign_names, qualified, quote
 from howdah.planning.answers import compare_view
 from howdah.planning.design import Names, TableDesign
 from howdah.planning.findings import make_finding
@@ -91,7 +91,9 @@ def _build_step(
         raise Untranslatable("columns that could not all be followed")
     if len(set(view.columns)) != len(view.columns) or not all(view.columns):
         raise Untranslatable("columns without names of their own")
-    columns = ", ".join(quote(column) for column in view.columns)
+    assigned = assign_names(names.shape(column) for column in view.columns)
+    target_columns = [assigned[names.shape(column)] for column in view.columns]
+    columns = ", ".join(quote(column) for column in target_columns)
     step = Step(
         id=f"view:{view.name}",
         phase=Phase.POST_DATA,
@@ -101,4 +103,4 @@ def _build_step(
         optional=True,
     )
     comparison = compare_view(view.name, view.sql, view.columns, step, target, translated.columns)
-    return step, comparison, Relation.of_values(target, view.columns, translated.columns)
+    return step, comparison, Relation.of_values(target, view.columns, translated.columns, target_columns)

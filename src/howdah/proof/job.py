@@ -36,7 +36,7 @@ class TableJob:
     quarantined_rowids: frozenset[int] = frozenset()
     #: `SourceKey.text` of the source rows in quarantine, for tables without a rowid.
     quarantined_keys: frozenset[str] = frozenset()
-    #: The columns of the source's own primary key, which those keys are made of.
+    #: The columns of the source that those keys are made of (`Table.naming_columns`).
     source_key: tuple[str, ...] = ()
     #: The target does not forbid NULL in the key, so rows with one must be looked for.
     key_nullable: bool = False

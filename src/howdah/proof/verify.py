@@ -188,7 +188,7 @@ def _build_states(
                 schema,
                 quarantined.get(table.name, ()),
                 encoding=catalog.encoding,
-                source_key=catalog.table(table.name).primary_key,
+                source_key=catalog.table(table.name).naming_columns,
                 target_filter=build_filter(table, saved[table.name]) if table.name in saved else "",
             )
             if target is not None

@@ -3,9 +3,9 @@ Make a sound database of what can be read of a damaged one, and say what could n
 
 The file is copied as bytes; a truncated copy is filled with empty pages, so that SQLite opens it.
 Table by table the readable rows go into a new file with the same schema: forward from the first row until
-SQLite meets damage, backward from the last, then ever smaller pieces of what lies between. What is left
-is listed by table and range of row numbers. A flipped byte inside a value is beyond anybody's
-knowledge: SQLite keeps no checksums.
+SQLite meets damage, backward from the last, then ever smaller pieces of what lies between (tables WITHOUT
+ROWID by their keys: `salvage_keyed`). What is left is listed by table and range of row numbers or keys. A
+flipped byte inside a value is beyond anybody's knowledge: SQLite keeps no checksums.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from howdah.sqlite.connect import BUSY_TIMEOUT, register_stand_in
 from howdah.sqlite.header import HEADER_BYTES, parse_header
 from howdah.sqlite.location import source_path
 from howdah.sqlite.recovery import copy_files, remove_if_there
+from howdah.sqlite.salvage_keyed import copy_keyed_rows
 
 LOST_ROWS, LOST_OBJECT, SALVAGED = "F-108", "F-109", "F-110"
 #: Codes that mean that something of the source could not be read.
@@ -113,7 +114,7 @@ def _rebuild(damaged: str, destination: str, path: str) -> list[Finding]:
         ).fetchall()
         for entry in entries:
             if entry.kind == "table":
-                findings += _salvage_table(connection, entry)
+                findings += _salvage_table(connection, entry, damaged)
         findings += _copy_numbering(connection)
     # Each object by itself: one that needs a lost table must not stop the others.
     with closing(apsw.Connection(destination, flags=apsw.SQLITE_OPEN_READWRITE)) as fresh:
@@ -145,7 +146,7 @@ def _read_entries(connection: apsw.Connection, path: str) -> tuple[list[_Entry],
     return entries, []
 
 
-def _salvage_table(connection: apsw.Connection, entry: _Entry) -> list[Finding]:
+def _salvage_table(connection: apsw.Connection, entry: _Entry, path: str) -> list[Finding]:
     label = f'table "{entry.name}"'
     if entry.sql.lstrip()[:14].upper().startswith("CREATE VIRTUAL"):
         return [_lost(label, "it is virtual; the private tables that it is made of are salvaged as they are")]
@@ -165,7 +166,10 @@ def _salvage_table(connection: apsw.Connection, entry: _Entry) -> list[Finding]:
     except apsw.Error as error:
         return [_lost(label, str(error))]
     if rowid is None:
-        return _copy_by_key(connection, label, name, columns)
+        try:
+            return _copy_by_key(connection, entry, columns, path)
+        except apsw.Error as error:
+            return [_lost(label, str(error))]
     # Compared, not measured: the length of a value is known without its own pages.
     touched = " + ".join(f"({column} IS x'')" for column in columns) or "1"
     reader = f"SELECT {rowid}, {touched} FROM main.{name} NOT INDEXED"
@@ -179,7 +183,7 @@ def _salvage_table(connection: apsw.Connection, entry: _Entry) -> list[Finding]:
     for low, high, count in rows.runs:
         missing += _copy_run(connection, name, listed, rowid, low, high, count)
     if missing:
-        findings.append(_lost(label, f"{missing} rows are in the file twice, or break its constraints"))
+        findings.append(_lost_twice(label, missing))
     return findings
 
 
@@ -339,48 +343,34 @@ def _copy_run(
     return missing
 
 
-def _copy_by_key(connection: apsw.Connection, label: str, name: str, columns: list[str]) -> list[Finding]:
-    """A table WITHOUT ROWID: from its first row on, and from its last one back."""
-    listed = ", ".join(columns)
-    key = ", ".join(
-        quote_sqlite(column)
-        for (column,) in connection.execute(
-            "SELECT name FROM pragma_table_xinfo(?, 'fresh') WHERE pk > 0 ORDER BY pk",
-            (name[1:-1].replace('""', '"'),),
-        )
-    )
-    damaged = ""
-    for direction in ("", " DESC"):
-        ordered = ", ".join(part + direction for part in key.split(", "))
-        select = f"SELECT {listed} FROM main.{name} ORDER BY {ordered}"
-        offset, size = 0, _ROWS_PER_INSERT
-        while True:
-            try:
-                # Texts that are not UTF-8 pass as they are: values never leave SQLite.
-                connection.execute(
-                    f"INSERT OR IGNORE INTO fresh.{name} ({listed}) {select} LIMIT {size} OFFSET {offset}"
-                ).fetchall()
-                there = connection.execute(f"SELECT 1 FROM ({select} LIMIT 1 OFFSET {offset + size})")
-                if there.fetchone() is None:
-                    break
-                offset += size
-            except (apsw.CorruptError, apsw.IOError, apsw.SQLError) as error:
-                # The statement took back all of its rows: fewer at a time, up to the damage.
-                damaged = damaged or str(error)
-                if size == 1:
-                    break
-                size = max(1, size // 8)
-        if not damaged:
-            return []
-    return [
+def _copy_by_key(connection: apsw.Connection, entry: _Entry, columns: list[str], path: str) -> list[Finding]:
+    """Carry a table WITHOUT ROWID, and list what is lost by its keys."""
+    label = f'table "{entry.name}"'
+    lost = copy_keyed_rows(connection, path, entry.name, columns)
+    findings = [
         Finding(
             code=LOST_ROWS,
             severity=Severity.ERROR,
             object=label,
-            message="Rows between its first and its last readable ones are lost.",
-            detail=damaged,
+            message=_describe_key_range(low, high) + ".",
+            detail=f"How many there were is not known. SQLite says: {lost.reason}.",
+            hint="Restore them from a backup of the source.",
         )
+        for low, high in lost.gaps
     ]
+    if lost.refused:
+        findings.append(_lost_twice(label, lost.refused))
+    return findings
+
+
+def _describe_key_range(low: str, high: str) -> str:
+    if not low and not high:
+        return "None of its rows can be read"
+    if not low:
+        return f"Rows before key {high} cannot be read"
+    if not high:
+        return f"Rows after key {low} cannot be read"
+    return f"Rows between the keys {low} and {high} cannot be read"
 
 
 def _copy_numbering(connection: apsw.Connection) -> list[Finding]:
@@ -414,6 +404,10 @@ def _lost_range(label: str, low: int | None, high: int | None) -> Finding:
         detail="How many there were is not known.",
         hint="Restore them from a backup of the source.",
     )
+
+
+def _lost_twice(label: str, rows: int) -> Finding:
+    return _lost(label, f"{rows} rows are in the file twice, or break its constraints")
 
 
 def _lost(label: str, reason: str) -> Finding:
