@@ -31,6 +31,7 @@ from howdah.postgres.conninfo import parse_target, secrets_in
 from howdah.postgres.databases import create_database, database_exists
 from howdah.postgres.embedded import start_embedded
 from howdah.postgres.owned_catalog import read_owned_facts
+from howdah.postgres.pooler import pools_transactions
 from howdah.settings import resolve_target
 from howdah.sqlite.location import source_path
 from howdah.sqlite.snapshot import require_readable
@@ -86,6 +87,7 @@ def open_target(
     target = find_target(request, source, salvage=salvage)
     try:
         with connect(target.conninfo, application_name="howdah", bulk=True) as connection:
+            _require_own_session(connection, target)
             yield OpenTarget(
                 connection=connection,
                 conninfo=target.conninfo,
@@ -98,6 +100,18 @@ def open_target(
         raise translate_error(
             error, doing="working on the target", secrets=secrets_in(target.conninfo)
         ) from None
+
+
+def _require_own_session(connection: Connection, target: Target) -> None:
+    if not pools_transactions(connection, target.conninfo):
+        return
+    raise RefusedError(
+        "T-203",
+        f"The target {target.redacted} is behind a connection pooler in transaction mode.",
+        detail="Locks, settings and temporary tables of a session do not hold there: each transaction gets"
+        " another server process.",
+        hint="Name the server itself (often another port), or a pool in session mode.",
+    )
 
 
 def read_facts_of_target(
