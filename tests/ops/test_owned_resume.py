@@ -18,8 +18,8 @@ import pytest
 from howdah.errors import RefusedError
 from howdah.model.plan import RejectPolicy
 from howdah.ops.rollback import rollback
-from howdah.state.ledger import Ledger, StepOutcome
 from support.files import make_database
+from support.killing import Killed, die_at
 from support.owned import dump_rows, dump_schema, owned_database, query, run_script
 from support.runs import migrate_file, target_request
 
@@ -54,10 +54,6 @@ UPDATE a SET b_id = 1;
 """
 
 
-class _Killed(BaseException):
-    """Stands for the end of the process."""
-
-
 @pytest.fixture
 def app(server: Any) -> Iterator[str]:
     """An application's database after its first start; the conninfo is its plain owner's."""
@@ -71,21 +67,6 @@ def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("howdah.ops.migrate.goes_in_one_transaction", lambda run, jobs: False)
 
 
-def _die_at(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    """Let the process "end" at the record of step number `limit`, counted from now."""
-    record_step = Ledger.record_step
-    done = 0
-
-    def record(self: Ledger, connection: object, run_id: str, outcome: StepOutcome) -> None:
-        nonlocal done
-        done += 1
-        if done > limit:
-            raise _Killed
-        record_step(self, connection, run_id, outcome)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Ledger, "record_step", record)
-
-
 def test_every_step_may_be_the_last_and_the_same_command_finishes(
     tmp_path: Path, app: str, server_bindir: Path, in_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,10 +76,10 @@ def test_every_step_may_be_the_last_and_the_same_command_finishes(
     kills = 0
     while True:
         with monkeypatch.context() as patch:
-            _die_at(patch, 1)
+            die_at(patch, 1)
             try:
                 report = migrate_file(source, app, jobs=1, rows=("c=merge",))
-            except _Killed:
+            except Killed:
                 kills += 1
                 continue
         break
@@ -126,8 +107,8 @@ def test_after_any_step_the_run_can_be_undone(
     schema, rows = dump_schema(server_bindir, app), dump_rows(server_bindir, app)
 
     with monkeypatch.context() as patch:
-        _die_at(patch, steps)
-        with pytest.raises(_Killed):
+        die_at(patch, steps)
+        with pytest.raises(Killed):
             migrate_file(source, app, jobs=1)
     rollback(target_request(app))
 
