@@ -37,18 +37,29 @@ if TYPE_CHECKING:
         ServerReport,
         StatusReport,
     )
-    from howdah.ops import pg, quarantine
+    from howdah.ops import backups, pg, pool, quarantine
+    from howdah.ops.accept import AcceptRequest, accept
+    from howdah.ops.audit import AuditRequest
+    from howdah.ops.audit import audit as audit_project
     from howdah.ops.backup import BackupRequest, backup
     from howdah.ops.clean import clean
-    from howdah.ops.doctor import examine
+    from howdah.ops.content import ContentRequest, list_content
+    from howdah.ops.content import create as create_content
+    from howdah.ops.content import verify as verify_content
+    from howdah.ops.cutover import CutoverRequest, cutover
+    from howdah.ops.doctor import examine as doctor
     from howdah.ops.drill import DrillRequest, drill
     from howdah.ops.finalize import finalize
+    from howdah.ops.follow import FollowRequest, follow
+    from howdah.ops.follow import stop as stop_following
+    from howdah.ops.health import check_health
     from howdah.ops.inspect import inspect
     from howdah.ops.migrate import MigrateRequest, migrate
     from howdah.ops.plan import PlanRequest, plan
     from howdah.ops.repositories import RepositoryRequest
     from howdah.ops.restore import RestoreRequest, restore
     from howdah.ops.rollback import rollback
+    from howdah.ops.serve import ServeRequest, serve
     from howdah.ops.status import status
     from howdah.ops.target import TargetRequest
     from howdah.ops.verify import VerifyRequest
@@ -98,7 +109,7 @@ _HOMES = {
     "restore": "ops.restore",
     "clean": "ops.clean",
     "finalize": "ops.finalize",
-    "examine": "ops.doctor",
+    "doctor": "ops.doctor:examine",
     "inspect": "ops.inspect",
     "MigrateRequest": "ops.migrate",
     "migrate": "ops.migrate",
@@ -109,22 +120,46 @@ _HOMES = {
     "TargetRequest": "ops.target",
     "VerifyRequest": "ops.verify",
     "verify": "ops.verify:verify_run",
+    "AcceptRequest": "ops.accept",
+    "accept": "ops.accept",
+    "CutoverRequest": "ops.cutover",
+    "cutover": "ops.cutover",
+    "FollowRequest": "ops.follow",
+    "follow": "ops.follow",
+    "stop_following": "ops.follow:stop",
+    "ServeRequest": "ops.serve",
+    "serve": "ops.serve",
+    "check_health": "ops.health",
+    # "audit" and "content" are packages of ours: what is called like them cannot be a function.
+    "AuditRequest": "ops.audit",
+    "audit_project": "ops.audit:audit",
+    "ContentRequest": "ops.content",
+    "create_content": "ops.content:create",
+    "verify_content": "ops.content:verify",
+    "list_content": "ops.content",
     # Whole modules: their functions are one verb together.
+    "backups": "ops:backups",
+    "pool": "ops:pool",
     "pg": "ops:pg",
     "quarantine": "ops:quarantine",
 }
 
 __all__ = [
+    "AcceptRequest",
+    "AuditRequest",
     "BackupReport",
     "BackupRequest",
     "BugError",
     "CleanReport",
+    "ContentRequest",
+    "CutoverRequest",
     "DifferenceError",
     "DoctorReport",
     "DrillReport",
     "DrillRequest",
     "EnvironmentFailedError",
     "ExitStatus",
+    "FollowRequest",
     "HowdahError",
     "InspectReport",
     "IntegrityError",
@@ -141,27 +176,40 @@ __all__ = [
     "RestoreRequest",
     "RollbackReport",
     "RunReport",
+    "ServeRequest",
     "ServerReport",
     "StatusReport",
     "TargetRequest",
     "UsageError",
     "VerifyRequest",
     "__version__",
+    "accept",
+    "audit_project",
     "backup",
+    "backups",
+    "check_health",
     "clean",
+    "create_content",
+    "cutover",
+    "doctor",
     "drill",
-    "examine",
     "finalize",
+    "follow",
     "inspect",
+    "list_content",
     "migrate",
     "pg",
     "plan",
+    "pool",
     "quarantine",
     "restore",
     "rollback",
+    "serve",
     "status",
+    "stop_following",
     "to_json",
     "verify",
+    "verify_content",
 ]
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from typer.main import get_command
 
 import howdah
+from howdah.cli.app import app
 from support.files import make_database
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "use-as-a-library.md"
@@ -39,7 +41,7 @@ def test_a_migration_from_start_to_end(
     assert set(howdah.rollback(target).dropped) == {"folder", "note"}
     again = howdah.migrate(howdah.MigrateRequest(source=str(notes), target=target))
     assert howdah.clean(target).runs == (again.run_id,)
-    assert "doctor" in howdah.examine().verb
+    assert "doctor" in howdah.doctor().verb
     assert capfd.readouterr() == ("", "")
 
 
@@ -59,6 +61,21 @@ def test_every_name_is_there_and_no_other() -> None:
     assert set(dir(howdah)) == set(howdah.__all__)
     with pytest.raises(AttributeError, match="no attribute 'migrat'"):
         _ = howdah.migrat
+
+
+#: Verbs whose names are packages, or whose functions are several.
+SPELLED_OTHERWISE = {
+    "audit": "audit_project",
+    "content": "verify_content",
+    "health": "check_health",
+}
+
+
+def test_every_verb_of_the_command_line_is_there() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert {"migrate", "follow", "serve"} <= set(commands)
+    missing = [verb for verb in commands if SPELLED_OTHERWISE.get(verb, verb) not in howdah.__all__]
+    assert missing == []
 
 
 def test_importing_loads_nothing_else() -> None:
