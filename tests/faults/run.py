@@ -43,6 +43,8 @@ def main() -> int:
         sweeping(binaries.bindir, Path(root)) as sweep,
     ):
         for case in list_cases(arguments.points, verbs=arguments.verb, kinds=arguments.kind):
+            if outcomes and outcomes[-1].case.verb != case.verb and not arguments.no_report:
+                write_report(outcomes, binaries.version)
             began = time.monotonic()
             outcome = sweep.run(case)
             outcomes.append(outcome)

@@ -45,9 +45,9 @@ _ZSTD_MAJOR = 16
 #: How long pg_dump may wait for somebody's exclusive lock.
 _LOCK_WAIT = "60s"
 
-#: Tables of ours whose rows mean nothing in a restored database: who is at work, and what is still to be
-#: carried.
-LEFT_OUT = ("*lease*", "*journal*", "*watermark*", "dirty_*", "way_back*")
+#: Tables of ours whose rows mean nothing in a restored database: who is at work, what is still to be carried,
+#: and where a live migration stands, which is bound to these journals and to a file that goes on without it.
+LEFT_OUT = ("capture", "*lease*", "*journal*", "*watermark*", "dirty_*", "way_back*")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,8 @@ class Facts:
     dirty_proven: bool | None = None
     #: Entries of the journal on PostgreSQL.
     home_backlog: int = 0
+    #: The application was told that the file takes writes again.
+    told: bool = True
 
 
 #: Entries that are left for the pause.
@@ -161,7 +163,8 @@ def _go_home(facts: Facts) -> Step:
         case Phase.HOME_DRAINED:
             return Step.HOME_RELEASE if facts.dirty_proven else Step.REFUSE
         case Phase.HOME:
-            # The record comes before the act: after a crash in between the fence still stands.
-            return Step.HOME_RELEASE if facts.fenced else Step.DONE
+            # The record comes before the acts: after a crash in between the fence still stands, or nobody
+            # has told the application.
+            return Step.HOME_RELEASE if facts.fenced or not facts.told else Step.DONE
         case _:
             return Step.REFUSE

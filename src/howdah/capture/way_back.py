@@ -265,16 +265,28 @@ class WayBack:
 
     def remove(self, connection: Connection) -> None:
         """Take every trigger, function and table of the journal away, in the caller's transaction."""
-        tables = self.tables(connection)
-        for table in tables:
-            for name in (f"note_{table.number}", f"note_whole_{table.number}"):
-                # The triggers depend on their function and go with it, whatever the table is called by now.
-                connection.execute(
-                    sql.SQL("DROP FUNCTION IF EXISTS {}() CASCADE").format(
-                        sql.Identifier(self.state.name, name)
-                    )
-                )
-            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.dirty(table.number)))
+        # By what is there, not by what is recorded: a restored database has the objects without the rows.
+        functions = connection.execute(
+            "SELECT p.proname FROM pg_catalog.pg_proc p"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+            " WHERE n.nspname = %s AND p.proname ~ '^note_(whole_)?[0-9]+$'",
+            (self.state.name,),
+        ).fetchall()
+        for (name,) in functions:
+            # The triggers depend on their function and go with it, whatever the table is called by now.
+            connection.execute(
+                sql.SQL("DROP FUNCTION IF EXISTS {}() CASCADE").format(sql.Identifier(self.state.name, name))
+            )
+        tables = connection.execute(
+            "SELECT c.relname FROM pg_catalog.pg_class c"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = %s AND c.relname ~ '^dirty_[0-9]+$' AND c.relkind = 'r'",
+            (self.state.name,),
+        ).fetchall()
+        for (name,) in tables:
+            connection.execute(
+                sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(self.state.name, name))
+            )
         if self.exists(connection):
             connection.execute(self.state.query("DROP TABLE {schema}.way_back, {schema}.way_back_whole"))
 

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+
+import psycopg
 
 from howdah.capture.machine import Goal, Phase, Step
 from howdah.capture.record import CaptureRecord
-from howdah.errors import ExitStatus, RefusedError
+from howdah.errors import ExitStatus, HowdahError, RefusedError
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.live_fence import unfence
 from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
 from howdah.ops.live_steps import take_step
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.postgres.connect import connect
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.state.store import StateSchema, exclusive_run
 
+#: Seconds for which a lost server is asked once more before a fence is left standing.
+_RECONNECTING = 5.0
 #: Seconds that a running follow has to let go.
 _PATIENCE = 60.0
 
@@ -87,10 +92,28 @@ def _abort(live: LiveRun) -> LiveReport:
 
 def give_up_fence(live: LiveRun) -> None:
     """Whatever went wrong before the release: do not leave the application without a place to write."""
-    if live.connection.closed or live.connection.broken:
-        # The record cannot be changed now; the same command goes on, or --abort gives up.
+    if not live.connection.closed and not live.connection.broken:
+        live.connection.rollback()
+        _unfence_before_release(live)
         return
-    live.connection.rollback()
+    deadline = time.monotonic() + _RECONNECTING
+    while True:
+        # Of the lost session nothing is known: whether it released is in the record, which a new one reads.
+        with suppress(psycopg.Error, HowdahError):
+            with (
+                connect(live.target.conninfo, application_name="howdah live", bulk=True) as connection,
+                exclusive_run(connection, live.state),
+            ):
+                live.connection = connection
+                _unfence_before_release(live)
+            return
+        if time.monotonic() > deadline:
+            # The server does not answer. The same command goes on later, or --abort gives up.
+            return
+        time.sleep(0.2)
+
+
+def _unfence_before_release(live: LiveRun) -> None:
     if live.capture().phase in (Phase.FENCING, Phase.DRAINED):
         unfence(live)
 

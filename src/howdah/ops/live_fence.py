@@ -62,6 +62,13 @@ def drop_fence(live: LiveRun) -> None:
         live.record.set(live.connection, schema_version=version)
 
 
+def run_release_hook(live: LiveRun) -> None:
+    """Tell the application where to write, and note that it was told: at least once, whoever is killed."""
+    run_hook(live, "on-release", live.options.on_release)
+    with live.connection.transaction():
+        live.record.set(live.connection, goal=str(Goal.FOLLOW))
+
+
 def run_hook(live: LiveRun, name: str, command: str) -> None:
     """Run a person's command. Raises EnvironmentFailedError where --on-fence fails: nothing has moved yet."""
     if not command:

@@ -12,7 +12,7 @@ from howdah.capture.target_side import drop_foreign_keys, fence_target, set_auto
 from howdah.errors import RefusedError
 from howdah.model.plan import TablePlan
 from howdah.model.verb_reports import InexactReport
-from howdah.ops.live_fence import drop_fence, run_hook
+from howdah.ops.live_fence import drop_fence, run_hook, run_release_hook
 from howdah.ops.live_run import LiveRun
 from howdah.postgres.connect import Connection
 from howdah.sqlite.home_file import HomeFile
@@ -141,7 +141,7 @@ def home_release(live: LiveRun) -> None:
             live.record.set(live.connection, phase=str(Phase.HOME), watermark=newest)
         drop_fence(live)
     live.pause.seconds = time.monotonic() - live.pause.began - live.pause.hooks if live.pause.began else 0.0
-    run_hook(live, "on-release", live.options.on_release)
+    run_release_hook(live)
 
 
 def _newest_entry(live: LiveRun) -> int:

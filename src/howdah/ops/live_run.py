@@ -88,8 +88,9 @@ class LiveRun:
         self.findings: list[Finding] = []
         self.inexact: tuple[InexactReport, ...] = ()
         self.not_provable = 0
-        #: Source name → keys of the last batch, and whether they are equal on both sides (None: not looked).
-        self.dirty: dict[str, Sequence[NotedKey]] = {}
+        #: Source name → keys of the last batch (None: another process moved it), and whether they are equal
+        #: on both sides (None: not looked).
+        self.dirty: dict[str, Sequence[NotedKey]] | None = None
         self.dirty_proven: bool | None = None
         #: The moment of the release, while the session that holds it lives.
         self.exported: tuple[Connection, str] | None = None

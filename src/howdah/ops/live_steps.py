@@ -11,7 +11,7 @@ from howdah.capture.machine import CLOSE_ENOUGH, Facts, Goal, Phase, Step, next_
 from howdah.capture.record import Capture
 from howdah.errors import DifferenceError, RefusedError
 from howdah.ops.live_apply import apply_noted, keyless_aside, note_caught_up
-from howdah.ops.live_fence import drop_fence, fence, unfence
+from howdah.ops.live_fence import drop_fence, fence, run_release_hook, unfence
 from howdah.ops.live_home import carry_home, home_drain, home_fence, home_release, reopen
 from howdah.ops.live_proof import prove_all
 from howdah.ops.live_run import LiveRun
@@ -44,6 +44,7 @@ def read_facts(live: LiveRun, capture: Capture, goal: Goal) -> Facts:
         fenced=state is not None and state.fenced,
         dirty_proven=live.dirty_proven,
         home_backlog=home_backlog,
+        told=capture.goal is not Goal.GO_HOME,
     )
 
 
@@ -71,6 +72,9 @@ def take_step(live: LiveRun, goal: Goal) -> Step:
         case Step.RELEASE:
             release(live)
         case Step.PROVE_ALL:
+            if capture.goal is Goal.CUTOVER:
+                # Whoever released was killed before the application was told.
+                run_release_hook(live)
             prove_all(live)
         case Step.REOPEN:
             reopen(live)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from howdah.capture.apply import read_changes, tables_to_copy_whole
+from howdah.capture.apply import is_keyed, read_changes, tables_to_copy_whole
 from howdah.capture.machine import Phase
 from howdah.capture.prove_dirty import prove_keys
 from howdah.capture.record import Capture
@@ -12,8 +13,10 @@ from howdah.capture.reversibility import find_irreversible
 from howdah.capture.target_side import add_foreign_keys, set_sequences
 from howdah.errors import RefusedError
 from howdah.ops.live_apply import apply_batch
-from howdah.ops.live_fence import run_hook, unfence
+from howdah.ops.live_fence import run_release_hook, unfence
+from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveRun
+from howdah.sqlite.live_file import NotedKey
 from howdah.state.quarantine import Quarantine
 
 
@@ -51,13 +54,30 @@ def drain(live: LiveRun, capture: Capture) -> None:
 
 def prove_dirty(live: LiveRun) -> None:
     """Compare the rows that moved last on both sides, while neither takes writes."""
+    if live.dirty is None and live.capture().phase is Phase.HOME_DRAINED:
+        # Whoever moved them was killed, and the journal on PostgreSQL is empty: every row is compared.
+        prove_home(live)
+        live.dirty_proven = not live.difference_count
+        return
+    dirty = live.dirty if live.dirty is not None else _keys_that_may_have_moved(live)
     quarantined = Quarantine(state=live.state, run_id=live.run.id).keys(live.connection)
     live.connection.rollback()
     with live.pause.part("prove the last rows"), live.sessions.take_reader() as reader:
-        differences = prove_keys(live.connection, reader, live.file, live.job, live.dirty, quarantined)
+        differences = prove_keys(live.connection, reader, live.file, live.job, dirty, quarantined)
     live.dirty_proven = not differences
     live.differences += differences
     live.difference_count += len(differences)
+
+
+def _keys_that_may_have_moved(live: LiveRun) -> dict[str, Sequence[NotedKey]]:
+    """Return every key that still lies in the journal of the fenced file, by source name."""
+    with live.file.looking():
+        noted = live.file.read_noted(0, live.key_widths())
+    return {
+        plan.name: noted.keys[live.design.table(plan.name).number]
+        for plan in live.run.plan.tables
+        if is_keyed(live.design, plan) and live.design.table(plan.name).number in noted.keys
+    }
 
 
 def release(live: LiveRun) -> None:
@@ -78,4 +98,4 @@ def release(live: LiveRun) -> None:
             live.connection.execute("SET LOCAL synchronous_commit = on")
             live.record.set(live.connection, phase=str(Phase.RELEASED), released_at="now")
     live.pause.seconds = time.monotonic() - live.pause.began - live.pause.hooks
-    run_hook(live, "on-release", live.options.on_release)
+    run_release_hook(live)
