@@ -90,6 +90,7 @@ references: $(VENV)/.installed-dev
 	$(BIN)/python -m howdah.service.settings_reference > docs/reference/settings.md
 	$(BIN)/python docs/scripts/metrics_page.py > docs/reference/metrics.md
 	$(BIN)/python -m howdah.codecs.registry > docs/reference/codecs.md
+	$(BIN)/python -m howdah.planning.policies > docs/reference/policies.md
 	$(BIN)/python -m howdah.audit.reference > docs/reference/audit.md
 
 dist: $(VENV)/.installed-dev

@@ -71,6 +71,15 @@ OnReject = Annotated[
     str,
     typer.Option("--on-reject", envvar="HOWDAH_ON_REJECT", help="Rows that cannot go: quarantine or stop."),
 ]
+Policy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        metavar="NAME=CHOICE",
+        envvar="HOWDAH_POLICY",
+        help="Values that cannot go as they are, in all columns, e.g. nul=strip (repeatable).",
+    ),
+]
 JsonType = Annotated[
     str,
     typer.Option(
@@ -168,6 +177,7 @@ def build_plan_options(
     fold_names: bool = False,
     collation: str | None = None,
     on_reject: str = "quarantine",
+    policies: list[str] | None = None,
     json_type: str = "json",
     jobs: int | None = None,
     schema_mode: str = "auto",
@@ -181,6 +191,12 @@ def build_plan_options(
 ) -> PlanOptions:
     """Check the options of a plan and put them together. Raises UsageError (U-101, U-102, U-105)."""
     from howdah.model.plan import SCHEMA_MODES, PlanOptions, RejectPolicy
+
+    if policies:
+        from howdah.planning.policies import read_policies
+
+        # Before anything is read.
+        read_policies(policies)
 
     if schema_mode not in SCHEMA_MODES:
         raise UsageError(
@@ -210,6 +226,7 @@ def build_plan_options(
         fold_names=fold_names,
         collation=collation,
         on_reject=RejectPolicy(on_reject),
+        policies=tuple(policies or ()),
         json_type=json_type,
         jobs=jobs or 1,
         schema_mode=schema_mode,

@@ -221,6 +221,8 @@ class PlanOptions:
     #: Collation for text columns, None for the database's own.
     collation: str | None = None
     on_reject: RejectPolicy = RejectPolicy.QUARANTINE
+    #: "name=choice": what becomes of values that cannot go as they are (docs/reference/policies.md).
+    policies: tuple[str, ...] = ()
     #: PostgreSQL type for columns declared JSON that hold only valid JSON: json, jsonb or text.
     json_type: str = "json"
     #: Convert integers in date columns, ISO texts in date columns (else they stay as stored).

@@ -26,6 +26,7 @@ from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key
 from howdah.planning.order import order_by_needs
 from howdah.planning.owned import NO_RULES, AppRules, build_owned_plan, is_owned
+from howdah.planning.policies import apply_policies, read_policies
 from howdah.planning.search import offer_search
 from howdah.planning.selection import Selection, select_tables
 from howdah.planning.sharing import choose_tables_to_cut
@@ -80,6 +81,7 @@ def build_plan(
     foreign_keys, key_findings = resolve_foreign_keys(catalog, selection.tables)
     tables = _order_tables(selection, foreign_keys)
     decisions = decide_types(tables, census, foreign_keys, options)
+    decisions = apply_policies(decisions, tables, census, read_policies(options.policies))
     if edits is not None:
         decisions = apply_edits(decisions, edits, tables, census)
     names, targets, name_findings = name_relations(catalog, tables, options, edits)

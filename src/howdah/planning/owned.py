@@ -34,6 +34,7 @@ from howdah.planning.owned_steps import (
     choose_merge_key,
     choose_sequences,
 )
+from howdah.planning.policies import params_under, read_policies
 from howdah.planning.samples import preview_values
 from howdah.planning.selection import Selection
 from howdah.planning.target_names import wished_columns, wished_tables
@@ -87,7 +88,9 @@ def build_owned_plan(
     )
     policies = choose_policies([pair.source.name for pair in match.tables], options, edits, rules.policies)
     column_options = OwnedOptions(
-        source_tz=options.source_tz, epoch_units={**find_epoch_units(catalog, census), **rules.epoch_units}
+        policies=read_policies(options.policies),
+        source_tz=options.source_tz,
+        epoch_units={**find_epoch_units(catalog, census), **rules.epoch_units},
     )
     designs, findings = _design_tables(match, census, policies, options, column_options, edits, rules)
     loaded = _loaded_tables(designs, owned)
@@ -232,6 +235,9 @@ def _plan_columns(
             options,
             override,
         )
+        if edit is None or edit.params is None:
+            params = params_under(decision.codec, decision.params, options.policies)
+            decision = replace(decision, params=params)
         findings += decision.findings
         preview = preview_values(values, decision.codec, decision.params, decision.wire_type)
         plans.append(

@@ -40,6 +40,8 @@ class OwnedOptions:
     #: Declared type in upper case ("DATETIME") → unit of its integers ("s", "ms", "us", "ns"), where one
     #: column alone does not tell; see `find_epoch_units`.
     epoch_units: Mapping[str, str] = field(default_factory=dict)
+    #: Policy → choice (`planning.policies`).
+    policies: Mapping[str, str] = field(default_factory=dict)
 
 
 def name_wire_type(target: TargetType) -> str | None:

@@ -1,0 +1,160 @@
+"""
+What `--policy NAME=VALUE` chooses for every column at once; a plan file chooses for one.
+
+Pure. A policy is a parameter that codecs have: asked for by flag it goes to every column whose codec has it,
+and a column of the plan file keeps what the file says. `python -m howdah.planning.policies` prints
+docs/reference/policies.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from howdah.codecs.registry import CODECS
+from howdah.errors import UsageError
+from howdah.model.census import Census
+from howdah.model.source import Table
+from howdah.planning.declared import read_declared_type
+from howdah.planning.design import census_of, column_census
+from howdah.planning.type_groups import ColumnKey
+from howdah.planning.types import TypeDecision
+
+_PRECISION_MAX = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    #: What it decides, for people.
+    about: str
+    #: The default first.
+    choices: tuple[str, ...]
+    #: Codecs with a parameter of that name, () where the policy is of the plan itself.
+    codecs: tuple[str, ...] = ()
+
+
+def _of_codecs(name: str, about: str) -> Policy:
+    codecs = tuple(codec.name for codec in CODECS.values() if name in codec.choices)
+    return Policy(about=about, choices=CODECS[codecs[0]].choices[name], codecs=codecs)
+
+
+#: By the name that the flag and the plan file have for it.
+POLICIES: Mapping[str, Policy] = {
+    "nul": _of_codecs("nul", "texts with a NUL character, which PostgreSQL's text cannot hold"),
+    "invalid_utf8": _of_codecs("invalid_utf8", "texts that are not UTF-8"),
+    "blob": _of_codecs("blob", "blobs in a column of texts: set aside, or text where they are UTF-8"),
+    "text": _of_codecs("text", "texts in a column of blobs: set aside, or their UTF-8 bytes"),
+    "rounding": _of_codecs(
+        "rounding",
+        "numbers with more digits than their DECIMAL(p,s) says: numeric without limits, or numeric(p,s), "
+        "rounded half away from zero",
+    ),
+    "order": _of_codecs("order", "the order of the bytes of UUIDs in blobs"),
+}
+
+
+def read_policies(written: Iterable[str]) -> dict[str, str]:
+    """Return name → choice of items "name=choice", the last of a name. Raises UsageError P-113."""
+    chosen: dict[str, str] = {}
+    for item in written:
+        name, _, choice = item.partition("=")
+        policy = POLICIES.get(name)
+        if policy is None:
+            raise UsageError(
+                "P-113", f'there is no policy "{name}"', hint=f"Policies: {', '.join(POLICIES)}."
+            )
+        if choice not in policy.choices:
+            raise UsageError(
+                "P-113",
+                f'policy "{name}" cannot be "{choice}"',
+                hint=f"Possible: {', '.join(policy.choices)}.",
+            )
+        chosen[name] = choice
+    return chosen
+
+
+def params_under(codec: str, params: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters of a column under the policies that its codec knows, rounding apart."""
+    return dict(params) | {
+        name: choice
+        for name, choice in chosen.items()
+        if name != "rounding" and codec in POLICIES[name].codecs
+    }
+
+
+def apply_policies(
+    decisions: Mapping[ColumnKey, TypeDecision],
+    tables: Iterable[Table],
+    census: Census,
+    chosen: Mapping[str, str],
+) -> dict[ColumnKey, TypeDecision]:
+    """Return the decisions under the policies."""
+    changed = dict(decisions)
+    if not chosen:
+        return changed
+    for table in tables:
+        for column in table.columns:
+            key = (table.name, column.name)
+            decision = changed[key]
+            blobs = column_census(census_of(census, table), column.name).blobs
+            if decision.codec == "text" and blobs and chosen.get("blob") == "utf8":
+                decision = replace(
+                    decision,
+                    codec="any-text",
+                    params={**decision.params, "affinity": column.affinity.value},
+                    findings=tuple(finding for finding in decision.findings if finding.code != "F-206"),
+                )
+            if decision.codec == "numeric" and chosen.get("rounding") == "half-away":
+                decision = _rounded(decision, column.declared_type)
+            params = params_under(decision.codec, decision.params, chosen)
+            if params != dict(decision.params) or decision is not changed[key]:
+                changed[key] = replace(decision, params=params, reason=f"{decision.reason}; by --policy")
+    return changed
+
+
+def _rounded(decision: TypeDecision, declared_type: str) -> TypeDecision:
+    """Return the decision for the declared precision and scale, where there are such."""
+    arguments = read_declared_type(declared_type).arguments
+    if decision.type != "numeric" or not 1 <= len(arguments) <= 2:
+        return decision
+    precision, scale = arguments[0], arguments[1] if len(arguments) == 2 else 0
+    if not (1 <= precision <= _PRECISION_MAX and 0 <= scale <= precision):
+        return decision
+    return replace(
+        decision,
+        type=f"numeric({precision},{scale})",
+        params={**decision.params, "rounding": "half-away", "scale": str(scale)},
+        findings=tuple(finding for finding in decision.findings if finding.code != "F-203"),
+    )
+
+
+def render_reference() -> str:
+    """Return docs/reference/policies.md."""
+    lines = [
+        "# Policies",
+        "",
+        "<!-- Written by `python -m howdah.planning.policies`; do not edit. -->",
+        "",
+        "What becomes of values that PostgreSQL cannot hold as they are, or not in the column's type. The",
+        "default never changes a value: its row goes to quarantine, or the column gets a type that holds it.",
+        "Another choice is made for all columns with `--policy NAME=CHOICE` (repeatable), or for one in the",
+        "plan file, as a parameter of its codec; what a rule changes is counted under its name and named in",
+        "the report.",
+        "",
+        "| policy | about | choices | codecs |",
+        "|---|---|---|---|",
+    ]
+    for name, policy in POLICIES.items():
+        choices = ", ".join([f"`{policy.choices[0]}` (default)", *(f"`{c}`" for c in policy.choices[1:])])
+        codecs = ", ".join(f"[{codec}](codecs.md#{codec})" for codec in policy.codecs)
+        lines.append(f"| `{name}` | {policy.about} | {choices} | {codecs} |")
+    lines += [
+        "",
+        "What else may be chosen (JSON, dates, names, rejected rows) has an option of its own: "
+        "[fidelity](fidelity.md).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(render_reference(), end="")

@@ -1,0 +1,104 @@
+"""A policy asked for by flag holds for every column that has it, and the plan file's word for a column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from howdah.codecs.registry import CODECS
+from howdah.errors import UsageError
+from howdah.model.plan import PlanOptions
+from howdah.ops.quarantine import list_rows
+from howdah.planning.plan_file import parse_plan_file, render_plan
+from howdah.planning.policies import POLICIES, read_policies, render_reference
+from support.files import make_database
+from support.plans import facts_of
+from support.runs import migrate_file, target_request
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = """
+CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT, c BLOB, d DECIMAL(6,2));
+INSERT INTO t VALUES (1, 'a' || char(0) || 'b', 'plain', x'00', 1.005),
+    (2, CAST(x'61ff' AS TEXT), 'more', x'01', 2.5), (3, 'x', 'y', x'02', 3.999);
+"""
+
+
+def test_the_default_sets_the_rows_aside(tmp_path: Path, database: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    report = migrate_file(make_database(tmp_path / "a.db", SCRIPT), database)
+    assert report.exit_status == 5
+    assert {row.key.rowid for row in list_rows(target_request(database)).rows} == {1, 2}
+
+
+def test_policies_of_all_columns_are_carried_out_counted_and_proven(
+    tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    report = migrate_file(
+        make_database(tmp_path / "a.db", SCRIPT),
+        database,
+        policies=("nul=replace", "invalid_utf8=latin1", "rounding=half-away"),
+    )
+    assert (report.exit_status, report.verification, report.differences) == (0, "proof", ())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT a, d::text FROM t ORDER BY id").fetchall() == [
+            ("a\u2400b", "1.01"),
+            ("a\u00ff", "2.50"),
+            ("x", "4.00"),
+        ]
+    (table,) = report.tables
+    assert table.values_changed == {"nul-replaced": 1, "utf8-read-as-latin1": 1, "rounded": 2}
+    assert [(column.name, column.target_type) for column in table.columns][-1] == ("d", "numeric(6,2)")
+
+
+def test_policies_hold_for_tables_of_the_application_too(
+    tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (id bigint PRIMARY KEY, a text, b text, c bytea, d float8)")
+    source = make_database(tmp_path / "a.db", SCRIPT)
+    report = migrate_file(source, database, policies=("nul=strip", "invalid_utf8=escape"))
+    assert (report.exit_status, report.differences) == (0, ())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT a FROM t ORDER BY id").fetchall() == [("ab",), ("a\\xff",), ("x",)]
+
+
+def test_a_column_of_the_plan_file_keeps_what_the_file_says(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, SCRIPT)
+    edits = parse_plan_file('[tables.t.columns.a]\nparams = { nul = "strip" }\n')
+    plan = facts.plan(PlanOptions(policies=("nul=replace",)), edits)
+    assert plan.table("t").column("a").params == {"nul": "strip"}
+    assert plan.table("t").column("b").params == {"nul": "replace"}
+
+
+def test_a_plan_file_with_policies_gives_the_same_plan(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, SCRIPT)
+    plan = facts.plan(PlanOptions(policies=("nul=strip", "rounding=half-away", "text=utf8")))
+    assert facts.plan(edits=parse_plan_file(render_plan(plan))) == plan
+
+
+def test_blobs_among_texts_become_text_where_that_is_asked_for(tmp_path: Path) -> None:
+    facts = facts_of(
+        tmp_path,
+        "CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('x'), ('y'), ('z'), (x'6869'), (x'ff');",
+    )
+    column = facts.plan(PlanOptions(policies=("blob=utf8",))).table("t").column("a")
+    assert (column.codec, column.params["blob"]) == ("any-text", "utf8")
+
+
+@pytest.mark.parametrize("written", ["nul", "nul=drop", "nil=strip", ""])
+def test_what_no_policy_knows_is_refused_with_what_there_is(written: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_policies([written])
+    assert refused.value.code == "P-113"
+
+
+def test_the_page_says_what_the_codecs_take() -> None:
+    assert (ROOT / "docs" / "reference" / "policies.md").read_text("utf-8") == render_reference()
+    for name, policy in POLICIES.items():
+        for codec in policy.codecs:
+            assert CODECS[codec].choices[name] == policy.choices
