@@ -15,8 +15,9 @@ import pytest
 
 from howdah.errors import RefusedError
 from howdah.model.report import RunReport
+from howdah.ops.verify import VerifyRequest, verify_run
 from support.applications import Application
-from support.runs import migrate_file
+from support.runs import migrate_file, target_request
 
 
 def move(application: Application, database: str, tmp_path: Path) -> RunReport:
@@ -41,6 +42,14 @@ def test_a_django_project_answers_as_it_did(django: Application, database: str, 
     assert report.exit_status == 0
     source = tmp_path / "app.sqlite3"
     assert json.loads(django.on_postgresql(database, "dump")) == json.loads(django.on_sqlite(source, "dump"))
+    request = VerifyRequest(source=str(source), target=target_request(database))
+    assert verify_run(request).exit_status == 0
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE django_migrations SET app = 'other' WHERE app = 'every'")
+        unlike = verify_run(request)
+        connection.execute("UPDATE django_migrations SET app = 'every' WHERE app = 'other'")
+    assert [(found.kind, found.table) for found in unlike.differences] == [("table", "django_migrations")]
+    assert unlike.exit_status == 3
     assert django.on_postgresql(database, "insert") == django.on_sqlite(source, "insert")
     assert {"F-701", "F-703", "F-704", "F-705", "F-706"} <= codes(report)
     assert "F-702" not in codes(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import apsw
@@ -12,7 +13,9 @@ from howdah.apps.apply import build_rules
 from howdah.apps.recognise import recognise
 from howdah.apps.registry import read_packs
 from howdah.model.app_pack import AppCheck, AppPack, CheckAnswer, CheckKind
+from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts
+from howdah.model.report import Difference
 from howdah.model.source import SourceCatalog, fold_name
 from howdah.names import quote_sqlite
 from howdah.ops.missing_labels import find_missing_labels
@@ -50,6 +53,21 @@ def read_app_rules(facts: SourceFacts, connection: Connection, owned: OwnedFacts
         connection.rollback()
     rules = build_rules(packs, catalog, owned, answers)
     return replace(rules, findings=(*rules.findings, *missing_labels))
+
+
+def find_refusals(findings: Iterable[Finding]) -> tuple[Difference, ...]:
+    """Return as differences what keeps a migration from beginning, such as unlike migration histories."""
+    return tuple(
+        Difference(
+            kind="table",
+            table=finding.object.removeprefix('table "').removesuffix('"'),
+            source="the same on both sides",
+            target="not the same",
+            detail=finding.message,
+        )
+        for finding in findings
+        if finding.code == "F-702"
+    )
 
 
 def _checks(pack: AppPack, catalog: SourceCatalog) -> list[AppCheck]:

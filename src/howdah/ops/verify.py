@@ -20,6 +20,7 @@ from howdah.loading.job import LoadJob
 from howdah.loading.repair import repair_differences
 from howdah.model.plan import Plan, PlanOptions
 from howdah.model.report import Difference, RunReport
+from howdah.ops.app_rules import find_refusals, read_app_rules
 from howdah.ops.proving import prove
 from howdah.ops.repeated import count_kept_rows
 from howdah.ops.run_report import (
@@ -30,7 +31,7 @@ from howdah.ops.run_report import (
     outcome_findings,
 )
 from howdah.ops.source_facts import SourceFacts, read_source
-from howdah.ops.target import OpenTarget, TargetRequest, open_target
+from howdah.ops.target import OpenTarget, TargetRequest, open_target, read_open_target
 from howdah.ops.unrecorded import find_missing_tables, plan_without_ledger
 from howdah.ops.workspace import temporary_workspace
 from howdah.places import state_directory
@@ -69,8 +70,8 @@ class _Subject:
     facts: SourceFacts
     outcomes: Mapping[str, StepOutcome]
     quarantined: Mapping[str, frozenset[str]]
-    #: Tables of the source for which the plan has no counterpart.
-    missing: tuple[Difference, ...] = ()
+    #: Found beside rows and schema: tables without a counterpart, what the application's pack refuses.
+    beside: tuple[Difference, ...] = ()
 
     @property
     def is_proof(self) -> bool:
@@ -122,6 +123,7 @@ def _choose_subject(
                         facts=facts,
                         outcomes=ledger.outcomes(connection, run.id),
                         quarantined=Quarantine(state=state, run_id=run.id).keys(connection),
+                        beside=_ask_packs(target, run.plan, facts),
                     )
                 if run.status == "running":
                     raise RefusedError(
@@ -138,8 +140,16 @@ def _choose_subject(
         facts=facts,
         outcomes={},
         quarantined={},
-        missing=find_missing_tables(plan, facts.catalog),
+        beside=(*find_missing_tables(plan, facts.catalog), *find_refusals(plan.findings)),
     )
+
+
+def _ask_packs(target: OpenTarget, plan: Plan, facts: SourceFacts) -> tuple[Difference, ...]:
+    """Ask again what was asked before the run: whether both sides are of one version of the application."""
+    if plan.owned is None:
+        return ()
+    _, owned = read_open_target(target, plan.options)
+    return find_refusals(read_app_rules(facts, target.connection, owned).findings)
 
 
 def _prove(
@@ -158,8 +168,8 @@ def _prove(
     )
     return replace(
         proof,
-        differences=(*subject.missing, *proof.differences),
-        difference_count=len(subject.missing) + proof.difference_count,
+        differences=(*subject.beside, *proof.differences),
+        difference_count=len(subject.beside) + proof.difference_count,
     )
 
 
