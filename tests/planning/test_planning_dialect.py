@@ -376,9 +376,6 @@ def test_both_databases_give_the_same_answer(pair: Pair, expression: str) -> Non
 
 UNCERTAIN = _lines("""
     typeof(a)
-    typeof(a) = 'integer'
-    json_extract(doc, '$.a')
-    doc ->> '$.a'
     printf('%d', a)
     s REGEXP 'x'
     s MATCH 'x'
@@ -399,10 +396,8 @@ UNCERTAIN = _lines("""
     d || 'x'
     d / 3
     d % 2
-    r % 2
     raw || 'x'
     s
-    made > 0
     made = '2024-01-01'
     at = '2024-01-01'
     at = '2024-01-01T00:00:00'
@@ -410,15 +405,7 @@ UNCERTAIN = _lines("""
     day > 5
     datetime(at, '+1 day')
     date(at)
-    julianday(at)
-    substr(s, -1) = 'x'
-    substr(s, a) = 'x'
-    substr(s, 0) = 'x'
-    substr(s, 1, -1) = 'x'
     round(r, 2) > 1
-    round(r) > 1
-    CAST(s AS INTEGER) = 1
-    CAST(r AS TEXT) = 'x'
     CAST(s AS DECIMAL(10,2)) = 1
     count(*) = 1
     sum(a) = 1
@@ -430,15 +417,10 @@ UNCERTAIN = _lines("""
     t2.a = 1
     coalesce(s, 0) = 1
     CASE WHEN a THEN 1 ELSE 'x' END
-    unicode(s) = 1
-    char(65) = 'A'
-    quote(s) = 'x'
     a << b
     s COLLATE custom = 'x'
     s LIKE 'a' ESCAPE 'x'
     hex(s) = 'x'
-    strftime('%w', at) = '1'
-    strftime('%s', at) = '1'
     a || s COLLATE NOCASE = 'x'
     lower(s COLLATE NOCASE) = 'x'
     key = 'x'
@@ -448,7 +430,6 @@ UNCERTAIN = _lines("""
     s GLOB '[a'
     max(r, a) > 1
     min(s, n) = 'x'
-    sign(a) = 1
     changes() = 1
     a, b
     1 AS x

@@ -31,12 +31,12 @@ CREATE TABLE "Order" (
     parent INTEGER REFERENCES "Order",
     stored TEXT GENERATED ALWAYS AS (upper("q""x")) STORED,
     virtual INTEGER GENERATED ALWAYS AS (minus * 2 + 1),
-    bad TEXT GENERATED ALWAYS AS (printf('%05d', id)),
+    bad TEXT GENERATED ALWAYS AS (hex(zeroblob(id))),
     ctid TEXT,
     doc TEXT DEFAULT '{}',
     email TEXT COLLATE NOCASE UNIQUE,
     CONSTRAINT named CHECK (length("has space") > 0 OR active = 1),
-    CONSTRAINT "typed" CHECK (typeof(minus) = 'integer')
+    CONSTRAINT "typed" CHECK (zeroblob(2) IS NOT minus)
 );
 CREATE TABLE line (
     "order" INTEGER NOT NULL REFERENCES "order"(id) ON DELETE CASCADE ON UPDATE SET NULL,
@@ -62,7 +62,7 @@ CREATE VIEW act AS SELECT id, "has space" AS label FROM "Order" WHERE active ORD
 CREATE VIEW counts AS SELECT "order", count(*) AS lines, sum(size) FROM line GROUP BY "order";
 CREATE VIEW both AS SELECT a.label, c.lines FROM act a LEFT JOIN counts c ON c."order" = a.id;
 CREATE VIEW broken AS SELECT * FROM missing;
-CREATE VIEW odd AS SELECT printf('%d', id) FROM "Order";
+CREATE VIEW odd AS SELECT printf('%g', id) FROM "Order";
 CREATE TRIGGER tr AFTER INSERT ON loose BEGIN DELETE FROM loose WHERE a IS NULL; END;
 INSERT INTO "Order" ("has space", "q""x", made, email, minus)
     VALUES ('a', 'abc', '2024-01-01 00:00:00', 'A@x', 99);
@@ -171,8 +171,8 @@ def test_what_is_left_out_is_a_finding_with_its_sql(plan: Plan) -> None:
     found = {(finding.code, finding.object): finding for finding in plan.findings}
     assert "json_extract" in found["F-306", 'index "by_json" of table "Order"'].detail
     assert "date(made)" in found["F-307", 'index "by_day" of table "Order"'].detail
-    assert "typeof(minus)" in found["F-302", 'check "typed" of table "Order"'].detail
-    assert "printf" in found["F-303", 'column "Order"."bad"'].detail
+    assert "zeroblob(2)" in found["F-302", 'check "typed" of table "Order"'].detail
+    assert "zeroblob(id)" in found["F-303", 'column "Order"."bad"'].detail
     assert "printf" in found["F-104", 'view "odd"'].detail
     assert "DELETE FROM loose" in found["F-103", 'trigger "tr" of "loose"'].detail
     assert found["F-105", 'view "broken"'].message

@@ -68,22 +68,72 @@ VIEWS = [
     "SELECT 1 AS one, 'x' AS letter, NULL AS nothing_at_all",
 ]
 
+VIEWS += [
+    "SELECT rowid AS r, printf('%03d', id) AS p FROM people ORDER BY r",
+    "SELECT p.rowid AS r, t._rowid_ AS s FROM people p JOIN towns t ON t.rowid = p.city ORDER BY 1",
+    "SELECT id, row_number() OVER (ORDER BY name) AS n FROM people ORDER BY id",
+    "SELECT id, rank() OVER (PARTITION BY city ORDER BY weight DESC) AS r, "
+    "dense_rank() OVER (ORDER BY city) AS d, ntile(2) OVER (ORDER BY id) AS h FROM people ORDER BY id",
+    "SELECT id, percent_rank() OVER (ORDER BY weight) AS p, cume_dist() OVER (ORDER BY weight) AS c "
+    "FROM people ORDER BY id",
+    "SELECT id, sum(weight) OVER (ORDER BY id) AS so_far, sum(id) OVER (PARTITION BY nick) AS same, "
+    "count(*) OVER () AS many FROM people ORDER BY id",
+    "SELECT id, lag(name) OVER (ORDER BY id) AS before, lead(name, 2, 'none') OVER (ORDER BY id) AS later, "
+    "lag(born, 1) OVER (ORDER BY id) AS earlier FROM people ORDER BY id",
+    "SELECT id, first_value(name) OVER w AS f FROM people WINDOW w AS (ORDER BY id)",
+    "SELECT id, first_value(name) OVER (ORDER BY name DESC) AS f, "
+    "nth_value(name, 2) OVER (ORDER BY id) AS n, "
+    "last_value(id) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS l "
+    "FROM people ORDER BY id",
+    "SELECT id, avg(weight) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a, "
+    "group_concat(name) OVER (ORDER BY id GROUPS 1 PRECEDING) AS g, "
+    "count(*) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) AS c "
+    "FROM people ORDER BY id",
+    "SELECT city, sum(count(*)) OVER (ORDER BY city) AS running FROM people GROUP BY city ORDER BY city",
+    "SELECT count(*) FILTER (WHERE active) AS many, sum(weight) FILTER (WHERE id > 1) AS heavy FROM people",
+    "SELECT sum(id) FILTER (WHERE active) OVER (ORDER BY id) AS s FROM people",
+    "SELECT city, name, max(weight) AS heaviest FROM people GROUP BY city ORDER BY city",
+    "SELECT name, min(weight) AS lightest, count(*) AS many FROM people",
+    "SELECT *, max(id) FROM people",
+    "SELECT people.id, people.name, count(*) AS many FROM people JOIN towns ON towns.id >= people.city "
+    "GROUP BY people.id ORDER BY people.id",
+    "SELECT towns.*, count(people.id) AS many FROM towns LEFT JOIN people ON people.city = towns.id "
+    "GROUP BY towns.id ORDER BY towns.id",
+    "SELECT substr(name, 1, 1) AS first, count(*) AS many FROM people GROUP BY substr(name, 1, 1) ORDER BY 1",
+    "SELECT strftime('%Y', born) AS year, count(*) FROM people GROUP BY 1 ORDER BY year",
+    "SELECT upper(country) || '!' AS c, count(*) FROM towns GROUP BY upper(country) ORDER BY c",
+    "SELECT city, group_concat(name) AS names FROM people GROUP BY city ORDER BY city",
+    "SELECT group_concat(name, '/') AS names, group_concat(DISTINCT active) AS a "
+    "FROM people WHERE active = 1",
+    "SELECT json_group_array(name) AS a, json_group_array(json_object('id', id)) AS b, "
+    "json_group_object(name, weight) AS c FROM people",
+    "SELECT id, json_object('name', name, 'paid', id + 1, 'born', born) AS doc FROM people ORDER BY id",
+    "SELECT id, born, date(born, '+1 month', 'start of month') AS next FROM people ORDER BY id",
+    "SELECT id FROM people WHERE born < date('2010-01-31', '-1 month') ORDER BY id",
+    "SELECT id, julianday(born) - julianday('2000-01-01') AS days FROM people ORDER BY id",
+    "SELECT name || ' ' || weight AS both, typeof(paid) AS kind FROM people ORDER BY id",
+    "SELECT total(id) AS t, total(weight) FILTER (WHERE id = 99) AS n FROM people",
+]
+
 UNTRANSLATED = [
-    "SELECT rowid AS r FROM people",
-    "SELECT printf('%d', id) AS p FROM people",
+    "SELECT city, name FROM people GROUP BY city",
+    "SELECT name, count(*) AS many FROM people",
+    "SELECT name, max(id), min(weight) FROM people",
+    "SELECT max(id) FILTER (WHERE active), name FROM people",
+    "SELECT t.id, p.name, count(*) FROM towns t JOIN people p ON p.city = t.id GROUP BY t.id",
+    "SELECT sum(id) OVER (ORDER BY id RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM people",
+    "SELECT datetime('now', 'localtime') AS here",
+    "SELECT last_insert_rowid() AS last",
     "SELECT nick, count(*) AS many FROM people GROUP BY nick",
     "SELECT DISTINCT nick FROM people",
     "SELECT nick FROM people UNION SELECT nick FROM people",
-    "SELECT row_number() OVER (ORDER BY id) AS n FROM people",
     "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT n FROM r",
     "SELECT value FROM json_each('[1]')",
     "SELECT name + ' x' AS broken FROM people",
-    "SELECT count(*) FILTER (WHERE active) AS many FROM people",
     "SELECT * FROM people NATURAL JOIN towns",
     "SELECT name FROM people UNION SELECT id FROM towns",
     "SELECT id FROM people LIMIT -1",
     "SELECT id FROM people WHERE born = '2001-2-3'",
-    "SELECT datetime('now', '-1 day') AS yesterday",
 ]
 
 

@@ -13,22 +13,26 @@ from uuid import UUID
 
 from howdah.model.source import Affinity, fold_name
 from howdah.names import quote_literal
-from howdah.planning.moments import is_iso_date, read_iso
+from howdah.planning.moments import EPOCH_UNITS, decode_epoch, is_iso_date, read_iso
 from howdah.planning.sql_values import (
     NUMBERS,
     Kind,
+    ScopeColumn,
     Untranslatable,
     Value,
     as_number,
+    as_text,
     boolean_value,
     composed,
     integer_value,
     real_value,
     text_value,
+    utc_of,
 )
 
 _NUMERIC_AFFINITIES = (Affinity.INTEGER, Affinity.NUMERIC, Affinity.REAL)
 _ORDERINGS = ("<", "<=", ">", ">=")
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def compare(left: Value, operator: str, right: Value) -> Value:
@@ -39,6 +43,8 @@ def compare(left: Value, operator: str, right: Value) -> Value:
     """
     if Kind.NULL in (left.kind, right.kind):
         return _compare_with_null(left, operator, right)
+    if Kind.ANY in (left.kind, right.kind):
+        return _compare_any(left, operator, right)
     left, operator, right = _align(left, operator, right)
     if left.kind is Kind.BOOLEAN and right.kind is Kind.BOOLEAN:
         simple = _compare_booleans(left, operator, right)
@@ -71,7 +77,7 @@ def order_key(value: Value) -> str:
     """Return what to sort by for SQLite's order: bytes for text, folded where the collation says so."""
     if value.kind is Kind.TEXT:
         return _order_text(fold_for_equality(value)).operand
-    if value.kind in (Kind.JSON, Kind.OPAQUE):
+    if value.kind in (Kind.JSON, Kind.OPAQUE, Kind.ANY):
         raise Untranslatable(f"sorting by {value.kind}")
     return value.operand
 
@@ -85,6 +91,33 @@ def _compare_with_null(left: Value, operator: str, right: Value) -> Value:
             return composed(f"{value.operand} IS NOT NULL", Kind.BOOLEAN)
         case _:
             return Value(sql="NULL::boolean", kind=Kind.BOOLEAN)
+
+
+def _compare_any(left: Value, operator: str, right: Value) -> Value:
+    """Compare what a path leads to in JSON with a constant: numbers come before texts, null is NULL."""
+    if left.kind is not Kind.ANY:
+        left, operator, right = right, _TURNED.get(operator, operator), left
+    if not left.node or not right.is_literal or operator not in ("=", "<>", *_ORDERINGS):
+        raise Untranslatable("a comparison of a value in JSON with anything but a constant")
+    node, text = left.node, f"({left.node} #>> '{{}}')"
+    if right.kind in NUMBERS or right.kind is Kind.BOOLEAN:
+        number = as_number(right).operand
+        # Texts, and the texts of arrays and objects, are larger than every number.
+        otherwise = "TRUE" if operator in ("<>", ">", ">=") else "FALSE"
+        inner = (
+            f"CASE json_typeof({node}) WHEN 'number' THEN {text}::numeric {operator} {number}"
+            f" WHEN 'boolean' THEN {text}::boolean::int {operator} {number} ELSE {otherwise} END"
+        )
+    elif isinstance(right.literal, str) and not right.literal.startswith(("[", "{")):
+        otherwise = "TRUE" if operator in ("<>", "<", "<=") else "FALSE"
+        ordered = f'{text} COLLATE "C"' if operator in _ORDERINGS else text
+        inner = (
+            f"CASE WHEN json_typeof({node}) IN ('number', 'boolean') THEN {otherwise}"
+            f" ELSE {ordered} {operator} {right.operand} END"
+        )
+    else:
+        raise Untranslatable(f"a comparison of a value in JSON with {right.kind}")
+    return Value(sql=f"CASE WHEN json_typeof({node}) <> 'null' THEN {inner} END", kind=Kind.BOOLEAN)
 
 
 def _compare_booleans(left: Value, operator: str, right: Value) -> Value | None:
@@ -157,9 +190,8 @@ def _align_stored_otherwise(left: Value, operator: str, right: Value) -> tuple[V
     if left.column is None:
         if right.column is None:
             raise Untranslatable(f"a comparison of {left.kind} with {right.kind}")
-        turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-        aligned, back, other = _align_stored_otherwise(right, turned.get(operator, operator), left)
-        return other, turned.get(back, back), aligned
+        aligned, back, other = _align_stored_otherwise(right, _TURNED.get(operator, operator), left)
+        return other, _TURNED.get(back, back), aligned
     column = left.column
     if right.column is not None:
         same = (column.type, column.codec, column.format) == (
@@ -171,11 +203,19 @@ def _align_stored_otherwise(left: Value, operator: str, right: Value) -> tuple[V
         monotone = column.kind is Kind.MOMENT or column.codec.startswith("epoch")
         if same and column.codec != "numeric" and (operator not in _ORDERINGS or monotone):
             return left, operator, right
+        if column.kind is right.column.kind is Kind.MOMENT:
+            return _align_computed_moment(left, column, operator, as_text(right))
         raise Untranslatable("a comparison of columns that are stored in different forms")
     if column.kind is Kind.MOMENT and isinstance(right.literal, str):
         return _align_moment(left, operator, right.literal)
-    if column.kind is Kind.MOMENT and right.now == "date" and column.type == "date":
-        return left, operator, replace(right, sql="(now() AT TIME ZONE 'utc')::date", kind=Kind.MOMENT)
+    if column.kind is Kind.MOMENT and right.moment is not None:
+        return _align_computed_moment(left, column, operator, right)
+    if column.codec in EPOCH_UNITS and isinstance(right.literal, int):
+        written = decode_epoch(right.literal, column.codec)
+        if written[0].isdigit() and "(" not in written:
+            return left, operator, _typed(written, "TIMESTAMPTZ", Kind.OPAQUE)
+    if column.codec in EPOCH_UNITS and right.kind in (Kind.INTEGER, Kind.REAL):
+        return as_number(left), operator, right
     if column.codec == "uuid-text" and _is_uuid(right.literal) and operator not in _ORDERINGS:
         return left, operator, _typed(str(right.literal), "UUID", Kind.OPAQUE)
     raise Untranslatable(f'a comparison with column "{column.name}", which is converted')
@@ -202,6 +242,42 @@ def _align_moment(left: Value, operator: str, text: str) -> tuple[Value, str, Va
         zone = "+00:00" if type_name == "TIMESTAMPTZ" else ""
         return left, ">=" if operator in (">", ">=") else "<", _moment(start + zone, type_name)
     raise Untranslatable(f"a comparison of timestamps with the text {text!r}")
+
+
+def _align_computed_moment(
+    left: Value, column: ScopeColumn, operator: str, right: Value
+) -> tuple[Value, str, Value]:
+    """
+    Compare stored moments with a computed text as moments, where the order of the texts is that of time.
+
+    Of two texts one of which begins with the other, the longer is the larger.
+    """
+    told = right.moment
+    assert told is not None
+    day = replace(right, sql=f"{told.sql}::date", atomic=True, kind=Kind.MOMENT, moment=None)
+    if column.codec == "iso-date" and told.form == "date":
+        return left, operator, day
+    if column.codec == "iso-date" and told.form[:1] in ("T", " ") and operator in _ORDERINGS:
+        return left, "<=" if operator in ("<", "<=") else ">", day
+    if column.codec != "iso-datetime" or told.form == "time":
+        raise Untranslatable("a comparison of a moment with a text of another form")
+    stored = replace(left, sql=utc_of(left, column), kind=Kind.MOMENT)
+    exact = replace(right, sql=told.sql, atomic=False, kind=Kind.MOMENT, moment=None)
+    if column.format == told.form:
+        return stored, operator, exact
+    if operator not in _ORDERINGS:
+        raise Untranslatable("moments of different forms that are compared for equality")
+    beginning = ">=" if operator in (">", ">=") else "<"
+    if told.form == "date" or (column.format[:1], told.form[:1]) == ("T", " "):
+        return stored, beginning, replace(exact, sql=f"date_trunc('day', {told.sql})", atomic=True)
+    if (column.format[:1], told.form[:1]) == (" ", "T"):
+        next_day = replace(exact, sql=f"date_trunc('day', {told.sql}) + INTERVAL '1 day'")
+        return stored, beginning, next_day
+    if column.format[:1] == told.form[:1] and told.form[1:] == "0":
+        if column.format[1:] == "0/6":
+            return stored, operator, exact
+        return stored, beginning, exact
+    raise Untranslatable("a comparison of moments whose forms differ")
 
 
 def _is_uuid(text: object) -> bool:

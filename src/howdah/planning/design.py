@@ -14,7 +14,7 @@ from howdah.model.census import Census, ColumnCensus, TableCensus
 from howdah.model.plan import TablePlan
 from howdah.model.source import ForeignKey, Table, fold_name
 from howdah.names import Namespace, qualified, quote, snake_case
-from howdah.planning.sql_values import TableScope, scope_column
+from howdah.planning.sql_values import ScopeColumn, TableScope, scope_column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,16 @@ class TableDesign:
                 for column in self.source.columns
             },
             table=self.source.name,
+            rowid=self.rowid,
         )
+
+    @property
+    def rowid(self) -> ScopeColumn | None:
+        """The column that is the number of the row, None where no column is."""
+        alias = self.source.rowid_alias
+        if alias is None:
+            return None
+        return scope_column(self.source.column(alias), self.plan.column(alias))
 
     def quoted(self, column: str) -> str:
         """Return the quoted target name of a source column."""

@@ -9,10 +9,12 @@ that, with the original SQL, and go on.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import SqlglotError
 
 from howdah.model.plan import ColumnPlan
@@ -54,6 +56,8 @@ def translate_value(sql: str, scope: Scope) -> Value:
 def translate_index_key(sql: str, scope: Scope, collation: str = "BINARY") -> str:
     """Translate an expression in an index, in the form for equality. Raises Untranslatable."""
     value = _translate(sql, scope, _CONDITION)
+    if value.kind is Kind.ANY:
+        raise Untranslatable("a value in JSON, whose class depends on the row")
     if collation.upper() != "BINARY":
         value = replace(value, collation=collation.upper())
     value = fold_for_equality(value)
@@ -94,8 +98,24 @@ def translate_default(sql: str, column: ColumnPlan, affinity: Affinity) -> str |
     return render_default(value, column, affinity)
 
 
+class SqliteAsWritten(SQLite):
+    """sqlglot's SQLite, with the paths of JSON left as they are written."""
+
+    def to_json_path(self, path: Node) -> Node:
+        """See `Dialect.to_json_path`: 'a.b' behind -> is one name, and not the path $.a.b."""
+        return path
+
+
+#: What is called here and is not immutable for PostgreSQL.
+_STABLE = re.compile(r"\b(?:to_char|convert_to|to_json|to_timestamp|now)\(|::(?:timestamp|interval|date)\b")
+
+
 def _translate(sql: str, scope: Scope, rules: Rules) -> Value:
-    return Expressions(scope=scope, rules=rules).translate(parse_expression(sql))
+    value = Expressions(scope=scope, rules=rules).translate(parse_expression(sql))
+    if rules.immutable and _STABLE.search(value.sql):
+        # Whatever the settings of a session may change.
+        raise Untranslatable("a function that PostgreSQL does not take for immutable")
+    return value
 
 
 def parse_expression(sql: str) -> Node:
@@ -113,8 +133,8 @@ def parse_expression(sql: str) -> Node:
 def parse_statement(sql: str) -> Node:
     """Read one SQLite statement. Raises Untranslatable where it is not understood."""
     try:
-        require_clear_grouping(sqlglot.tokenize(sql, read="sqlite"))
-        statements = sqlglot.parse(sql, read="sqlite")
+        require_clear_grouping(sqlglot.tokenize(sql, read=SqliteAsWritten))
+        statements = sqlglot.parse(sql, read=SqliteAsWritten)
     except (SqlglotError, ValueError, RecursionError) as error:
         raise Untranslatable("SQL that could not be read") from error
     if len(statements) != 1 or statements[0] is None or isinstance(statements[0], exp.Command):

@@ -11,14 +11,15 @@ them before, and what is left of the doubt is refused here by the shape of the t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
 
 from howdah.planning.comparison import align_item, compare, lower_ascii
 from howdah.planning.glob import glob_to_regex
+from howdah.planning.number_text import whole_number
 from howdah.planning.sql_values import (
     NULL,
     NUMBERS,
@@ -92,9 +93,19 @@ class Expressions:
     rules: Rules
     #: None where no subquery may stand.
     select: SelectTranslator | None = None
+    #: FILTER (…) and OVER (…) behind the function that is translated next.
+    behind: str = ""
+    #: That function is computed over a window.
+    over: bool = False
+    #: What a grouped query groups by, with its translation.
+    keys: Mapping[Node, Value] = field(default_factory=dict)
+    #: By what the rows of a query are sorted where SQLite reads them, "" where that is not known.
+    row_order: str = ""
 
     def translate(self, node: Node) -> Value:
         """Return the expression for PostgreSQL. Raises Untranslatable."""
+        if self.keys and node in self.keys:
+            return self.keys[node]
         if isinstance(node, (*_PREDICATES, *_OPERATORS)):
             _require_clear_grouping(node)
         if type(node) in _COMPARISONS:
@@ -207,7 +218,7 @@ class Expressions:
         if kinds == {Kind.INTEGER}:
             return _integer_arithmetic(left, operator, right)
         if operator == "%":
-            raise Untranslatable("% of numbers that are not integers")
+            return _remainder_of_cut(left, right)
         if operator == "/" and Kind.REAL not in kinds:
             raise Untranslatable("a division that SQLite does with or without fraction, row by row")
         kind = Kind.REAL if Kind.REAL in kinds else Kind.NUMERIC
@@ -386,6 +397,17 @@ def _integer_arithmetic(left: Value, operator: str, right: Value) -> Value:
     if not (left.wide or right.wide):
         left = _as_wide(left)
     return composed(f"{left.operand} {operator} {right.operand}", Kind.INTEGER, wide=True, low=low)
+
+
+def _remainder_of_cut(left: Value, right: Value) -> Value:
+    """SQLite cuts both sides to integers, and gives a REAL where one of them was no integer."""
+    if Kind.NUMERIC in (left.kind, right.kind):
+        raise Untranslatable("% of numbers that are integers or not, row by row")
+
+    def cut(value: Value) -> str:
+        return f"({whole_number(value.operand)})" if value.kind is Kind.REAL else f"{value.operand}::bigint"
+
+    return Value(sql=f"({cut(left)} % nullif({cut(right)}, 0))::double precision", kind=Kind.REAL)
 
 
 def _low_bound(left: Value, operator: str, right: Value) -> int | None:

@@ -3,7 +3,7 @@ Translate a SELECT, clause by clause, with every column followed to where it com
 
 Pure. Stars are written out, names are qualified, text sorts by its bytes and NULLs
 come first, as in SQLite. What PostgreSQL would answer otherwise (grouping by a
-column without case, recursive queries, window functions…) raises `Untranslatable`.
+column without case, recursive queries…) raises `Untranslatable`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from sqlglot import exp
 
 from howdah.model.source import Affinity, fold_name
 from howdah.names import quote
+from howdah.planning.aggregates import direction, with_named_windows
 from howdah.planning.comparison import order_key
 from howdah.planning.design import TableDesign
 from howdah.planning.dialect import parse_statement
 from howdah.planning.expressions import Expressions, Node, Rules, only
+from howdah.planning.group_by import group_by, group_expressions, row_order, unalias
+from howdah.planning.grouped import Grouped
+from howdah.planning.sources import Source, Sources, require_plain
 from howdah.planning.sql_values import (
     NUMBERS,
     Kind,
@@ -44,6 +48,10 @@ class Relation:
     sql: str
     #: In SQLite's order; `ScopeColumn.sql` is the quoted name alone.
     columns: tuple[ScopeColumn, ...]
+    #: The column that rowid names, None where no column is the number of the row.
+    rowid: ScopeColumn | None = None
+    #: `ScopeColumn.sql` of the primary key that PostgreSQL has, () without one.
+    primary_key: tuple[str, ...] = ()
 
     @classmethod
     def of_values(
@@ -61,7 +69,8 @@ class Relation:
                 ScopeColumn(
                     name=name,
                     sql=quote(target_name),
-                    kind=value.kind,
+                    # What JSON holds is a text from here on, which nothing may be concluded from.
+                    kind=Kind.OPAQUE if value.kind is Kind.ANY else value.kind,
                     type=known.type if known else "bigint" if value.wide else "",
                     codec=known.codec if known else "",
                     format=known.format if known else "",
@@ -86,7 +95,12 @@ class Translated:
 def relation_of_table(design: TableDesign) -> Relation:
     """Make a relation of a table that is carried."""
     columns = tuple(scope_column(column, design.plan.column(column.name)) for column in design.source.columns)
-    return Relation(sql=design.target, columns=columns)
+    return Relation(
+        sql=design.target,
+        columns=columns,
+        rowid=design.rowid,
+        primary_key=() if design.key_with_nulls else tuple(map(design.quoted, design.primary_key)),
+    )
 
 
 def names_read_by(sql: str) -> set[str]:
@@ -95,37 +109,6 @@ def names_read_by(sql: str) -> set[str]:
         return {fold_name(table.name) for table in parse_statement(sql).find_all(exp.Table)}
     except Untranslatable:
         return set()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Source:
-    alias: str
-    columns: tuple[ScopeColumn, ...]
-
-
-@dataclass(frozen=True)
-class _Sources:
-    """The names that the clauses of one SELECT may use."""
-
-    sources: tuple[_Source, ...]
-    #: Columns that JOIN … USING merged: lower-case names.
-    merged: frozenset[str]
-    outer: Scope | None
-
-    def resolve(self, table: str, name: str) -> ScopeColumn | None:
-        """See `Scope`."""
-        found = [
-            column
-            for source in self.sources
-            if not table or fold_name(source.alias) == fold_name(table)
-            for column in source.columns
-            if fold_name(column.name) == fold_name(name)
-        ]
-        if len(found) > 1 and fold_name(name) not in self.merged:
-            raise Untranslatable(f'the name "{name}", which several tables have')
-        if found:
-            return found[0]
-        return self.outer.resolve(table, name) if self.outer is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,24 +158,27 @@ class Selects:
     def _select(self, node: Node) -> Translated:
         only(
             node, "with_", "with", "expressions", "from_", "from", "joins", "where", "group", "having",
-            "order", "limit", "offset", "distinct", "kind",
+            "order", "limit", "offset", "distinct", "kind", "windows",
         )  # fmt: skip
+        if node.args.get("windows"):
+            node = with_named_windows(node)
         selects, prefix = self._with_tables(node)
         scope, from_sql = selects._from(node)
-        expressions = selects._expressions(scope)
+        rows = replace(selects._expressions(scope), row_order=row_order(scope))
+        aliases = _aliases(node)
+        expressions = group_expressions(node, rows, scope, aliases)
         outputs = _outputs(node, expressions, scope)
         distinct = node.args.get("distinct")
         sql = "SELECT " + ("DISTINCT " if distinct is not None else "")
         if distinct is not None:
             only(distinct)
-            _require_plain([value for _, value in outputs], "DISTINCT")
+            require_plain([value for _, value in outputs], "DISTINCT")
         sql += ", ".join(f"{value.sql} AS {quote(name)}" for name, value in outputs)
         sql += from_sql
         where = node.args.get("where")
         if where is not None:
-            sql += f" WHERE {as_condition(expressions.translate(where.this)).sql}"
-        aliases = _aliases(node)
-        sql += _group(node, expressions, scope, aliases)
+            sql += f" WHERE {as_condition(rows.translate(where.this)).sql}"
+        sql += group_by(node, rows, scope, aliases)
         having = node.args.get("having")
         if having is not None:
             sql += f" HAVING {as_condition(expressions.translate(having.this)).sql}"
@@ -217,7 +203,7 @@ class Selects:
         if isinstance(node, exp.Union) and not node.args.get("distinct"):
             name = "UNION ALL"
         else:
-            _require_plain([*left.columns, *right.columns], name)
+            require_plain([*left.columns, *right.columns], name)
         sql = f"{prefix}({left.sql}) {name} ({right.sql})"
         return _order_outside(node, Translated(sql=sql, names=left.names, columns=columns))
 
@@ -228,12 +214,12 @@ class Selects:
 
         return Expressions(scope=scope, rules=_RULES, select=subselect)
 
-    def _from(self, node: Node) -> tuple[_Sources, str]:
+    def _from(self, node: Node) -> tuple[Sources, str]:
         clause = node.args.get("from_") or node.args.get("from")
         if clause is None:
-            return _Sources((), frozenset(), self.outer), ""
+            return Sources((), frozenset(), self.outer), ""
         source, sql = self._source(clause.this)
-        scope, text = _Sources((source,), frozenset(), self.outer), f" FROM {sql}"
+        scope, text = Sources((source,), frozenset(), self.outer), f" FROM {sql}"
         for join in node.args.get("joins") or ():
             only(join, "this", "on", "using", "side", "kind")
             source, sql = self._source(join.this)
@@ -243,7 +229,7 @@ class Selects:
             text += clause_sql
         return scope, text
 
-    def _source(self, node: Node) -> tuple[_Source, str]:
+    def _source(self, node: Node) -> tuple[Source, str]:
         if isinstance(node, exp.Subquery) and isinstance(node.this, (exp.Select, *_SET_OPERATIONS)):
             only(node, "this", "alias")
             # In SQLite a query in FROM does not see the tables beside it.
@@ -263,7 +249,7 @@ class Selects:
         alias = node.alias or node.name
         return _aliased(found, alias), f"{found.sql} AS {quote(alias)}"
 
-    def _join(self, scope: _Sources, source: _Source, sql: str, join: Node) -> tuple[_Sources, str]:
+    def _join(self, scope: Sources, source: Source, sql: str, join: Node) -> tuple[Sources, str]:
         side = str(join.args.get("side") or "").upper()
         both = replace(scope, sources=(*scope.sources, source))
         using = [column.name for column in join.args.get("using") or ()]
@@ -274,7 +260,7 @@ class Selects:
             for name in using:
                 ours, theirs = (
                     scope.resolve("", name),
-                    _Sources((source,), frozenset(), None).resolve("", name),
+                    Sources((source,), frozenset(), None).resolve("", name),
                 )
                 if (
                     ours is None
@@ -297,25 +283,31 @@ class Selects:
         return both, f" {kind} {sql} ON {condition.sql}"
 
 
-def _own_name(column: ScopeColumn, scope: _Sources) -> str:
+def _own_name(column: ScopeColumn, scope: Sources) -> str:
     """Return the quoted name of a column in PostgreSQL without the alias before it."""
     owner = next((source for source in scope.sources if column in source.columns), None)
     return column.sql.removeprefix(f"{quote(owner.alias)}.") if owner is not None else column.sql
 
 
-def _aliased(relation: Relation, alias: str) -> _Source:
+def _aliased(relation: Relation, alias: str) -> Source:
     columns = tuple(
         replace(column, sql=f"{quote(alias)}.{column.sql}", generated=False) for column in relation.columns
     )
-    return _Source(alias=alias, columns=columns)
+    rowid = relation.rowid
+    return Source(
+        alias=alias,
+        columns=columns,
+        rowid=replace(rowid, sql=f"{quote(alias)}.{rowid.sql}") if rowid is not None else None,
+        primary_key=tuple(f"{quote(alias)}.{column}" for column in relation.primary_key),
+    )
 
 
-def _outputs(node: Node, expressions: Expressions, scope: _Sources) -> list[tuple[str, Value]]:
+def _outputs(node: Node, expressions: Expressions, scope: Sources) -> list[tuple[str, Value]]:
     outputs: list[tuple[str, Value]] = []
     for number, item in enumerate(node.expressions, start=1):
         if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
             only(item, "this", "table")
-            outputs += _star(item.table if isinstance(item, exp.Column) else "", scope)
+            outputs += _star(item.table if isinstance(item, exp.Column) else "", scope, expressions.scope)
         elif isinstance(item, exp.Alias):
             outputs.append((item.alias, expressions.translate(item.this)))
         else:
@@ -324,48 +316,27 @@ def _outputs(node: Node, expressions: Expressions, scope: _Sources) -> list[tupl
     return outputs
 
 
-def _star(table: str, scope: _Sources) -> list[tuple[str, Value]]:
+def _star(table: str, scope: Sources, seen: Scope) -> list[tuple[str, Value]]:
     if scope.merged:
         raise Untranslatable("* over JOIN … USING")
     chosen = [source for source in scope.sources if not table or fold_name(source.alias) == fold_name(table)]
     if not chosen:
         raise Untranslatable(f'"{table}.*"')
-    return [(column.name, column_value(column)) for source in chosen for column in source.columns]
+    columns = [(source, column) for source in chosen for column in source.columns]
+    if isinstance(seen, Grouped):
+        found = [(column, seen.resolve(source.alias, column.name)) for source, column in columns]
+        return [(column.name, column_value(known or column)) for column, known in found]
+    return [(column.name, column_value(column)) for _, column in columns]
 
 
 def _aliases(node: Node) -> dict[str, Node]:
     return {fold_name(item.alias): item.this for item in node.expressions if isinstance(item, exp.Alias)}
 
 
-def _group(node: Node, expressions: Expressions, scope: _Sources, aliases: Mapping[str, Node]) -> str:
-    group = node.args.get("group")
-    if group is None:
-        return ""
-    only(group, "expressions")
-    keys = []
-    for item in group.expressions:
-        if isinstance(item, exp.Literal):
-            keys.append(item.this)
-            continue
-        value = expressions.translate(_unalias(item, scope, aliases, alias_first=False))
-        _require_plain([value], "GROUP BY")
-        keys.append(value.sql)
-    return f" GROUP BY {', '.join(keys)}"
-
-
-def _unalias(item: Node, scope: _Sources, aliases: Mapping[str, Node], *, alias_first: bool) -> Node:
-    """Return the expression that a name in ORDER BY or GROUP BY stands for."""
-    if not isinstance(item, exp.Column) or item.table or fold_name(item.name) not in aliases:
-        return item
-    if not alias_first and scope.resolve("", item.name) is not None:
-        return item
-    return aliases[fold_name(item.name)]
-
-
 def _order(
     node: Node,
     expressions: Expressions,
-    scope: _Sources,
+    scope: Sources,
     aliases: Mapping[str, Node],
     outputs: list[tuple[str, Value]],
 ) -> str:
@@ -378,8 +349,8 @@ def _order(
         if isinstance(by, exp.Literal) and not by.is_string and 1 <= int(by.this) <= len(outputs):
             value = outputs[int(by.this) - 1][1]
         else:
-            value = expressions.translate(_unalias(by, scope, aliases, alias_first=True))
-        keys.append(order_key(value) + _direction(item))
+            value = expressions.translate(unalias(by, scope, aliases, alias_first=True))
+        keys.append(order_key(value) + direction(item))
     return f" ORDER BY {', '.join(keys)}"
 
 
@@ -393,7 +364,7 @@ def _order_outside(node: Node, translated: Translated) -> Translated:
         position = _output_position(item.this, translated.names)
         value = translated.columns[position]
         named = replace(value, sql=quote(translated.names[position]), atomic=True, literal=None)
-        keys.append(order_key(named) + _direction(item))
+        keys.append(order_key(named) + direction(item))
     if len(set(translated.names)) != len(translated.names):
         raise Untranslatable("ORDER BY over columns of one name")
     sql = f"SELECT * FROM ({translated.sql}) AS sorted ORDER BY {', '.join(keys)}{_limit(node)}"
@@ -410,12 +381,6 @@ def _output_position(by: Node, names: tuple[str, ...]) -> int:
     raise Untranslatable("ORDER BY an expression over DISTINCT or a set of queries")
 
 
-def _direction(item: Node) -> str:
-    only(item, "this", "desc", "nulls_first")
-    direction = " DESC" if item.args.get("desc") else ""
-    return f"{direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
-
-
 def _limit(node: Node) -> str:
     sql = ""
     for name, word in (("limit", "LIMIT"), ("offset", "OFFSET")):
@@ -426,12 +391,6 @@ def _limit(node: Node) -> str:
                 raise Untranslatable(f"{word} with an expression")
             sql += f" {word} {number.this}"
     return sql
-
-
-def _require_plain(values: list[Value], what: str) -> None:
-    for value in values:
-        if value.collation or value.kind is Kind.JSON:
-            raise Untranslatable(f"{what} over a column with a collation, or JSON")
 
 
 def _joint(one: Value, other: Value) -> Value:

@@ -16,6 +16,7 @@ from typing import Protocol
 from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity, Column, fold_name
 from howdah.names import quote, quote_literal
+from howdah.planning.number_text import numeric_text, real_text
 
 
 class Untranslatable(Exception):  # noqa: N818 - says what holds, and never reaches a person
@@ -35,10 +36,21 @@ class Kind(StrEnum):
     JSON = "json"
     #: Stored in a form that SQLite's operators would treat otherwise (epochs, UUIDs, any-text).
     OPAQUE = "opaque"
+    #: What a path leads to in a JSON document: its class depends on the row.
+    ANY = "any"
     NULL = "null"
 
 
 NUMBERS = frozenset({Kind.INTEGER, Kind.REAL, Kind.NUMERIC})
+
+#: What SQLite calls the number of a row, besides an INTEGER PRIMARY KEY.
+ROWID_NAMES = frozenset({"rowid", "_rowid_", "oid"})
+
+#: Codecs of integers that count time since 1970 → units in a second.
+_PER_SECOND = {"epoch-s": 1, "epoch-ms": 1_000, "epoch-us": 1_000_000}
+
+#: Digits after the second, as the ISO formats of the census write them → pattern of to_char().
+_FRACTIONS = {"0": "", **{str(digits): f".FF{digits}" for digits in range(1, 7)}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +73,16 @@ class ScopeColumn:
     generated: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The moment that a computed text tells."""
+
+    #: A timestamp without zone, in UTC, cut to what the text tells.
+    sql: str
+    #: "date", "time", or the format of a timestamp as the census writes it (" 0", "T3Z"…).
+    form: str
+
+
 class Scope(Protocol):
     """Where names are looked up."""
 
@@ -74,12 +96,15 @@ class TableScope:
 
     columns: Mapping[str, ScopeColumn]
     table: str = ""
+    #: The column that rowid, _rowid_ and oid name where no column is called so.
+    rowid: ScopeColumn | None = None
 
     def resolve(self, table: str, name: str) -> ScopeColumn | None:
         """See `Scope`."""
         if table and fold_name(table) != fold_name(self.table):
             return None
-        return self.columns.get(fold_name(name))
+        found = self.columns.get(fold_name(name))
+        return self.rowid if found is None and fold_name(name) in ROWID_NAMES else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +130,14 @@ class Value:
     wide: bool = False
     #: It is the present moment: "datetime", "date" or "time".
     now: str = ""
+    #: The moment that a text tells, None for any other text.
+    moment: Moment | None = None
+    #: A text of nothing but digits (and blanks before them), which counts as an integer.
+    digits: bool = False
+    #: Kind.ANY: the JSON value that `sql` is the text of; "" where it is not at hand any more.
+    node: str = ""
+    #: A text that json_array() and the like take for JSON, not for a string.
+    is_json: bool = False
 
     @property
     def operand(self) -> str:
@@ -180,8 +213,22 @@ def as_condition(value: Value) -> Value:
             if value.is_literal:
                 return boolean_value(bool(value.literal))
             return composed(f"{value.operand} <> 0", Kind.BOOLEAN)
+        case Kind.ANY if value.node:
+            text = f"({value.node} #>> '{{}}')"
+            return Value(
+                sql=f"CASE json_typeof({value.node}) WHEN 'boolean' THEN {text}::boolean"
+                f" WHEN 'number' THEN {text}::numeric <> 0 WHEN 'null' THEN NULL"
+                f" WHEN 'string' THEN coalesce({leading_number(text)} <> 0, FALSE) WHEN 'array' THEN FALSE"
+                " WHEN 'object' THEN FALSE END",
+                kind=Kind.BOOLEAN,
+            )
         case _:
             raise Untranslatable(f"{value.kind} used as a condition")
+
+
+def leading_number(text: str) -> str:
+    """Return the SQL of the number that a text begins with, NULL for a text that begins with none."""
+    return rf"substring({text} from '^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)')::numeric"
 
 
 def as_number(value: Value) -> Value:
@@ -192,6 +239,12 @@ def as_number(value: Value) -> Value:
         return Value(sql=f"{value.operand}::int", kind=Kind.INTEGER, low=0)
     if value.kind is Kind.NULL:
         return Value(sql="NULL::bigint", kind=Kind.INTEGER, wide=True)
+    if value.column is not None and value.column.codec in _PER_SECOND:
+        factor = _PER_SECOND[value.column.codec]
+        counted = f"extract(epoch from {value.operand})" + (f" * {factor}" if factor > 1 else "")
+        return Value(sql=f"({counted})::bigint", kind=Kind.INTEGER, wide=True)
+    if value.digits:
+        return Value(sql=f"{value.operand}::bigint", kind=Kind.INTEGER, wide=True)
     if value.kind not in NUMBERS:
         raise Untranslatable(f"{value.kind} used as a number")
     return value
@@ -208,8 +261,56 @@ def as_text(value: Value) -> Value:
             return Value(sql=f"{value.operand}::text", kind=Kind.TEXT)
         case Kind.BOOLEAN:
             return as_text(as_number(value))
+        case Kind.REAL:
+            return Value(sql=real_text(value.operand), kind=Kind.TEXT)
+        case Kind.NUMERIC if value.column is not None and value.column.affinity is not Affinity.BLOB:
+            return Value(sql=numeric_text(value.operand), kind=Kind.TEXT)
+        case Kind.MOMENT:
+            return _moment_as_text(value)
+        case Kind.OPAQUE if value.column is not None and value.column.codec == "uuid-text":
+            return Value(sql=f"{value.operand}::text", kind=Kind.TEXT)
+        case Kind.JSON if value.column is not None and value.column.type == "json":
+            return Value(sql=f"{value.operand}::text", kind=Kind.TEXT)
+        case Kind.ANY if value.node:
+            text = f"({value.node} #>> '{{}}')"
+            number = f"CASE WHEN {text} ~ '[.eE]' THEN {real_text(text)} ELSE {text} END"
+            return Value(
+                sql=f"CASE json_typeof({value.node}) WHEN 'boolean' THEN {text}::boolean::int::text"
+                f" WHEN 'number' THEN {number} ELSE {text} END",
+                kind=Kind.TEXT,
+            )
         case _:
             raise Untranslatable(f"{value.kind} used as text")
+
+
+def _moment_as_text(value: Value) -> Value:
+    """Write a stored moment as the application stores it."""
+    known = value.column or value.form
+    if known is not None and known.codec == "iso-date":
+        return Value(
+            sql=f"to_char({value.sql}, 'YYYY-MM-DD')",
+            kind=Kind.TEXT,
+            moment=Moment(sql=f"{value.operand}::timestamp", form="date"),
+        )
+    if known is None or known.codec != "iso-datetime":
+        raise Untranslatable("a time of day used as text")
+    separator, zone = known.format[:1], known.format.lstrip("T 0123456789/")
+    fraction = known.format[1 : len(known.format) - len(zone)]
+    if separator not in ("T", " ") or fraction not in _FRACTIONS:
+        raise Untranslatable("timestamps that are written in several forms used as text")
+    in_utc = utc_of(value, known)
+    pattern = f'YYYY-MM-DD"{separator}"HH24:MI:SS{_FRACTIONS[fraction]}' + (f'"{zone}"' if zone else "")
+    return Value(
+        sql=f"to_char({in_utc}, {quote_literal(pattern)})",
+        kind=Kind.TEXT,
+        moment=Moment(sql=in_utc, form=known.format),
+    )
+
+
+def utc_of(value: Value, column: ScopeColumn) -> str:
+    """Return a stored timestamp as one without zone, in UTC."""
+    zoned = column.type.startswith("timestamptz") or "with time zone" in column.type
+    return f"({value.operand} AT TIME ZONE 'utc')" if zoned else value.operand
 
 
 def unify(values: Iterable[Value]) -> tuple[list[Value], Kind]:
@@ -241,6 +342,8 @@ def unify(values: Iterable[Value]) -> tuple[list[Value], Kind]:
             # PostgreSQL would make doubles of the integers, which have digits to lose.
             raise Untranslatable("integers and floating point numbers in one expression")
         return branches, Kind.NUMERIC
+    if kinds == {Kind.ANY, Kind.TEXT}:
+        return branches, Kind.ANY
     raise Untranslatable("values of several types in one expression: " + ", ".join(sorted(kinds)))
 
 

@@ -1,0 +1,64 @@
+"""
+Numbers written as SQLite writes them, as SQL for PostgreSQL.
+
+Pure, and without knowledge of where a number comes from. SQLite prints a floating point number with the
+digits that tell it from every other, always with a point, and with an exponent from 1e17 on ("%!.17g";
+15 digits before SQLite 3.52). It rounds ties away from zero where C rounds them to even (src/printf.c).
+"""
+
+from __future__ import annotations
+
+#: Digits that a double has for certain.
+_DIGITS = 15
+
+
+def real_text(sql: str) -> str:
+    """Return the text of a floating point number: 3.0, 1.0e+300, 0.1."""
+    number = f"({sql})::double precision"
+    pointed = rf"replace(regexp_replace({number}::text, '^(-?[0-9]+)(e.*)?$', '\1.0\2'), 'Infinity', 'Inf')"
+    return (
+        f"CASE WHEN abs({number}) >= 1e15 AND abs({number}) < 1e17"
+        f" THEN {number}::text::numeric::text || '.0' ELSE {pointed} END"
+    )
+
+
+def numeric_text(sql: str) -> str:
+    """Return the text of a column of NUMERIC affinity, which holds an integer wherever one is exact."""
+    return (
+        f"CASE WHEN {sql} = trunc({sql}) AND abs({sql}) < 9223372036854775808"
+        f" THEN trunc({sql})::text ELSE {real_text(sql)} END"
+    )
+
+
+def fixed_text(sql: str, decimals: int) -> str:
+    """Return a number (any type) with so many decimals, as printf("%.Nf") of SQLite writes it."""
+    number = f"({sql})::double precision"
+    pattern = "FM" + "9" * (_DIGITS + 2) + "0" + ("." + "0" * decimals if decimals else "")
+    # A tie has at most decimals + 1 binary places; only there C and SQLite round differently.
+    tie = 2 ** (decimals + 1)
+    return (
+        f"CASE WHEN {number} * {tie} = trunc({number} * {tie}) OR abs({number}) >= 1e{_DIGITS - decimals}"
+        f" THEN round({number}::text::numeric, {decimals})::text"
+        f" ELSE to_char({number}, '{pattern}') END"
+    )
+
+
+def rounded(sql: str, decimals: int) -> str:
+    """Return round(x, N) of SQLite as a double."""
+    number = f"({sql})::double precision"
+    if decimals == 0:
+        half = f"CASE WHEN {number} < 0 THEN -0.5::double precision ELSE 0.5::double precision END"
+        whole = f"trunc({number} + {half}) + 0.0"
+        return f"CASE WHEN abs({number}) >= 4503599627370496 THEN {number} ELSE {whole} END"
+    # Beyond 15 digits there is nothing left to round.
+    fixed = f"({fixed_text(sql, decimals)})::double precision"
+    return f"CASE WHEN abs({number}) >= 1e{_DIGITS} THEN {number} ELSE {fixed} END"
+
+
+def whole_number(sql: str) -> str:
+    """Return CAST(x AS INTEGER) of a floating point number: cut, and held within 64 bits."""
+    return (
+        f"CASE WHEN {sql} >= 9223372036854775807::double precision THEN 9223372036854775807"
+        f" WHEN {sql} <= -9223372036854775808::double precision THEN (-9223372036854775808)::bigint"
+        f" ELSE trunc({sql})::bigint END"
+    )
