@@ -40,7 +40,7 @@ from howdah.planning.steps import (
 )
 from howdah.planning.target_checks import check_collation
 from howdah.planning.target_names import name_relations, wished_columns
-from howdah.planning.triggers import is_certain, render_triggers
+from howdah.planning.triggers import TranslatedTrigger, render_triggers, translate_triggers
 from howdah.planning.type_groups import ColumnKey, decide_types
 from howdah.planning.types import TypeDecision
 from howdah.planning.views import build_view_steps
@@ -90,6 +90,7 @@ def build_plan(
     searches, search_findings = offer_search(catalog, designs, names, make=options.full_text)
     steps += searches
     by_name = {fold_name(design.name): design for design in designs}
+    triggers = translate_triggers(catalog.triggers, by_name)
     return Plan(
         source_path=catalog.path,
         options=options,
@@ -104,25 +105,23 @@ def build_plan(
                 *key_findings,
                 *step_findings,
                 *search_findings,
-                *_trigger_findings(catalog, by_name),
+                *_trigger_findings(triggers),
                 *(check_collation(target, options) if target is not None else ()),
             ]
         ),
         estimate=estimate_run(catalog, designs, steps),
         skipped=selection.skipped,
-        trigger_stubs=render_triggers(catalog.triggers, by_name, options),
+        trigger_stubs=render_triggers(triggers, by_name, options),
     )
 
 
-def _trigger_findings(catalog: SourceCatalog, designs: dict[str, TableDesign]) -> list[Finding]:
+def _trigger_findings(triggers: Iterable[TranslatedTrigger]) -> list[Finding]:
     findings = []
-    for trigger in catalog.triggers:
-        certain = is_certain(trigger, designs.get(fold_name(trigger.table)))
-        message = "it is not carried; triggers.sql in the report directory has " + (
-            "it complete" if certain else "a stub of it"
-        )
-        label = f'trigger "{trigger.name}" of "{trigger.table}"'
-        findings.append(make_finding("F-103", label, message, detail=trigger.sql))
+    for item in triggers:
+        found = "it complete" if item.body is not None else f"a stub of it: {item.reason}"
+        message = f"it is not carried; triggers.sql in the report directory has {found}"
+        label = f'trigger "{item.trigger.name}" of "{item.trigger.table}"'
+        findings.append(make_finding("F-103", label, message, detail=item.trigger.sql))
     return findings
 
 

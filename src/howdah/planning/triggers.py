@@ -1,15 +1,12 @@
 """
-Triggers as a file of PL/pgSQL that a person finishes: complete where certain, a stub otherwise.
+Triggers as PL/pgSQL: complete where certain, else a stub that a person finishes.
 
-Pure. Nothing of it is run by a migration: a trigger is a program, and what it does to rows that are being
-loaded nobody wants. Certain is a body that only refuses (RAISE) or skips a row, with a condition that the
-dialect translates; of any other body the SQLite text stands in the function as a comment, and the function
+Pure. Of a body that is not certain the SQLite text stands in the function as a comment, and the function
 fails when it is called, so that a stub is not taken for the trigger.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,80 +15,103 @@ from howdah.model.plan import PlanOptions
 from howdah.model.source import Trigger, fold_name
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.design import TableDesign
-from howdah.planning.dialect import translate_condition
-from howdah.planning.sql_values import ScopeColumn, Untranslatable, scope_column
+from howdah.planning.sql_values import Untranslatable
 from howdah.planning.target_names import fold
+from howdah.planning.trigger_bodies import Body, translate_body
 
 _HEADER = """\
 -- The triggers of the SQLite database, for PostgreSQL. Nothing of this file has been run.
 -- Read each, finish what says TODO, then run it with psql.
 """
-#: BEGIN SELECT RAISE(ABORT, 'words'); END
-_REFUSAL = re.compile(
-    r"^BEGIN\s+SELECT\s+RAISE\s*\(\s*(ABORT|FAIL|ROLLBACK)\s*,\s*'((?:[^']|'')*)'\s*\)\s*;\s*END\s*;?\s*$",
-    re.IGNORECASE,
-)
-_SKIP = re.compile(r"^BEGIN\s+SELECT\s+RAISE\s*\(\s*IGNORE\s*\)\s*;\s*END\s*;?\s*$", re.IGNORECASE)
+
+_TAG = "$howdah$"
+#: A setting of the session that names the triggers that are running.
+_RUNNING = "howdah.running_triggers"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _RowScope:
-    """The columns of the row before and after, as NEW and OLD."""
+class TranslatedTrigger:
+    """A trigger of the source, and what it is in PostgreSQL."""
 
-    design: TableDesign
-    rows: tuple[str, ...]
+    trigger: Trigger
+    #: None for a stub.
+    body: Body | None
+    #: Why it is a stub, "" where it is complete.
+    reason: str = ""
 
-    def resolve(self, table: str, name: str) -> ScopeColumn | None:
-        """See `Scope`."""
-        row = table.upper()
-        if row not in self.rows:
-            return None
-        for column in self.design.source.columns:
-            if fold_name(column.name) == fold_name(name):
-                return scope_column(column, self.design.plan.column(column.name), qualifier=f"{row}.")
-        return None
+
+def translate_triggers(
+    triggers: Sequence[Trigger], designs: Mapping[str, TableDesign]
+) -> tuple[TranslatedTrigger, ...]:
+    """Translate all triggers of the source; `designs` by folded source name."""
+    translated = [_translate(trigger, designs) for trigger in triggers]
+    return tuple(
+        TranslatedTrigger(trigger=item.trigger, body=None, reason="its order among others matters")
+        if _depends_on_order(item, translated)
+        else item
+        for item in translated
+    )
+
+
+def _translate(trigger: Trigger, designs: Mapping[str, TableDesign]) -> TranslatedTrigger:
+    design = designs.get(fold_name(trigger.table))
+    if design is None:
+        reason = f'"{trigger.table}" is a view or is not carried'
+        return TranslatedTrigger(trigger=trigger, body=None, reason=reason)
+    if not trigger.timing or not trigger.name:
+        return TranslatedTrigger(trigger=trigger, body=None, reason="it could not be read")
+    try:
+        return TranslatedTrigger(trigger=trigger, body=translate_body(trigger, design, designs))
+    except (Untranslatable, RefusedError) as reason:
+        return TranslatedTrigger(trigger=trigger, body=None, reason=str(reason))
+
+
+def _depends_on_order(item: TranslatedTrigger, others: Sequence[TranslatedTrigger]) -> bool:
+    """Whether another trigger fires at the same moment and writes to the same table."""
+    if item.body is None or not item.body.writes:
+        return False
+    ours = item.trigger
+    return any(
+        other is not item
+        and other.body is not None
+        and (fold_name(other.trigger.table), other.trigger.timing, other.trigger.event)
+        == (fold_name(ours.table), ours.timing, ours.event)
+        and other.body.writes & item.body.writes
+        for other in others
+    )
 
 
 def render_triggers(
-    triggers: Sequence[Trigger], designs: Mapping[str, TableDesign], options: PlanOptions
+    triggers: Sequence[TranslatedTrigger], designs: Mapping[str, TableDesign], options: PlanOptions
 ) -> str:
-    """Return the file for all triggers, "" where there is none; `designs` by lower-case source name."""
-    parts = [_render(trigger, designs.get(fold_name(trigger.table)), options) for trigger in triggers]
+    """Return the file for all triggers, "" where there is none."""
+    parts = [_render(item, designs.get(fold_name(item.trigger.table)), options) for item in triggers]
     return "\n".join([_HEADER, *parts]) if parts else ""
 
 
-def is_certain(trigger: Trigger, design: TableDesign | None) -> bool:
-    """Whether the file has the trigger complete."""
-    return design is not None and _complete_body(trigger, design) is not None
-
-
-def _render(trigger: Trigger, design: TableDesign | None, options: PlanOptions) -> str:
+def _render(item: TranslatedTrigger, design: TableDesign | None, options: PlanOptions) -> str:
+    trigger = item.trigger
     written = "\n".join(f"-- {line}" for line in trigger.sql.splitlines())
     title = f'-- Trigger "{_one_line(trigger.name)}" of "{_one_line(trigger.table)}". In SQLite:'
     if not trigger.timing or not trigger.name:
         return f"{title}\n{written}\n-- TODO: its statement could not be read.\n"
     try:
-        name = fold(trigger.name, options)
-        function = qualified(options.schema, name)
-        table = fold(trigger.table, options)
-        target = design.target if design is not None else qualified(options.schema, table)
-        columns = ", ".join(quote(_target_name(column, design, options)) for column in trigger.columns)
+        return f"{title}\n{written}\n{_create(item, design, options)}"
     except RefusedError as error:
         return f"{title}\n{written}\n-- TODO: {_one_line(error.message)}\n"
-    body = _complete_body(trigger, design) if design is not None else None
-    if body is None:
-        lines = "\n".join(f"    -- {line}" for line in (trigger.body_sql or trigger.sql).splitlines())
-        if trigger.when_sql:
-            lines = f"    -- WHEN {_one_line(trigger.when_sql)}\n{lines}"
-        refusal = quote_literal(f'trigger "{_one_line(trigger.name)}" is not written yet').replace("%", "%%")
-        body = f"    -- TODO: write this for PostgreSQL, then remove the next line.\n{lines}\n"
-        body += f"    RAISE EXCEPTION {refusal};\n    RETURN {_row(trigger)};"
+
+
+def _create(item: TranslatedTrigger, design: TableDesign | None, options: PlanOptions) -> str:
+    trigger = item.trigger
+    name = fold(trigger.name, options)
+    function = qualified(options.schema, name)
+    target = design.target if design is not None else qualified(options.schema, fold(trigger.table, options))
+    columns = ", ".join(quote(_target_name(column, design, options)) for column in trigger.columns)
+    body = _stub(item) if item.body is None else _complete(item.body, trigger, function)
     event = trigger.event + (f" OF {columns}" if columns else "")
-    tag = "$howdah$"
     return (
-        f"{title}\n{written}\n"
-        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {tag}\n"
-        f"BEGIN\n{body}\nEND\n{tag};\n"
+        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {_TAG}\n"
+        f"{body}\n{_TAG};\n"
         f"CREATE TRIGGER {quote(name)} {trigger.timing} {event} ON {target}\n"
         f"    FOR EACH ROW EXECUTE FUNCTION {function}();\n"
     )
@@ -105,28 +125,35 @@ def _target_name(column: str, design: TableDesign | None, options: PlanOptions) 
     return design.plan.column(found.name).target_name
 
 
-def _complete_body(trigger: Trigger, design: TableDesign) -> str | None:
-    """Return the statements of a trigger that only refuses or skips a row, None for any other."""
-    body = trigger.body_sql.strip()
-    refusal, skip = _REFUSAL.match(body), _SKIP.match(body)
-    if refusal is None and (skip is None or trigger.timing != "BEFORE"):
-        return None
-    if "$howdah$" in trigger.sql:
-        return None
-    if refusal is not None:
-        words = quote_literal(refusal.group(2).replace("''", "'").replace("%", "%%"))
-        action = f"RAISE EXCEPTION {words};"
-    else:
-        action = "RETURN NULL;"
-    row = f"    RETURN {_row(trigger)};"
-    if not trigger.when_sql:
-        return f"    {action}\n{row}" if refusal is not None else f"    {action}"
-    rows = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("NEW", "OLD")}[trigger.event]
-    try:
-        condition = translate_condition(trigger.when_sql, _RowScope(design=design, rows=rows))
-    except Untranslatable:
-        return None
-    return f"    IF {condition} THEN\n        {action}\n    END IF;\n{row}"
+def _stub(item: TranslatedTrigger) -> str:
+    trigger = item.trigger
+    lines = "\n".join(f"    -- {line}" for line in (trigger.body_sql or trigger.sql).splitlines())
+    if trigger.when_sql:
+        lines = f"    -- WHEN {_one_line(trigger.when_sql)}\n{lines}"
+    refusal = quote_literal(f'trigger "{_one_line(trigger.name)}" is not written yet').replace("%", "%%")
+    return (
+        f"BEGIN\n    -- TODO: write this for PostgreSQL, then remove the next line."
+        f" Not certain: {_one_line(item.reason)}.\n{lines}\n"
+        f"    RAISE EXCEPTION {refusal};\n    RETURN {_row(trigger)};\nEND"
+    )
+
+
+def _complete(body: Body, trigger: Trigger, function: str) -> str:
+    lines = list(body.lines)
+    if not body.writes:
+        text = "\n".join(f"    {line}" for line in lines)
+        return f"BEGIN\n{text}\n    RETURN {_row(trigger)};\nEND"
+    leave = f"PERFORM set_config('{_RUNNING}', running, true);"
+    mine = quote_literal(f"<{function}>")
+    lines = [line.replace("RETURN NULL;", f"{leave} RETURN NULL;") for line in lines]
+    text = "\n".join(f"    {line}" for line in lines)
+    return (
+        f"DECLARE\n    running text := coalesce(current_setting('{_RUNNING}', true), '');\n"
+        "BEGIN\n    -- As in SQLite (recursive_triggers is off), a trigger that runs is not fired again.\n"
+        f"    IF strpos(running, {mine}) > 0 THEN\n        RETURN {_row(trigger)};\n    END IF;\n"
+        f"    PERFORM set_config('{_RUNNING}', running || {mine}, true);\n"
+        f"{text}\n    {leave}\n    RETURN {_row(trigger)};\nEND"
+    )
 
 
 def _row(trigger: Trigger) -> str:

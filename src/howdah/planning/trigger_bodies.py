@@ -1,0 +1,347 @@
+"""
+The statements of a SQLite trigger as PL/pgSQL.
+
+Pure. Certain is what does the same whatever statement fires the trigger: SQLite runs an AFTER trigger
+after each row, PostgreSQL after the last one, so a body may neither read nor write other rows of
+its own table. Everything else raises `Untranslatable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.errors import SqlglotError
+
+from howdah.model.source import Trigger, fold_name
+from howdah.names import quote, quote_literal
+from howdah.planning.assignment import assigned
+from howdah.planning.design import TableDesign
+from howdah.planning.dialect import parse_statement
+from howdah.planning.expressions import Expressions, Node, Rules, only
+from howdah.planning.select import Relation, Selects, relation_of_table
+from howdah.planning.sql_values import (
+    Kind,
+    Scope,
+    ScopeColumn,
+    Untranslatable,
+    as_condition,
+    scope_column,
+)
+
+_RULES = Rules(immutable=False)
+_ROWS = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("NEW", "OLD")}
+#: Names that PL/pgSQL has a variable for.
+_RESERVED = frozenset({"new", "old", "found"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowScope:
+    """The columns of the row before and after, as NEW and OLD."""
+
+    design: TableDesign
+    trigger: Trigger
+
+    def resolve(self, table: str, name: str) -> ScopeColumn | None:
+        """See `Scope`."""
+        row = table.upper()
+        if row not in _ROWS[self.trigger.event]:
+            return None
+        source = self.design.source
+        wanted = fold_name(name)
+        found = next((column for column in source.columns if fold_name(column.name) == wanted), None)
+        if found is None and wanted in ("rowid", "_rowid_", "oid") and source.rowid_alias:
+            found = source.column(source.rowid_alias)
+        if found is None:
+            return None
+        before = self.trigger.timing == "BEFORE"
+        if before and self.trigger.event == "INSERT" and found.name == source.rowid_alias:
+            # SQLite does not know the number yet, PostgreSQL does.
+            raise Untranslatable("the number of a row before it is there")
+        plan = self.design.plan.column(found.name)
+        if before and not plan.copied:
+            raise Untranslatable(f'the generated column "{found.name}" before it is computed')
+        return scope_column(found, plan, qualifier=f"{row}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """A translated trigger."""
+
+    #: Statements of PL/pgSQL, one per line.
+    lines: tuple[str, ...]
+    #: Source tables that it writes to, folded names.
+    writes: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Translator:
+    trigger: Trigger
+    design: TableDesign
+    designs: Mapping[str, TableDesign]
+    relations: Mapping[str, Relation]
+
+    @property
+    def rows(self) -> RowScope:
+        return RowScope(design=self.design, trigger=self.trigger)
+
+    def expressions(self, scope: Scope) -> Expressions:
+        def subselect(node: Node) -> tuple[str, tuple[object, ...]]:
+            translated = Selects(relations=self.relations, outer=scope).query(node)
+            return translated.sql, translated.columns
+
+        return Expressions(scope=scope, rules=_RULES, select=subselect)  # type: ignore[arg-type]
+
+    def statement(self, node: Node) -> list[str]:
+        if isinstance(node, exp.Select):
+            return self._raise(node)
+        table, written = self.target(node)
+        if self._is_own(table) and not self._changes_own_row(node):
+            raise Untranslatable("a statement that writes to other rows of its own table")
+        if isinstance(node, exp.Insert):
+            return [self._insert(node, table)]
+        name = written.alias or written.name
+        alias = quote(name)
+        relation = _aliased(relation_of_table(table), alias)
+        expressions = self.expressions(_TargetScope(relation=relation, alias=name, rows=self.rows))
+        where = node.args.get("where")
+        condition = (
+            f" WHERE {as_condition(expressions.translate(where.this)).sql}" if where is not None else ""
+        )
+        if isinstance(node, exp.Delete):
+            only(node, "this", "where")
+            return [f"DELETE FROM {table.target} AS {alias}{condition};"]
+        only(node, "this", "expressions", "where")
+        changes = []
+        for item in node.expressions:
+            if not isinstance(item, exp.EQ) or not isinstance(item.this, exp.Column) or item.this.table:
+                raise Untranslatable("SET of several columns at once")
+            column = _column(table, item.this.name)
+            value = expressions.translate(item.expression)
+            plan = table.plan.column(column)
+            changes.append(
+                f"{quote(plan.target_name)} = {assigned(value, plan, table.source.column(column))}"
+            )
+        return [f"UPDATE {table.target} AS {alias} SET {', '.join(changes)}{condition};"]
+
+    def target(self, node: Node) -> tuple[TableDesign, Node]:
+        if not isinstance(node, (exp.Insert, exp.Update, exp.Delete)):
+            raise Untranslatable(f"{type(node).__name__.upper()} in a trigger")
+        written = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        if not isinstance(written, exp.Table):
+            raise Untranslatable("a statement whose table could not be read")
+        only(written, "this", "alias")
+        if fold_name(written.alias or written.name) in _RESERVED:
+            raise Untranslatable(f'a table that is called "{written.alias or written.name}"')
+        table = self.designs.get(fold_name(written.name))
+        if table is None:
+            raise Untranslatable(f'"{written.name}", which is not carried')
+        return table, written
+
+    def _is_own(self, table: TableDesign) -> bool:
+        return table.name == self.design.name
+
+    def _changes_own_row(self, node: Node) -> bool:
+        """Whether it is UPDATE … WHERE key = NEW.key after the row is there."""
+        where = node.args.get("where")
+        alias = self.design.source.rowid_alias
+        key = {fold_name(alias), "rowid", "_rowid_", "oid"} if alias else set()
+        if not alias and len(self.design.primary_key) == 1:
+            key = {fold_name(self.design.primary_key[0])}
+        condition = where.this if where is not None else None
+        while isinstance(condition, exp.Paren):
+            condition = condition.this
+        if not (
+            isinstance(node, exp.Update) and self.trigger.timing == "AFTER" and isinstance(condition, exp.EQ)
+        ):
+            return False
+        sides = [condition.this, condition.expression]
+        if not all(isinstance(side, exp.Column) and fold_name(side.name) in key for side in sides):
+            return False
+        tables = {side.table.upper() for side in sides}
+        row = "OLD" if self.trigger.event == "DELETE" else "NEW"
+        own = {"", self.design.name.upper()}
+        changed = {fold_name(item.this.name) for item in node.expressions if isinstance(item, exp.EQ)}
+        return row in tables and bool(tables & own) and len(tables) == 2 and not changed & key
+
+    def _insert(self, node: Node, table: TableDesign) -> str:
+        only(node, "this", "expression", "alternative")
+        ignore = str(node.args.get("alternative") or "").upper()
+        if ignore not in ("", "ABORT", "FAIL", "ROLLBACK", "IGNORE"):
+            raise Untranslatable(f"INSERT OR {ignore}")
+        if not isinstance(node.expression, exp.Values) or len(node.expression.expressions) != 1:
+            raise Untranslatable("INSERT of anything but one row of values")
+        written = node.this.expressions if isinstance(node.this, exp.Schema) else None
+        ordinary = [column.name for column in table.source.columns if not column.generated]
+        names = [_column(table, item.name) for item in written] if written is not None else ordinary
+        cells = node.expression.expressions[0].expressions
+        if len(cells) != len(names):
+            raise Untranslatable("INSERT of another number of values")
+        expressions = self.expressions(self.rows)
+        columns, values, required = [], [], []
+        for name, cell in zip(names, cells, strict=True):
+            column, plan = table.source.column(name), table.plan.column(name)
+            value = expressions.translate(cell)
+            if value.kind is Kind.NULL and name == table.source.rowid_alias:
+                continue  # SQLite gives the next number
+            sql = assigned(value, plan, column)
+            columns.append(quote(plan.target_name))
+            values.append(sql)
+            if plan.not_null:
+                required.append(f"({sql}) IS NOT NULL")
+        target = f"INSERT INTO {table.target} ({', '.join(columns)})"
+        if not columns:
+            return f"INSERT INTO {table.target} DEFAULT VALUES;"
+        if ignore != "IGNORE":
+            return f"{target} VALUES ({', '.join(values)});"
+        given = {fold_name(name) for name in names}
+        lacking = [
+            c
+            for c in table.source.columns
+            if c.not_null and c.default_sql is None and fold_name(c.name) not in given
+        ]
+        if table.source.checks or (lacking and any(c.name != table.source.rowid_alias for c in lacking)):
+            raise Untranslatable("INSERT OR IGNORE where more than uniqueness may be broken")
+        where = f" WHERE {' AND '.join(required)}" if required else ""
+        return f"{target} SELECT {', '.join(values)}{where} ON CONFLICT DO NOTHING;"
+
+    def _raise(self, node: Node) -> list[str]:
+        only(node, "expressions", "from_", "from", "joins", "where", "kind")
+        if len(node.expressions) != 1:
+            raise Untranslatable("a SELECT that is not RAISE()")
+        item = node.expressions[0]
+        branches: list[tuple[Node | None, Node]]
+        if isinstance(item, exp.Case) and item.this is None:
+            if not isinstance(item.args.get("default"), (exp.Null, type(None))):
+                raise Untranslatable("a SELECT that is not RAISE()")
+            branches = [(branch.this, branch.args["true"]) for branch in item.args["ifs"]]
+        else:
+            branches = [(None, item)]
+        actions = [self._action(raised) for _, raised in branches]
+        tables = node.args.get("from_") or node.args.get("from")
+        where = node.args.get("where")
+        expressions = self.expressions(self.rows)
+        if tables is not None:
+            if len(branches) != 1 or branches[0][0] is not None:
+                raise Untranslatable("RAISE() row by row")
+            query = node.copy()
+            query.set("expressions", [exp.Literal.number(1)])
+            sql = Selects(relations=self.relations, outer=self.rows).query(query).sql
+            return _if([(f"EXISTS ({sql})", actions[0])])
+        conditions = []
+        for test, _ in branches:
+            parts = [part for part in (where.this if where is not None else None, test) if part is not None]
+            truths = [as_condition(expressions.translate(part)) for part in parts]
+            conditions.append(" AND ".join(truth.operand for truth in truths))
+        if conditions == [""]:
+            return [actions[0]]
+        return _if(list(zip(conditions, actions, strict=True)))
+
+    def _action(self, node: Node) -> str:
+        if not isinstance(node, exp.Anonymous) or str(node.this).upper() != "RAISE" or not node.expressions:
+            raise Untranslatable("a SELECT that is not RAISE()")
+        how = node.expressions[0].name.upper()
+        if how == "IGNORE" and self.trigger.timing == "BEFORE":
+            return "RETURN NULL;"
+        message = node.expressions[1] if len(node.expressions) == 2 else None
+        if how not in ("ABORT", "FAIL", "ROLLBACK") or not (
+            isinstance(message, exp.Literal) and message.is_string
+        ):
+            raise Untranslatable(f"RAISE({how})")
+        return f"RAISE EXCEPTION {quote_literal(message.this.replace('%', '%%'))};"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TargetScope:
+    """The columns of the table that is written to, then NEW and OLD."""
+
+    relation: Relation
+    alias: str
+    rows: RowScope
+
+    def resolve(self, table: str, name: str) -> ScopeColumn | None:
+        """See `Scope`."""
+        if fold_name(table) in ("", fold_name(self.alias)):
+            wanted = fold_name(name)
+            for column in self.relation.columns:
+                if fold_name(column.name) == wanted:
+                    return column
+            if wanted in ("rowid", "_rowid_", "oid") and self.relation.rowid is not None:
+                return self.relation.rowid
+        return self.rows.resolve(table, name)
+
+
+def translate_body(trigger: Trigger, design: TableDesign, designs: Mapping[str, TableDesign]) -> Body:
+    """Return the body as PL/pgSQL, `designs` by folded source name. Raises Untranslatable."""
+    if trigger.timing not in ("BEFORE", "AFTER"):
+        raise Untranslatable(f"{trigger.timing} on a view")
+    if "$howdah$" in trigger.sql:
+        raise Untranslatable("a text that ends the function")
+    relations = {
+        name: relation_of_table(other) for name, other in designs.items() if other.name != design.name
+    }
+    translator = _Translator(trigger=trigger, design=design, designs=designs, relations=relations)
+    lines: list[str] = []
+    writes: set[str] = set()
+    for statement in _statements(trigger.body_sql):
+        lines += translator.statement(statement)
+        if isinstance(statement, (exp.Insert, exp.Update, exp.Delete)):
+            writes.add(fold_name(translator.target(statement)[0].name))
+    if trigger.when_sql:
+        parsed = parse_statement(f"SELECT {trigger.when_sql}").expressions[0]
+        condition = as_condition(translator.expressions(translator.rows).translate(parsed))
+        lines = [f"IF {condition.sql} THEN", *(f"    {line}" for line in lines), "END IF;"]
+    return Body(lines=tuple(lines), writes=frozenset(writes))
+
+
+def _statements(body: str) -> list[Node]:
+    """Cut a body at its semicolons and read each statement."""
+    try:
+        tokens = sqlglot.tokenize(body, read="sqlite")
+    except SqlglotError as error:
+        raise Untranslatable("SQL that could not be read") from error
+    if not tokens or tokens[0].text.upper() != "BEGIN":
+        raise Untranslatable("SQL that could not be read")
+    # A keyword that sqlglot takes for the statement of that name: in quotes it is a name.
+    for before, _, token in reversed(list(zip(tokens, tokens[1:], tokens[2:], strict=False))):
+        if before.text.upper() == "RAISE" and body[token.start : token.end + 1].upper() == "ROLLBACK":
+            body = f'{body[: token.start]}"ROLLBACK"{body[token.end + 1 :]}'
+            return _statements(body)
+    ends = [token for token in tokens if token.token_type is TokenType.SEMICOLON]
+    start, statements = tokens[0].end + 1, []
+    for end in ends:
+        text = body[start : end.start].strip()
+        start = end.end + 1
+        if text and text.upper() != "END":
+            statements.append(parse_statement(text))
+    return statements
+
+
+def _if(branches: Sequence[tuple[str, str]]) -> list[str]:
+    lines = []
+    for number, (condition, action) in enumerate(branches):
+        lines += [f"{'ELSIF' if number else 'IF'} {condition} THEN", f"    {action}"]
+    return [*lines, "END IF;"]
+
+
+def _column(table: TableDesign, name: str) -> str:
+    wanted = fold_name(name)
+    for column in table.source.columns:
+        if fold_name(column.name) == wanted:
+            if column.generated:
+                break
+            return column.name
+    raise Untranslatable(f'the column "{name}" of "{table.name}"')
+
+
+def _aliased(relation: Relation, alias: str) -> Relation:
+    def under(column: ScopeColumn) -> ScopeColumn:
+        return replace(column, sql=f"{alias}.{column.sql}", generated=False)
+
+    return replace(
+        relation,
+        columns=tuple(map(under, relation.columns)),
+        rowid=under(relation.rowid) if relation.rowid is not None else None,
+    )
