@@ -440,7 +440,7 @@ def test_locales_share_what_is_not_localized(api: httpx.Client) -> None:
         ({"name": "x", "priority": 2**40}, "priority must be between -2147483648 and 2147483647"),
         ({"name": "x", "seenAt": "yesterday"}, "Invalid format, expected a timestamp or an ISO date"),
         ({"name": "x", "wakeAt": "25:00"}, "Invalid time format, expected HH:mm:ss.SSS"),
-        ({"name": "x", "birthday": "2024-13-01"}, "Invalid format, expected an ISO compatible date"),
+        ({"name": "x", "birthday": "2024-13-01"}, "Invalid format, expected yyyy-MM-dd"),
         (
             {"name": "x", "isActive": "perhaps"},
             'isActive must be a `boolean` type, but the final value was: `"perhaps"`.',

@@ -65,6 +65,9 @@ class _Filters:
         if field is None:
             return self._operator(schema, key, value, path, depth)
         here = key if path is None else f"{path}.{key}"
+        if key in ("id", "documentId"):
+            # They are no attributes: what is wrong below them is said of what they belong to.
+            return self._scalar(field, value, path, depth)
         self._require_allowed(field, here)
         if field.kind == "scalar":
             return self._scalar(field, value, here, depth)
@@ -112,14 +115,14 @@ class _Filters:
             return self._scalar(target.id_field, value, path, depth)
         return self.entry(target, value, path, depth + 1)
 
-    def _scalar(self, field: Field, value: Any, path: str, depth: int) -> Condition:
+    def _scalar(self, field: Field, value: Any, path: str | None, depth: int) -> Condition:
         if isinstance(value, Mapping):
             return _all([self._test(field, key, item, path, depth) for key, item in value.items()])
         if isinstance(value, list):
             return self._list(field, "$in", value)
         return self._test(field, "$eq", value, path, depth)
 
-    def _test(self, field: Field, operator: str, value: Any, path: str, depth: int) -> Condition:
+    def _test(self, field: Field, operator: str, value: Any, path: str | None, depth: int) -> Condition:
         self._asking.count_filter(depth)
         if operator not in OPERATORS:
             raise invalid_key(operator, path, param=self._param)
@@ -134,13 +137,21 @@ class _Filters:
             is_null = as_boolean(value) == (operator == "$null")
             return Comparison(field=field, operator="$null" if is_null else "$notNull")
         if operator in _LISTS:
+            if isinstance(value, Mapping) and not all(key.isdigit() for key in value):
+                return self._require_nothing(value, path)
             return self._list(field, operator, value)
         if isinstance(value, list):
             return _group("or", tuple(self._test(field, operator, item, path, depth + 1) for item in value))
         if isinstance(value, Mapping):
-            key = next(iter(value), operator)
-            raise invalid_key(key, path, param=self._param)
+            return self._require_nothing(value, path)
         return self._compare(field, operator, value)
+
+    def _require_nothing(self, value: Mapping[str, Any], path: str | None) -> Condition:
+        """An object where a value should be says nothing, as in Strapi; an operator in it is refused."""
+        for key in value:
+            if key.startswith("$"):
+                raise invalid_key(key, path, param=self._param)
+        return ALWAYS
 
     def _compare(self, field: Field, operator: str, value: Any) -> Condition:
         if value is None:
@@ -158,13 +169,13 @@ class _Filters:
         items = value if isinstance(value, list) else [value]
         if isinstance(value, Mapping):
             items = list(value.values())
-        if operator == "$between" and len(items) != 2:
-            raise invalid("Invalid $between filter: expected an array of two values")
         if any(isinstance(item, Mapping | list) for item in items):
             raise invalid(f"Invalid {operator} filter: expected an array of values")
         for _ in items:
             self._asking.count_filter(1)
         casts = [cast_value(field.type, item) for item in items]
+        if operator == "$between" and len(items) != 2:
+            raise invalid("Invalid $between filter: expected an array of two values")
         kind = next((kind for sent, kind in casts if sent is not None), "text")
         return Comparison(field=field, operator=operator, value=[sent for sent, _ in casts], type=kind)
 

@@ -32,6 +32,8 @@ def parse_query(text: str) -> dict[str, Any]:
 
 
 def _segments(name: str) -> list[str]:
+    if name.startswith("[") and "]" in name[2:]:
+        name = name[1:].replace("]", "", 1)
     head, bracket, rest = name.partition("[")
     if not bracket or not head:
         return [name]

@@ -6,7 +6,7 @@ Pure. Pages are those of Strapi: by page or by offset, never both, bounded by th
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,10 +18,13 @@ from howdah.content.query.schema import Schema
 from howdah.content.query.selection import check_fields, check_populate
 from howdah.content.query.sorting import check_sort
 from howdah.content.query.tree import ALWAYS, Condition, Group, Page, ReadQuery, Search, Selection
-from howdah.content.query.values import TRUTHS, UNTRUTHS, as_text
+from howdah.content.query.values import TRUTHS, UNTRUTHS, as_text, js_number
 
 #: PostgreSQL's LIMIT and OFFSET are bigint; nobody turns more pages than this.
 _FAR = 2**53
+MISPLACED_PAGE = (
+    "Invalid pagination attributes. The page parameters are incorrect and must be in the pagination object"
+)
 
 
 def check_read(asking: Asking, schema: Schema, parameters: Mapping[str, Any], *, locale: str) -> ReadQuery:
@@ -32,7 +35,7 @@ def check_read(asking: Asking, schema: Schema, parameters: Mapping[str, Any], *,
     """
     filters, sort = parameters.get("filters"), parameters.get("sort")
     conditions: list[Condition] = []
-    if filters:
+    if filters is not None:
         conditions.append(check_filters(asking, schema, filters))
     keys = check_sort(asking, schema, sort) if sort else ()
     fields = check_fields(schema, parameters.get("fields"))
@@ -50,16 +53,29 @@ def check_read(asking: Asking, schema: Schema, parameters: Mapping[str, Any], *,
             sort=keys,
         ),
         draft=is_draft(schema, parameters),
-        locales=locales_of(schema, parameters, locale),
+        has_published=_has_published(parameters),
+        # A filter on the locale itself stands for the parameter.
+        locales=(
+            None
+            if isinstance(filters, Mapping) and "locale" in filters
+            else locales_of(schema, parameters, locale)
+        ),
     )
 
 
 def is_draft(schema: Schema, parameters: Mapping[str, Any]) -> bool:
     """Tell whether drafts are meant: anything but "published", for types that have drafts."""
-    status = parameters.get("status")
-    if status is None or status == "":
-        return False
+    status = parameters.get("status", "published")
     return bool(status != "published" if schema.type.draft_and_publish else status == "draft")
+
+
+def _has_published(parameters: Mapping[str, Any]) -> bool | None:
+    wanted = parameters.get("hasPublishedVersion")
+    if wanted is None:
+        return None
+    if wanted not in ("true", "false"):
+        raise invalid("Invalid value for 'hasPublishedVersion'. Expected boolean or 'true'/'false' string.")
+    return bool(wanted == "true")
 
 
 def locales_of(schema: Schema, parameters: Mapping[str, Any], default: str) -> tuple[str, ...] | None:
@@ -79,57 +95,62 @@ def locales_of(schema: Schema, parameters: Mapping[str, Any], default: str) -> t
 
 
 def check_page(parameters: Mapping[str, Any], limits: Limits) -> Page:
-    """Return the page of a list. Raises RequestFault."""
-    pagination = parameters.get("pagination")
-    if pagination is None or pagination == "":
-        pagination = {}
-    if not isinstance(pagination, Mapping):
-        raise invalid("Invalid pagination parameter. Expected an object")
-    given = {key: pagination[key] for key in ("page", "pageSize", "start", "limit") if key in pagination}
-    by_page = given.get("page") is not None or given.get("pageSize") is not None
-    by_offset = given.get("start") is not None or given.get("limit") is not None
+    """
+    Return the page of a list. Raises RequestFault.
+
+    Numbers are read as JavaScript reads them, and bounded before anybody looks whether they are any:
+    a size that is no number is the greatest one, a place that is none is refused.
+    """
+    given = parameters.get("pagination")
+    pagination: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    by_page = pagination.get("page") is not None or pagination.get("pageSize") is not None
+    by_offset = pagination.get("start") is not None or pagination.get("limit") is not None
     if by_page and by_offset:
         raise RequestFault(
             400, "PaginationError", "Cannot use both page & offset pagination in the same query"
         )
+    if any(parameters.get(name) is not None for name in ("page", "pageSize")):
+        raise RequestFault(400, "PaginationError", MISPLACED_PAGE)
     if by_page:
-        size = max(_number(given.get("pageSize"), limits.default_limit), 1)
-        size = _bounded(size, limits)
-        page = max(_number(given.get("page"), 1), 1)
-        start, limit = min((page - 1) * size, _FAR), size
+        size = _bounded(_given(pagination, "pageSize", limits.default_limit), limits)
+        start = (_given(pagination, "page", 1) - 1) * size
     else:
-        start = max(_number(given.get("start"), 0), 0)
-        asked = _number(given.get("limit"), limits.default_limit)
-        limit = _bounded(asked if asked == -1 else max(asked, 1), limits)
+        size = _bounded(_given(pagination, "limit", limits.default_limit), limits)
+        start = _given(pagination, "start", 0)
+    start = require_whole(max(start, 0) if start == start else start, "convertStartQueryParams")
     return Page(
-        start=start,
-        limit=None if limit == -1 else limit,
-        paged=by_page or not ("start" in given or "limit" in given),
+        start=min(start, _FAR),
+        limit=require_whole(size, "convertLimitQueryParams"),
+        paged=by_page or not ("start" in pagination or "limit" in pagination),
         counted=_counted(pagination, limits),
     )
 
 
-def _bounded(limit: int, limits: Limits) -> int:
+def _given(pagination: Mapping[str, Any], name: str, default: int) -> float:
+    value = pagination.get(name)
+    return float(default) if value is None else js_number(value)
+
+
+def _bounded(size: float, limits: Limits) -> float:
+    if size == size:
+        size = max(size, 1)
     if limits.max_limit is None:
-        return limit
-    return limits.max_limit if limit == -1 else min(limit, limits.max_limit)
+        return min(size, _FAR) if size == size else size
+    return size if size < limits.max_limit else float(limits.max_limit)
 
 
-def _number(value: Any, default: int) -> int:
-    if value is None:
-        return default
-    text = str(value).strip()
-    if not re.fullmatch(r"[+-]?\d{1,15}(\.0*)?", text or "0"):
-        raise invalid(f"Invalid pagination parameter. Expected an integer, received: {value}")
-    return int(float(text or "0"))
+def require_whole(number: float, function: str) -> int:
+    """Return a number that is whole. Raises RequestFault, with the name that Strapi's message begins with."""
+    if not math.isfinite(number) or number != int(number):
+        shown = "NaN" if number != number else "Infinity" if math.isinf(number) else f"{number:g}"
+        raise invalid(f"{function} expected a positive integer got {shown}")
+    return int(number)
 
 
 def _counted(pagination: Mapping[str, Any], limits: Limits) -> bool:
     if "withCount" not in pagination:
         return limits.with_count
     wanted = pagination["withCount"]
-    if wanted is None:
-        return False
     if isinstance(wanted, str | int | bool) and wanted in TRUTHS:
         return True
     if isinstance(wanted, str | int | bool) and wanted in UNTRUTHS:

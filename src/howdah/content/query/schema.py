@@ -31,7 +31,7 @@ USER = "plugin::users-permissions.user"
 Kind = Literal["scalar", "relation", "media", "component", "zone"]
 
 #: Strings that a search looks into.
-_TEXTS = frozenset({"string", "text", "uid", "email", "enumeration", "richtext", "json", "blocks"})
+_TEXTS = frozenset({"string", "text", "uid", "email", "enumeration", "richtext"})
 _NUMBERS = frozenset({"integer", "biginteger", "decimal", "float"})
 
 

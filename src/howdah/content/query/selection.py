@@ -7,7 +7,9 @@ name that does not exist is refused.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from howdah.content.query.faults import RequestFault, invalid, invalid_key
@@ -18,8 +20,8 @@ from howdah.content.query.sorting import check_sort
 from howdah.content.query.tree import ALWAYS, Populated, Selection
 from howdah.content.query.values import UNTRUTHS, as_boolean, is_boolean_word
 
+#: A page of what is populated cannot be asked for, as in Strapi.
 _NESTED = ("sort", "filters", "fields", "populate", "count", "on", "ordering")
-_PAGES = ("page", "pageSize", "start", "limit")
 _MALFORMED = "Invalid populate parameter. Expected a string, an array of strings, a populate object"
 
 
@@ -73,16 +75,16 @@ def _spell(asking: Asking, schema: Schema, populate: Any, path: str | None, dept
     if isinstance(populate, Mapping):
         return populate
     if isinstance(populate, str):
-        populate = [populate]
+        populate = populate.split(",")
     if not isinstance(populate, list) or not all(isinstance(item, str) for item in populate):
         raise invalid(_MALFORMED)
     tree: dict[str, Any] = {}
     for item in (part.strip() for text in populate for part in text.split(",")):
         if item == "*":
-            tree = {**_spell(asking, schema, "*", path, depth), **tree}
-        elif item:
+            raise invalid_key("*", "*", param="populate")
+        if item:
             _require_dotted(asking, schema, item.split("."), path, depth)
-            _add_dotted(tree, item.split("."))
+            _add_dotted(asking, schema, tree, item.split("."))
     return tree
 
 
@@ -105,14 +107,27 @@ def _require_dotted(asking: Asking, schema: Schema, names: list[str], path: str 
         _require_dotted(asking, asking.schemas[field.target], names[1:], here, depth + 1)
 
 
-def _add_dotted(tree: dict[str, Any], names: list[str]) -> None:
-    below = tree.get(names[0])
-    if len(names) == 1:
-        tree.setdefault(names[0], True)
+@dataclass(frozen=True)
+class _InZone:
+    """Dotted paths below a dynamic zone, each for the components that have its first name."""
+
+    paths: list[str]
+
+
+def _add_dotted(asking: Asking, schema: Schema, tree: dict[str, Any], names: list[str]) -> None:
+    name, *rest = names
+    below = tree.setdefault(name, True)
+    if not rest:
+        return
+    field = schema.fields[name]
+    if field.kind == "zone":
+        zone = below if isinstance(below, _InZone) else _InZone(paths=[])
+        zone.paths.append(".".join(rest))
+        tree[name] = zone
         return
     if not isinstance(below, dict):
-        below = tree[names[0]] = {"populate": {}}
-    _add_dotted(below["populate"], names[1:])
+        below = tree[name] = {"populate": {}}
+    _add_dotted(asking, asking.schemas[field.target], below["populate"], rest)
 
 
 def _populate_object(
@@ -128,30 +143,66 @@ def _populate_object(
             raise invalid_key(name, path, param="populate")
         if field.kind == "scalar" or field.private:
             raise invalid_key(name, here.replace(".", ".populate."), param="populate")
-        if value is None or value is False or value in UNTRUTHS:
+        if value is None or value is False or (isinstance(value, str) and value in UNTRUTHS):
             continue
-        populated = _populated(asking, field, value, here, depth)
+        populated = _populated(asking, schema, field, value, here, depth)
         if populated is not None:
             asking.count_populated(depth)
             found.append(populated)
     return tuple(found)
 
 
-def _populated(asking: Asking, field: Field, value: Any, path: str, depth: int) -> Populated | None:
-    if isinstance(value, list):
-        raise invalid("Invalid nested populate. Expected '*' or an object")
-    nested: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    if field.kind == "zone" or field.morph:
-        return _any_type(asking, field, nested, path, depth)
+def _populated(
+    asking: Asking, owner: Schema, field: Field, value: Any, path: str, depth: int
+) -> Populated | None:
+    if field.kind == "zone":
+        return _zone(asking, owner, field, value, path, depth)
+    if field.morph:
+        return _any_type(asking, field, value, path, depth)
+    nested = _nested(asking.schemas[field.target], value, path)
+    if isinstance(nested.get("on"), Mapping):
+        for uid in nested["on"]:
+            if asking.schemas.get(uid) is None:
+                raise invalid_key(uid, f"{path}.on.{uid}", param="populate")
     if "on" in nested:
-        raise invalid(f'Using fragments is not permitted to populate "{field.name}" in "{field.target}"')
+        if not isinstance(nested["on"], Mapping):
+            raise invalid_key("on", f"{path}.on", param="populate")
+        raise invalid(f'Using fragments is not permitted to populate "{field.name}" in "{owner.uid}"')
     if field.kind == "relation" and not asking.may_find(field.target):
         # Checked all the same: what is wrong is said, whoever asks.
         _nested_selection(asking, field.target, nested, path, depth)
         return None
-    count = _is_count(nested, path)
+    count = _is_count(nested, path) and field.kind != "media"
     selection = _nested_selection(asking, field.target, nested, path, depth)
     return Populated(field=field, selection=selection, count=count)
+
+
+def _nested(schema: Schema, value: Any, path: str) -> Mapping[str, Any]:
+    """
+    Return what is asked of the rows of one type; true asks for nothing in particular.
+
+    Raises RequestFault for text other than true: below a field populate is an object.
+    """
+    if isinstance(value, Mapping):
+        return value
+    if is_boolean_word(value):
+        return {}
+    if isinstance(value, list):
+        value = value[0] if value and isinstance(value[0], str) else ""
+    if not isinstance(value, str):
+        raise invalid("Invalid nested populate. Expected '*' or an object")
+    if value == "*":
+        first = next(
+            (item for item in schema.fields.values() if item.kind != "scalar" and not item.private), None
+        )
+        if first is None:
+            return {}
+        raise invalid(
+            f"Invalid key {first.name} at {path}.{first.name}",
+            {"key": first.name, "path": f"{path}.{first.name}"},
+        )
+    key = value.partition(".")[0].strip()
+    raise invalid_key(key, f"{path}.{key}" if schema.field(key) else path, param="populate")
 
 
 def _is_count(nested: Mapping[str, Any], path: str) -> bool:
@@ -167,8 +218,8 @@ def _nested_selection(
 ) -> Selection:
     schema = asking.schemas[uid]
     for key in nested:
-        if key not in _NESTED and key not in _PAGES and not is_boolean_word(key):
-            raise invalid_key(key, path, param="populate")
+        if key not in _NESTED and not is_boolean_word(key):
+            raise invalid_key(key, f"{path}.{key}" if schema.field(key) else path, param="populate")
     try:
         condition = check_filters(asking, schema, nested["filters"]) if nested.get("filters") else ALWAYS
         sort = check_sort(asking, schema, nested["sort"]) if nested.get("sort") else ()
@@ -179,16 +230,7 @@ def _nested_selection(
     if nested.get("populate"):
         wanted = _spell(asking, schema, nested["populate"], path, depth + 1)
         populated = _populate_object(asking, schema, wanted, path, depth + 1)
-    start, limit = _nested_page(nested)
-    return Selection(
-        uid=uid,
-        fields=fields,
-        populated=populated,
-        condition=condition,
-        sort=sort,
-        start=start,
-        limit=limit,
-    )
+    return Selection(uid=uid, fields=fields, populated=populated, condition=condition, sort=sort)
 
 
 def _within_populate(fault: RequestFault) -> RequestFault:
@@ -196,31 +238,68 @@ def _within_populate(fault: RequestFault) -> RequestFault:
     return RequestFault(fault.status, fault.name, fault.message, details)
 
 
-def _any_type(asking: Asking, field: Field, nested: Mapping[str, Any], path: str, depth: int) -> Populated:
-    """A dynamic zone or a relation to any type: each type with what is asked of it."""
-    for key, item in nested.items():
-        if key not in ("populate", "on", "count", "fields", "sort", "filters"):
-            raise invalid_key(key, path, param="populate")
-        if key in ("fields", "sort", "filters") and item is not None:
-            raise invalid(f'Invalid nested populate for {path}. Expected a fragment ("on") or "count"')
+def _zone(asking: Asking, owner: Schema, field: Field, value: Any, path: str, depth: int) -> Populated:
+    """A dynamic zone: each of its components with what is asked of it."""
+    if isinstance(value, _InZone):
+        selections: dict[str, Selection] = {}
+        for uid in _possible_types(asking, field):
+            has = asking.schemas[uid].fields
+            paths = [item for item in value.paths if item.partition(".")[0] in has]
+            asking.count_populated(depth)
+            selections[uid] = _nested_selection(
+                asking, uid, {"populate": paths} if paths else {}, path, depth + 1
+            )
+        return Populated(field=field, selections=selections)
+    nested: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    if not (isinstance(value, Mapping) or is_boolean_word(value)) or set(nested) - {
+        "populate",
+        "on",
+        "count",
+    }:
+        found = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        name = f"{owner.type.singular_name or 'undefined'}.{field.name}"
+        raise invalid(
+            f"Invalid nested populate for {name} ({owner.uid})."
+            f' Expected a fragment ("on") or "count" but found {found}'
+        )
+    # Components are not counted, as in Strapi; the word is checked.
+    _is_count(nested, path)
+    return Populated(field=field, selections=_fragments(asking, field, nested, path, depth))
+
+
+def _any_type(asking: Asking, field: Field, value: Any, path: str, depth: int) -> Populated | None:
+    """A relation to any type: each type with what is asked of it; None where that is not understood."""
+    if not isinstance(value, Mapping):
+        if not is_boolean_word(value):
+            return None
+        return Populated(field=field, selections=_fragments(asking, field, {}, path, depth))
+    count = _is_count(value, path)
+    if "on" not in value and not count:
+        inner = value.get("populate")
+        if inner is not None and inner != "*":
+            raise invalid_key("populate", path, param="populate")
+        return None
+    return Populated(field=field, selections=_fragments(asking, field, value, path, depth), count=count)
+
+
+def _fragments(
+    asking: Asking, field: Field, nested: Mapping[str, Any], path: str, depth: int
+) -> dict[str, Selection]:
     inner = nested.get("populate")
     if inner is not None and inner != "*" and inner is not True:
         raise invalid_key("populate", path, param="populate")
     fragments = nested.get("on")
     if fragments is not None and not isinstance(fragments, Mapping):
-        raise invalid_key("on", path, param="populate")
-    count = _is_count(nested, path)
+        raise invalid_key("on", f"{path}.on", param="populate")
     selections: dict[str, Selection] = {}
     if fragments is not None:
         for uid, value in fragments.items():
-            if asking.schemas.get(uid) is None:
+            schema = asking.schemas.get(uid)
+            if schema is None:
                 raise invalid_key(uid, f"{path}.on.{uid}", param="populate")
-            if value is None or value is False or value in UNTRUTHS:
+            if value is None:
                 continue
-            if not isinstance(value, str | bool | Mapping):
-                raise invalid("Invalid nested populate. Expected '*' or an object")
-            inside = value if isinstance(value, Mapping) else {}
-            selection = _nested_selection(asking, uid, inside, f"{path}.on.{uid}", depth + 1)
+            selection = _nested_selection(asking, uid, _nested(schema, value, path), path, depth + 1)
             if _may_hold(asking, field, uid):
                 selections[uid] = selection
     else:
@@ -228,7 +307,7 @@ def _any_type(asking: Asking, field: Field, nested: Mapping[str, Any], path: str
         for uid in _possible_types(asking, field):
             asking.count_populated(depth)
             selections[uid] = _nested_selection(asking, uid, options, path, depth + 1)
-    return Populated(field=field, selections=selections, count=count)
+    return selections
 
 
 def _possible_types(asking: Asking, field: Field) -> list[str]:
@@ -241,48 +320,3 @@ def _may_hold(asking: Asking, field: Field, uid: str) -> bool:
     if field.kind == "zone":
         return uid in getattr(field.storage, "components", ())
     return asking.may_find(uid)
-
-
-def _nested_page(nested: Mapping[str, Any]) -> tuple[int, int | None]:
-    """Return start and limit of the rows behind one field."""
-    by_page = any(nested.get(key) is not None for key in ("page", "pageSize"))
-    by_offset = any(nested.get(key) is not None for key in ("start", "limit"))
-    if by_page and by_offset:
-        raise RequestFault(
-            400,
-            "PaginationError",
-            "Invalid pagination attributes. The page parameters are incorrect"
-            " and must be in the pagination object",
-        )
-    if by_page:
-        # Checked, and of no effect below the root, as in Strapi.
-        for key in ("page", "pageSize"):
-            if nested.get(key) is not None:
-                number = _whole(nested[key])
-                if number is None or number <= 0:
-                    raise RequestFault(
-                        400,
-                        "PaginationError",
-                        f"Invalid '{key}' parameter. Expected an integer > 0, received: {nested[key]}",
-                    )
-        return 0, None
-    start = _position(nested.get("start"), "convertStartQueryParams", least=0)
-    limit = _position(nested.get("limit"), "convertLimitQueryParams", least=-1)
-    return start or 0, None if limit == -1 else limit
-
-
-def _position(value: Any, function: str, *, least: int) -> int | None:
-    if value is None:
-        return None
-    number = _whole(value)
-    if number is None or number < least:
-        raise invalid(f"{function} expected a positive integer got {'NaN' if number is None else number}")
-    return number
-
-
-def _whole(value: Any) -> int | None:
-    try:
-        number = int(str(value).strip() or "0")
-    except ValueError:
-        return None
-    return number if abs(number) < 2**31 else None

@@ -41,11 +41,13 @@ def _spell(sort: Any) -> Iterator[tuple[list[str], str]]:
     if isinstance(sort, str):
         for part in sort.split(","):
             if part.strip():
-                name, _, direction = part.partition(":")
-                if not name.strip():
-                    raise invalid("Field cannot be empty")
-                yield [item.strip() for item in name.split(".")], direction.partition(":")[0].strip() or "asc"
+                name, colon, direction = part.partition(":")
+                if name.strip():
+                    order = direction.partition(":")[0].strip() if colon else "asc"
+                    yield [item.strip() for item in name.split(".")], order
     elif isinstance(sort, list):
+        if any(isinstance(item, str) for item in sort) and not all(isinstance(item, str) for item in sort):
+            raise invalid_key("0", None, param="sort")
         for item in sort:
             if item is not None:
                 yield from _spell(item)
@@ -62,7 +64,8 @@ def _spell_object(sort: Mapping[str, Any], above: list[str]) -> Iterator[tuple[l
                 raise invalid(_MALFORMED)
             yield from _spell_object(value, [*above, name])
         elif isinstance(value, str):
-            yield [*above, name], value.strip() or "asc"
+            if value.strip():
+                yield [*above, name], value.strip()
         else:
             kind = "undefined" if value is None else "object"
             raise invalid(f"Invalid sort type expected object or string got {kind}")

@@ -8,6 +8,7 @@ once for each shape of request. What it returns is the answer's body, as text.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,7 @@ from howdah.content.query.tree import (
     Selection,
     SortKey,
 )
+from howdah.content.query.values import NUMBERS, js_number
 from howdah.model.content import (
     ComponentStorage,
     MorphColumnsStorage,
@@ -120,6 +122,9 @@ def _counted_meta(page: Page) -> str:
 
 def _plain_meta(page: Page) -> str:
     limit = page.limit if page.limit is not None else -1
+    if page.paged:
+        number = page.start // limit + 1 if limit > 0 else 1
+        return f',"meta":{{"pagination":{{"page":{number},"pageSize":{limit}}}}}}}'
     return f',"meta":{{"pagination":{{"start":{page.start},"limit":{limit}}}}}}}'
 
 
@@ -175,7 +180,21 @@ class _Writer:
         if not schema.type.draft_and_publish:
             return []
         published = column(alias, schema.fields["publishedAt"])
-        return [f"{published} IS {'NULL' if self._query.draft else 'NOT NULL'}"]
+        conditions = [f"{published} IS {'NULL' if self._query.draft else 'NOT NULL'}"]
+        if self._query.has_published is not None:
+            conditions.append(self._has_published(schema, alias, self._query.has_published))
+        return conditions
+
+    def _has_published(self, schema: Schema, alias: str, wanted: bool) -> str:
+        """Return the condition that the document has a published version in the row's locale, or none."""
+        other = self._alias()
+        same = " AND ".join(
+            f"{column(other, schema.fields[name])} IS NOT DISTINCT FROM {column(alias, schema.fields[name])}"
+            for name in ("documentId", "locale")
+        )
+        source = f"{qualified(self._dialect.schema, schema.table)} {other}"
+        published = f"{column(other, schema.fields['publishedAt'])} IS NOT NULL"
+        return f"{'' if wanted else 'NOT '}EXISTS (SELECT 1 FROM {source} WHERE {same} AND {published})"
 
     def _in_locale(self, schema: Schema, alias: str) -> list[str]:
         locales = self._query.locales
@@ -330,13 +349,16 @@ class _Writer:
         )
 
     def _search(self, schema: Schema, words: str, alias: str) -> str:
-        escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("*", "\\*")
-        pattern = self._value(f"%{escaped}%", "text")
-        tests = []
-        for item in schema.fields.values():
-            if item.kind == "scalar" and item.searched and item.name not in ("documentId", "locale"):
-                tests.append(f"{column(alias, item)}::text ILIKE {pattern}")
-        return f"({' OR '.join(tests)})" if tests else "false"
+        # An underscore stands for any letter here, as in Strapi.
+        pattern = self._value(f"%{_escaped(words, '%*')}%", "text")
+        numbers = not math.isnan(js_number(words))
+        searched = [
+            item
+            for item in schema.fields.values()
+            if item.kind == "scalar" and item.searched and (numbers or item.type not in NUMBERS)
+        ]
+        tests = [f"{column(alias, item)}::text ILIKE {pattern}" for item in (schema.id_field, *searched)]
+        return f"({' OR '.join(tests)})"
 
     def _compare(self, item: Comparison, alias: str) -> str:
         stored = column(alias, item.field)
@@ -361,7 +383,7 @@ class _Writer:
             sign = "=" if item.operator == "$eqi" else "<>"
             return f"lower({text}) {sign} lower({self._value(item.value, 'text')})"
         before, after, case, opposite = _PATTERNS[item.operator]
-        pattern = self._value(_closed(f"{before}{item.value}{after}"), "text")
+        pattern = self._value(f"{before}{_escaped(item.value, '%_')}{after}", "text")
         test = f"{text} LIKE {pattern}" if case else f"lower({text}) LIKE lower({pattern})"
         return f"NOT ({test})" if opposite else test
 
@@ -391,10 +413,9 @@ def _takes_nulls(item: Condition, *, negated: bool) -> bool:
     return False
 
 
-def _closed(pattern: str) -> str:
-    """Return a LIKE pattern that does not end in an escape without a character."""
-    trailing = len(pattern) - len(pattern.rstrip("\\"))
-    return pattern + "\\" if trailing % 2 else pattern
+def _escaped(text: str, letters: str) -> str:
+    """Return text as LIKE finds it literally, as far as the letters that have a meaning are named."""
+    return "".join(f"\\{letter}" if letter in letters or letter == "\\" else letter for letter in text)
 
 
 def _window(start: int, limit: int | None) -> str:

@@ -111,5 +111,7 @@ class ReadQuery:
     selection: Selection
     #: Rows that are not published are meant, at the root and behind relations.
     draft: bool = False
+    #: Only documents that have a published version, or that have none; None for all.
+    has_published: bool | None = None
     #: None: whatever locale.
     locales: tuple[str, ...] | None = None

@@ -7,6 +7,7 @@ Pure. What a column cannot be compared with is refused with Strapi's words where
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -70,8 +71,19 @@ def cast_value(kind: str, value: Any) -> tuple[Any, str]:
         case "datetime" | "timestamp":
             return parse_moment(value), "timestamp"
         case "json" | "blocks":
-            return json.dumps(value), "jsonb"
+            return _json_text(value), "jsonb"
     return as_text(value), "text"
+
+
+def _json_text(value: Any) -> str:
+    """Return a value as JSON: text that is JSON stands for what it says."""
+    if isinstance(value, str):
+        try:
+            json.loads(as_text(value), parse_constant=float)
+        except (ValueError, RecursionError):
+            return json.dumps(value)
+        return value if "\\u0000" not in value else json.dumps(value)
+    return json.dumps(value)
 
 
 def as_text(value: Any) -> str:
@@ -93,8 +105,28 @@ def require_unicode(text: str) -> str:
     return text
 
 
+_RADIX = re.compile(r"0([xX][0-9a-fA-F]{1,256}|[oO][0-7]{1,256}|[bB][01]{1,256})")
+_DECIMAL = re.compile(r"[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,5})?")
+
+
+def js_number(value: Any) -> float:
+    """Return text as JavaScript's Number reads it: NaN for what is none, 0 for nothing but space."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return math.nan
+    text = str(value).strip()
+    if _RADIX.fullmatch(text):
+        return float(int(text, 0))
+    if text in ("Infinity", "+Infinity", "-Infinity"):
+        return float(text)
+    return float(text or "0") if not text or _DECIMAL.fullmatch(text) else math.nan
+
+
 def _number(value: Any) -> Decimal:
     text = as_text(value).strip()
+    if _RADIX.fullmatch(text):
+        return Decimal(int(text, 0))
     try:
         number = (
             Decimal(text or "0") if text.lower() not in ("true", "false") else Decimal(text.lower() == "true")
@@ -111,7 +143,7 @@ def parse_date(value: Any) -> str:
     """Return a date as PostgreSQL reads it. Raises RequestFault."""
     match = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or not _is_day(match[1]):
-        raise invalid("Invalid format, expected an ISO compatible date")
+        raise invalid("Invalid format, expected yyyy-MM-dd")
     return match[1]
 
 
@@ -132,7 +164,7 @@ def parse_moment(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(int(value))
     if isinstance(value, str):
-        moment = _iso_moment(value.strip()) or _epoch_moment(value.strip())
+        moment = _iso_moment(value) or _epoch_moment(value)
         if moment is not None:
             return moment.isoformat(sep=" ", timespec="milliseconds")
     raise invalid("Invalid format, expected a timestamp or an ISO date")
@@ -193,6 +225,7 @@ __all__ = [
     "as_text",
     "cast_value",
     "is_boolean_word",
+    "js_number",
     "now_milliseconds",
     "parse_date",
     "parse_moment",

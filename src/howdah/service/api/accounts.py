@@ -27,18 +27,18 @@ from howdah.content.query.faults import (
     not_found,
     unauthorized,
 )
-from howdah.content.query.request import check_read, one_document
+from howdah.content.query.request import check_read, one_document, require_whole
 from howdah.content.query.schema import USER, Schema
 from howdah.content.query.selection import plain_selection
 from howdah.content.query.statement import Statement, StatementBuilder
 from howdah.content.query.tree import ReadQuery
-from howdah.content.query.values import now_milliseconds
+from howdah.content.query.values import js_number, now_milliseconds
 from howdah.model.content import LinkStorage
 from howdah.service.api.access import AccessFacts, Caller, issue_jwt
 from howdah.service.api.bodies import parse_body, read_body
 from howdah.service.api.engine import Engine
 from howdah.service.api.entries import id_is
-from howdah.service.api.messages import Answer, Request, json_answer
+from howdah.service.api.messages import NO_CONTENT, Answer, Request, json_answer
 from howdah.service.pooled_connection import PooledConnection
 
 _ACTION = "plugin::users-permissions"
@@ -198,13 +198,14 @@ class Accounts:
         return Answer(body=await self._engine.read(request, f"{_ACTION}.user.count", make) or b"0")
 
     async def find_one(self, request: Request) -> Answer:
-        """GET /users/:id; null for a user that is not there."""
+        """GET /users/:id; nothing for a user that is not there."""
         row = row_id(request.places["id"])
 
         def make(builder: StatementBuilder, facts: AccessFacts, caller: Caller) -> Statement:
             return builder.entry(one_document(self._query(request, caller, facts), id_is(self._schema, row)))
 
-        return Answer(body=await self._engine.read(request, f"{_ACTION}.user.findOne", make) or b"null")
+        body = await self._engine.read(request, f"{_ACTION}.user.findOne", make)
+        return Answer(body=body) if body is not None else NO_CONTENT
 
     async def create(self, request: Request) -> Answer:
         """POST /users."""
@@ -419,15 +420,19 @@ def row_id(text: str) -> int:
 
 def offset_page(request: Request, query: ReadQuery) -> ReadQuery:
     """Return a query of users or files with its start and limit, which stand beside the other parameters."""
-    found = {}
-    pagination = request.parameters.get("pagination")
-    given = {**(pagination if isinstance(pagination, dict) else {}), **request.parameters}
-    for name in ("start", "limit"):
-        value = given.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
-            found[name] = int(value)
-    selection = replace(query.selection, start=found.get("start", 0), limit=found.get("limit"))
+    start = _offset(request.parameters.get("start"), "convertStartQueryParams", least=0)
+    limit = _offset(request.parameters.get("limit"), "convertLimitQueryParams", least=-1)
+    selection = replace(query.selection, start=start or 0, limit=None if limit == -1 else limit)
     return replace(query, selection=selection)
+
+
+def _offset(value: Any, function: str, *, least: int) -> int | None:
+    if value is None:
+        return None
+    number = require_whole(js_number(value), function)
+    if number < least:
+        raise invalid(f"{function} expected a positive integer got {number}")
+    return min(number, 2**53)
 
 
 def _require_texts(body: Mapping[str, Any], names: tuple[str, ...]) -> None:

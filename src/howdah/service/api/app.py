@@ -102,7 +102,8 @@ class ContentApi:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        segments = tuple(path.strip("/").split("/"))
+        # One slash at the end is nothing; two leave a segment that no route has.
+        segments = tuple(path.removeprefix("/").removesuffix("/").split("/"))
         if segments[0] in self.mounted:
             await self.mounted[segments[0]](scope, receive, send)
             return

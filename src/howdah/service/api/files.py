@@ -17,7 +17,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,7 +34,7 @@ from howdah.content.document_ids import new_document_id
 from howdah.content.query.faults import RequestFault, invalid, not_found
 from howdah.content.query.request import check_read, one_document
 from howdah.content.query.schema import FILE
-from howdah.content.query.selection import plain_selection
+from howdah.content.query.selection import all_fields, plain_selection
 from howdah.content.query.statement import Statement, StatementBuilder
 from howdah.content.query.tree import ReadQuery
 from howdah.content.query.values import now_milliseconds
@@ -80,7 +80,10 @@ class Files:
         row = _file_id(request.places["id"])
 
         def make(builder: StatementBuilder, facts: AccessFacts, caller: Caller) -> Statement:
-            return builder.entry(one_document(self._query(request, caller, facts), id_is(self._schema, row)))
+            query = self._query(request, caller, facts)
+            # Of one file everything is shown, whatever fields are asked for.
+            selection = replace(query.selection, fields=all_fields(self._schema))
+            return builder.entry(one_document(replace(query, selection=selection), id_is(self._schema, row)))
 
         body = await self._engine.read(request, f"{_ACTION}.findOne", make)
         if body is None:
