@@ -286,6 +286,15 @@ class CarryBackReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnprovenKey:
+    """A row that was written after the moment that a proof speaks of."""
+
+    table: str
+    #: Values of its key, "" for every row of a table without one, or of one that was truncated.
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveReport:
     """Where a live migration stands: `follow`, `cutover`, and `rollback` after a cutover."""
 
@@ -314,6 +323,8 @@ class LiveReport:
     rows_proven: int = 0
     #: Keys written since, which a proof of the old moment cannot speak of.
     not_provable: int = 0
+    #: The first thousand of them.
+    not_provable_keys: tuple[UnprovenKey, ...] = ()
     differences: tuple[Difference, ...] = ()
     difference_count: int = 0
     findings: tuple[Finding, ...] = ()

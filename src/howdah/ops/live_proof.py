@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from howdah.capture.apply import is_keyed
@@ -9,13 +10,16 @@ from howdah.capture.home_rows import HomeReader
 from howdah.capture.machine import Phase
 from howdah.capture.target_side import set_autovacuum, validate_foreign_keys
 from howdah.model.quarantine import Cell
+from howdah.model.report import Difference
+from howdah.model.verb_reports import UnprovenKey
 from howdah.names import qualified, quote
+from howdah.ops.carry_back import ROW_KINDS
 from howdah.ops.live_compare import copy_of, verify_against
 from howdah.ops.live_run import LiveRun
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.arrow_reader import ArrowReader
 from howdah.proof.result import Proof
-from howdah.sqlite.live_file import LiveFile
+from howdah.sqlite.live_file import LiveFile, Noted
 from howdah.sqlite.snapshot import take_snapshot
 from howdah.state.ledger import Ledger
 
@@ -27,13 +31,22 @@ def prove_all(live: LiveRun) -> None:
     with live.phases.phase("prove the fenced file") as count:
         snapshot = take_snapshot(live.file.path, str(copy))
         try:
-            proof = verify_against(live, str(copy), read_catalog_of(str(copy)), exported=live.exported)
-            if live.exported is None:
-                # The moment of the release is lost: what was written since cannot be told from damage.
-                _leave_out_noted(live, proof)
-            else:
+            catalog = read_catalog_of(str(copy))
+            if live.exported is not None:
+                proof = verify_against(live, str(copy), catalog, exported=live.exported)
                 live.differences += proof.differences
                 live.difference_count += proof.difference_count
+            else:
+                # The moment of the release is lost: what was written since cannot be told from damage.
+                listed_max = _enough_to_list(live, _keys_noted_on_target(live))
+                proof = verify_against(live, str(copy), catalog, listed_max=listed_max)
+                _leave_out(
+                    live,
+                    proof,
+                    # Once more, because the application went on writing.
+                    _keys_noted_on_target(live),
+                    tolerated=lambda found: found.kind == "sequence",
+                )
         finally:
             copy.unlink(missing_ok=True)
         count.rows = proof.rows
@@ -56,26 +69,50 @@ def prove_all(live: LiveRun) -> None:
         live.dirty_proven = False
 
 
-def _leave_out_noted(live: LiveRun, proof: Proof) -> None:
-    noted = _keys_noted_on_target(live)
+#: Differences of one table that are listed beside those of rows that were written since.
+_MORE_LISTED = 10_000
+
+#: Table → keys written after the moment that is proven; an empty set: any of its rows may have been.
+_Since = Mapping[str, set[tuple[Cell, ...]]]
+
+
+def _leave_out(
+    live: LiveRun, proof: Proof, since: _Since, *, tolerated: Callable[[Difference], bool]
+) -> None:
+    """Take over what a proof found but for rows that were written since, which are listed instead."""
     for found in proof.differences:
-        if found.kind == "sequence":
-            continue
-        if found.table in noted and (not found.key_cells or tuple(found.key_cells) in noted[found.table]):
-            live.not_provable += 1
-            continue
-        live.differences.append(found)
-    live.difference_count += max(0, proof.difference_count - len(proof.differences)) + len(live.differences)
+        keys = since.get(found.table)
+        written = (
+            keys is not None
+            and found.kind in ROW_KINDS
+            and (not keys or not found.key_cells or tuple(found.key_cells) in keys)
+        )
+        if not written and not tolerated(found):
+            live.differences.append(found)
+    # What was not listed may be anything.
+    live.difference_count = len(live.differences) + proof.difference_count - len(proof.differences)
+    live.not_provable = tuple(
+        UnprovenKey(table=table, key=", ".join(cell.value for cell in key))
+        for table, keys in since.items()
+        for key in (sorted(keys, key=repr) or [()])
+    )
+
+
+def _enough_to_list(live: LiveRun, since: _Since) -> int:
+    """Return how many differences of a table have to be listed, so that damage is seen behind new writes."""
+    width = max((len(plan.columns) for plan in live.run.plan.tables), default=1)
+    return _MORE_LISTED + width * max(map(len, since.values()), default=0)
 
 
 def _keys_noted_on_target(live: LiveRun) -> dict[str, set[tuple[Cell, ...]]]:
-    """Return, in SQLite's terms, what was written on PostgreSQL since the release."""
+    """Return, in SQLite's terms, what was written on PostgreSQL since the release; as `_Since` has it."""
     noted: dict[str, set[tuple[Cell, ...]]] = {}
     with ArrowReader(live.target.conninfo, application_name="howdah cutover") as reader:
         whole = live.way_back.whole(live.connection)
         for table in live.way_back.tables(live.connection):
             if table.number in whole:
                 noted[table.source_table] = set()
+                continue
             if not table.key:
                 continue
             plan = live.run.plan.table(table.source_table)
@@ -92,28 +129,29 @@ def prove_home(live: LiveRun) -> None:
     """Compare every row of the file, less what was written since, with PostgreSQL, which stands still."""
     watermark = live.capture().watermark
     with live.phases.phase("prove the file") as count, copy_of(live, "home") as path:
-        proof = verify_against(live, path, read_catalog_of(path))
         with LiveFile(path) as frozen, frozen.looking():
-            noted = frozen.read_noted(watermark, live.key_widths())
+            since = _keys_noted_in_file(live, frozen.read_noted(watermark, live.key_widths()))
+        listed_max = _enough_to_list(live, since)
+        proof = verify_against(live, path, read_catalog_of(path), listed_max=listed_max)
         count.rows = proof.rows
-    since = {
-        plan.name: {
-            tuple(map(Cell.of, key)) for key in noted.keys.get(live.design.table(plan.name).number, ())
-        }
-        for plan in live.run.plan.tables
-    }
-    keyless = {plan.name for plan in live.run.plan.tables if not is_keyed(live.design, plan)}
     inexact = {(value.table, value.column) for value in live.inexact}
-    for found in proof.differences:
-        if found.kind not in ("value", "missing-row", "extra-row", "row-count"):
-            continue
-        if (found.table, found.column) in inexact:
-            continue
-        if tuple(found.key_cells) in since.get(found.table, set()) or (
-            found.table in keyless and live.design.table(found.table).number in noted.touched
-        ):
-            live.not_provable += 1
-            continue
-        live.differences.append(found)
-    live.difference_count = len(live.differences)
+    _leave_out(
+        live,
+        proof,
+        since,
+        tolerated=lambda found: found.kind not in ROW_KINDS or (found.table, found.column) in inexact,
+    )
     live.proof = proof
+
+
+def _keys_noted_in_file(live: LiveRun, noted: Noted) -> dict[str, set[tuple[Cell, ...]]]:
+    """Return what was written on SQLite beyond a watermark."""
+    since: dict[str, set[tuple[Cell, ...]]] = {}
+    for plan in live.run.plan.tables:
+        number = live.design.table(plan.name).number
+        if not is_keyed(live.design, plan):
+            if number in noted.touched:
+                since[plan.name] = set()
+        elif keys := noted.keys.get(number):
+            since[plan.name] = {tuple(map(Cell.of, key)) for key in keys}
+    return since

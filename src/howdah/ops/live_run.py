@@ -16,7 +16,7 @@ from howdah.model.census import Census
 from howdah.model.findings import Finding
 from howdah.model.report import Difference, PhaseReport
 from howdah.model.source import SourceCatalog
-from howdah.model.verb_reports import InexactReport, LiveReport
+from howdah.model.verb_reports import InexactReport, LiveReport, UnprovenKey
 from howdah.ops.live_sessions import LiveSessions
 from howdah.ops.target import OpenTarget
 from howdah.ops.workspace import run_workspace
@@ -28,6 +28,9 @@ from howdah.sqlite.live_file import LiveFile, NotedKey
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
 from howdah.state.store import StateSchema
+
+#: Keys in the report of which a proof cannot speak; all are counted.
+UNPROVEN_LISTED_MAX = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +90,7 @@ class LiveRun:
         self.difference_count = 0
         self.findings: list[Finding] = []
         self.inexact: tuple[InexactReport, ...] = ()
-        self.not_provable = 0
+        self.not_provable: tuple[UnprovenKey, ...] = ()
         #: Source name → keys of the last batch (None: another process moved it), and whether they are equal
         #: on both sides (None: not looked).
         self.dirty: dict[str, Sequence[NotedKey]] | None = None
@@ -150,7 +153,8 @@ class LiveRun:
             pause=tuple(self.pause.parts),
             proof=("different" if self.difference_count else "proven") if self.proof else "",
             rows_proven=self.proof.rows if self.proof else 0,
-            not_provable=self.not_provable,
+            not_provable=len(self.not_provable),
+            not_provable_keys=self.not_provable[:UNPROVEN_LISTED_MAX],
             differences=tuple(self.differences[:100]),
             difference_count=self.difference_count,
             findings=tuple(self.findings),

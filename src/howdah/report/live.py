@@ -115,9 +115,17 @@ def render_live(report: LiveReport, *, width: int = 100) -> str:
             ),
             (
                 "not provable",
-                f"{format_count(report.not_provable)} written since" if report.not_provable else "",
+                _unproven(report),
             ),
         ],
         width=width,
     )
     return "\n".join(lines)
+
+
+def _unproven(report: LiveReport) -> str:
+    if not report.not_provable:
+        return ""
+    shown = [f"{item.table} {item.key or '(any row)'}" for item in report.not_provable_keys[:_SHOWN]]
+    more = ", …" if report.not_provable > len(shown) else ""
+    return f"{format_count(report.not_provable)} written since: {', '.join(shown)}{more}"

@@ -1,0 +1,101 @@
+"""The full proof after a crash and after the way home: what it can speak of and what not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from howdah.model.verb_reports import LiveReport, UnprovenKey
+from howdah.ops import go_home as go_home_verb
+from howdah.ops.cutover import CutoverRequest, cutover
+from howdah.ops.follow import FollowRequest, follow
+from howdah.ops.go_home import go_home
+from howdah.ops.live_proof import prove_home
+from howdah.ops.live_run import LiveOptions, LiveRun
+from howdah.report.live import render_live
+from support.faulty import run_faulty
+from support.files import make_database
+from support.processes import run_sqlite
+from support.runs import target_request
+
+#: More than are listed of one table when nobody wrote.
+ROWS = 1500
+SCRIPT = f"""
+CREATE TABLE item (id INTEGER PRIMARY KEY, note TEXT);
+CREATE TABLE gone (id INTEGER PRIMARY KEY);
+WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS * 2})
+  INSERT INTO item SELECT i, 'old' FROM n;
+INSERT INTO gone VALUES (1), (2);
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path, database: str) -> Path:
+    path = make_database(tmp_path / "app.db", SCRIPT)
+    follow(
+        FollowRequest(source=str(path), target=target_request(database), consent=True, until_caught_up=True)
+    )
+    return path
+
+
+def _released_and_killed(source: Path, database: str) -> None:
+    killed = run_faulty("cutover", source, database, "kill-after", 5)
+    assert killed.steps[-1] == "release"
+
+
+def _cut_over(source: Path, database: str) -> LiveReport:
+    return cutover(CutoverRequest(source=str(source), target=target_request(database)))
+
+
+def test_rows_that_were_written_since_are_listed_and_no_alarm(source: Path, database: str) -> None:
+    _released_and_killed(source, database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE item SET note = 'new' WHERE id <= %s", (ROWS,))
+        connection.execute("TRUNCATE gone")
+        connection.execute("INSERT INTO gone VALUES (7)")
+    report = _cut_over(source, database)
+    assert (report.phase, report.proof, report.difference_count) == ("complete", "proven", 0)
+    assert report.not_provable == ROWS + 1
+    assert len(report.not_provable_keys) == 1000
+    assert UnprovenKey(table="item", key="1") in report.not_provable_keys
+    assert "1,501 written since" in render_live(report)
+
+
+def test_damage_is_seen_among_rows_that_were_written_since(source: Path, database: str) -> None:
+    _released_and_killed(source, database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE item SET note = 'new' WHERE id <= %s", (ROWS,))
+        connection.execute("ALTER TABLE item DISABLE TRIGGER ALL")
+        connection.execute("UPDATE item SET note = 'damaged' WHERE id = %s", (ROWS * 2,))
+        connection.execute("ALTER TABLE item ENABLE ALWAYS TRIGGER _howdah_note")
+        connection.execute("ALTER TABLE item ENABLE ALWAYS TRIGGER _howdah_note_truncate")
+    report = _cut_over(source, database)
+    assert (report.status, report.difference_count) == ("different", 1)
+    assert [(found.table, found.key_cells[0].value) for found in report.differences] == [
+        ("item", str(ROWS * 2))
+    ]
+
+
+def test_the_proof_after_the_way_home_sees_damage_behind_new_writes(
+    source: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _cut_over(source, database)
+
+    def prove_late(live: LiveRun) -> None:
+        # The application writes as soon as it may; one row changes without anybody noting it.
+        run_sqlite(
+            source,
+            f"connection.executescript(\"UPDATE item SET note = 'since' WHERE id <= {ROWS}\")",
+        )
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("SET howdah.applying = 'on'")
+            connection.execute("UPDATE item SET note = 'damaged' WHERE id = %s", (ROWS * 2,))
+        prove_home(live)
+
+    monkeypatch.setattr(go_home_verb, "prove_home", prove_late)
+    report = go_home(target_request(database), LiveOptions())
+    assert (report.status, report.difference_count) == ("different", 1)
+    assert report.not_provable == ROWS
+    assert [found.key_cells[0].value for found in report.differences] == [str(ROWS * 2)]
