@@ -16,7 +16,15 @@ from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity
 from howdah.names import quote_literal
 from howdah.planning.moments import EPOCH_UNITS, is_iso_date
-from howdah.planning.sql_values import NUMBERS, Kind, Untranslatable, Value, as_text, kind_of
+from howdah.planning.sql_values import (
+    NUMBERS,
+    Kind,
+    Untranslatable,
+    Value,
+    as_text,
+    integer_value,
+    kind_of,
+)
 
 _ZERO_ONE = {"0": "FALSE", "1": "TRUE", "false": "FALSE", "true": "TRUE"}
 
@@ -128,6 +136,9 @@ def _text(value: Value, affinity: Affinity) -> str:
         raise Untranslatable("a number with a fraction for a text column")
     if isinstance(stored, int):
         return quote_literal(str(stored))
+    if affinity is Affinity.REAL and value.kind is not Kind.TEXT:
+        # What it comes to is stored as a floating point number, whose text has a point.
+        raise Untranslatable("a computed number for a text column")
     if value.kind in (Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN):
         return as_text(value).operand
     raise Untranslatable(f"a default of {value.kind} for a text column")
@@ -215,6 +226,9 @@ def _converted(value: Value, column: ColumnPlan, affinity: Affinity) -> str:
 def _epoch(value: Value, unit_microseconds: int) -> str:
     if value.now == "seconds":
         value = Value(sql=value.sql.removesuffix("::text"), kind=Kind.INTEGER)
+    if isinstance(value.literal, bool):
+        # TRUE and FALSE are 1 and 0 (lang_expr.html section 2).
+        value = integer_value(int(value.literal))
     if value.kind is not Kind.INTEGER and not isinstance(value.literal, int):
         raise Untranslatable("a default that does not count time as the stored values do")
     per_second = 1_000_000 // unit_microseconds
