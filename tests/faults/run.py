@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import sys
 import tempfile
 import time
@@ -77,11 +78,17 @@ def write_report(outcomes: list[Outcome], server_version: str) -> None:
             "injected": len(found),
             "survived": sum(not outcome.problems for outcome in found),
             "ended": dict(sorted(statuses.items())),
-            "places": [dataclasses.asdict(outcome) | {"case": outcome.case.place} for outcome in found],
+            "places": [_tell(outcome) for outcome in found],
         }
     known["server"] = server_version
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
     (RESULTS / "faults.md").write_text(render(known))
+
+
+def _tell(outcome: Outcome) -> dict[str, Any]:
+    # Where this machine keeps its temporary files is nobody's business.
+    where = re.sub(r"/\S*/howdah-world-\w+", "", outcome.where)
+    return dataclasses.asdict(outcome) | {"case": outcome.case.place, "where": where}
 
 
 def _describe(outcome: Outcome) -> str:
