@@ -124,3 +124,13 @@ def test_tables_that_howdah_made_are_still_held_against_its_plan(tmp_path: Path,
     assert _verify(source, database, schema_mode="create").exit_status == 3
     # An application makes its own indexes: said to be one's, the missing one is none of the comparison's.
     assert _verify(source, database, schema_mode="owned").exit_status == 0
+
+
+def test_folded_names_are_found_again_where_they_are_asked_for(tmp_path: Path, database: str) -> None:
+    source = make_database(
+        tmp_path / "s.db", "CREATE TABLE UserName (FirstName TEXT); INSERT INTO UserName VALUES ('a');"
+    )
+    migrate_file(source, database, fold_names=True)
+    clean(target_request(database))
+    assert _verify(source, database, fold_names=True).exit_status == 0
+    assert _verify(source, database).exit_status == 3
