@@ -114,7 +114,7 @@ CLAIMS = {
         "ops/test_owned_strapi.py::test_every_value_is_proven_and_the_schema_dump_is_the_same",
         "ops/test_owned_torture.py::test_case_85_each_difference_is_told_and_the_schema_is_as_it_was",
     ),
-    "Packs know Strapi, Django, Alembic, MLflow, Optuna and Knex": (
+    "Packs know Strapi, Django, Wagtail, Alembic, MLflow, Optuna and Knex": (
         "docs/test_readme.py::test_the_packs_are_those_that_the_readme_names",
         "apps/test_apps_frameworks.py::test_a_django_project_answers_as_it_did",
         "apps/test_apps_frameworks.py::test_an_application_on_sqlalchemy_and_alembic_answers_as_it_did",
