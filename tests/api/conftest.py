@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from howdah.ops.content import ContentRequest, create
 from support.api import SMALL, recorded_settings, serving
+from support.content import PLATFORM, STRAPI_DATA, target_of
 from support.strapi_rows import fill_from_sqlite
 
 _TEMPLATE = "strapi_small"
@@ -53,6 +56,17 @@ def reading_database(server: Any, _strapi_template: str) -> Iterator[str]:
 def api(strapi_database: str, tmp_path: Path) -> Iterator[httpx.Client]:
     """The API over a database of its own."""
     with serving(strapi_database, recorded_settings(tmp_path / "uploads")) as client:
+        yield client
+
+
+@pytest.fixture
+def specimens_api(strapi_database: str, tmp_path: Path) -> Iterator[httpx.Client]:
+    """The API over a project with two types more, whose attributes have every rule that there is."""
+    project = tmp_path / "project"
+    for source in (PLATFORM, STRAPI_DATA / "specimens"):
+        shutil.copytree(source / "src", project / "src", dirs_exist_ok=True)
+    create(ContentRequest(directory=project, target=target_of(strapi_database)))
+    with serving(strapi_database, recorded_settings(), project=project) as client:
         yield client
 
 

@@ -435,7 +435,7 @@ def test_locales_share_what_is_not_localized(api: httpx.Client) -> None:
         ({"name": "x", "id": 1}, "Invalid key id"),
         ({"name": "x", "documentId": "a"}, "Invalid key documentId"),
         ({"name": "x", "createdAt": "2024-01-01"}, "Invalid key createdAt"),
-        ({"name": "x", "toolConfig": {"toolName": "t", "nope": 1}}, "Invalid key nope"),
+        ({"name": "x", "toolConfig": {"toolName": "t", "nope": 1}}, "Invalid key nope at toolConfig"),
         ({"name": "x" * 256}, "name must be at most 255 characters"),
         ({"name": "x", "priority": 2**40}, "priority must be between -2147483648 and 2147483647"),
         ({"name": "x", "seenAt": "yesterday"}, "Invalid format, expected a timestamp or an ISO date"),

@@ -32,3 +32,13 @@ def test_writes_are_carried_out_as_by_strapi(api: httpx.Client) -> None:
     replay = Replay(api)
     differences = {item.name: replay.difference(item) for item in read_recorded("writes")}
     assert {name: found for name, found in differences.items() if found} == {}
+
+
+@pytest.mark.slow
+def test_further_writes_are_carried_out_as_by_strapi(specimens_api: httpx.Client) -> None:
+    """Every rule of every type of attribute, components, locales, drafts, relations and their places."""
+    replay = Replay(specimens_api)
+    items = read_recorded("further-writes")
+    differences = {item.name: replay.difference(item) for item in items}
+    assert len(items) > 400
+    assert {name: found for name, found in differences.items() if found} == {}

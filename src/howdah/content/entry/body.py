@@ -13,7 +13,7 @@ from typing import Any
 
 from howdah.content.entry.relations import RelationChange, parse_change
 from howdah.content.entry.scalars import ValueRefusedError, check_scalar, type_refusal
-from howdah.content.query.faults import invalid_body_key, invalid_values
+from howdah.content.query.faults import RequestFault, invalid_body_key, invalid_values
 from howdah.content.query.schema import Field, Schema, Schemas
 
 #: Set by the service, not by a body.
@@ -30,7 +30,7 @@ class ComponentInput:
     """One component as given."""
 
     uid: str
-    #: Row that is to be kept; 0 for a new one.
+    #: Row that is to be kept; 0 for a new one, -1 where what is named is no row.
     row: int
     entry: EntryInput
 
@@ -45,38 +45,53 @@ class EntryInput:
 
 
 def require_known_keys(
-    schemas: Schemas, schema: Schema, data: Any, findable: frozenset[str] | None, depth: int = 0
+    schemas: Schemas,
+    schema: Schema,
+    data: Any,
+    findable: frozenset[str] | None,
+    path: tuple[str, ...] = (),
+    *,
+    zone: bool = False,
 ) -> None:
     """Raise RequestFault for the first key that is no attribute, or may not be written by whoever asks."""
-    if not isinstance(data, Mapping) or depth > _DEPTH_MAX:
+    if not isinstance(data, Mapping) or len(path) > _DEPTH_MAX:
         return
+    above = ".".join(path) or None
     for key, value in data.items():
-        if schema.is_component and key in ("id", "__component"):
+        if schema.is_component and (key == "id" or (zone and key == "__component")):
             continue
         item = schema.fields.get(key)
-        if item is None or key in _NOT_WRITABLE or (item.private and key in ("createdBy", "updatedBy")):
-            raise invalid_body_key(key)
+        if item is None:
+            raise invalid_body_key(key, above)
+        if not schema.is_component and key in _NOT_WRITABLE:
+            raise invalid_body_key(key, key)
         restricted = item.kind == "relation" and not item.morph and value is not None
         if restricted and findable is not None and item.target not in findable:
-            raise invalid_body_key(key)
+            raise invalid_body_key(key, ".".join((*path, key)))
         if item.kind == "component":
             for one in value if isinstance(value, list) else [value]:
-                require_known_keys(schemas, schemas[item.target], one, findable, depth + 1)
+                require_known_keys(schemas, schemas[item.target], one, findable, (*path, key))
         elif item.kind == "zone" and isinstance(value, list):
             for one in value:
                 target = schemas.get(str(one.get("__component"))) if isinstance(one, Mapping) else None
                 if target is not None:
-                    require_known_keys(schemas, target, one, findable, depth + 1)
+                    require_known_keys(schemas, target, one, findable, (*path, key), zone=True)
 
 
 def check_body(
     schemas: Schemas, schema: Schema, data: Mapping[str, Any], *, creating: bool, draft: bool
 ) -> EntryInput:
-    """Return what is to be written. Raises RequestFault with everything that is wrong."""
+    """
+    Return what is to be written. Raises RequestFault with everything that is wrong.
+
+    Moments that are none are told of alone, and only where nothing else is wrong.
+    """
     checker = _Checker(schemas, creating=creating, draft=draft)
     entry = checker.entry(schema, data, [])
     if checker.errors:
         raise invalid_values(checker.errors)
+    if checker.moments:
+        raise checker.moments[0]
     return entry
 
 
@@ -86,6 +101,7 @@ class _Checker:
         self._creating = creating
         self._draft = draft
         self.errors: list[dict[str, Any]] = []
+        self.moments: list[RequestFault] = []
 
     def entry(self, schema: Schema, data: Mapping[str, Any], path: list[str]) -> EntryInput:
         scalars: dict[str, Any] = {}
@@ -121,6 +137,8 @@ class _Checker:
             return
         try:
             found[item.name] = check_scalar(item, name, value, draft=self._draft)
+        except RequestFault as fault:
+            self.moments.append(fault)
         except ValueRefusedError as refusal:
             for message in refusal.messages:
                 self._add(path, message, refusal.value, given=True)
@@ -143,14 +161,9 @@ class _Checker:
         if not item.to_many:
             if value is None:
                 if self._is_required(item):
-                    self._add(
-                        path, f"{name} must be defined." if self._creating else f"{name} cannot be null."
-                    )
+                    self._add(path, type_refusal(name, "object", None).messages[0], None, given=True)
                 return ()
             return self._each(item, [value], path, single=True)
-        if value is None:
-            self._add(path, f"{name} must be defined." if self._creating else f"{name} cannot be null.")
-            return ()
         if not isinstance(value, list):
             self._add(path, type_refusal(name, "array", value).messages[0], value, given=True)
             return ()
@@ -175,22 +188,16 @@ class _Checker:
         for position, value in enumerate(values):
             here = path if single else [*path, str(position)]
             if not isinstance(value, Mapping):
-                message = type_refusal(_joined(here), "object", value).messages[0]
-                self._add(here, message, value, given=True)
+                cast = value if isinstance(value, str) and not single else None
+                shown = None if cast is not None else value
+                message = type_refusal(_joined(here), "object", shown, cast=cast).messages[0]
+                self._add(here, message, shown, given=True)
                 continue
             uid = item.target or self._zone_type(item, value, here)
             if not uid:
                 continue
-            row = value.get("id")
-            found.append(
-                ComponentInput(
-                    uid=uid,
-                    row=int(row)
-                    if isinstance(row, int | str) and str(row).isdigit() and len(str(row)) < 10
-                    else 0,
-                    entry=self.entry(self._schemas[uid], value, here),
-                )
-            )
+            row = _row_of(value)
+            found.append(ComponentInput(uid=uid, row=row, entry=self.entry(self._schemas[uid], value, here)))
         return tuple(found)
 
     def _zone_type(self, item: Field, value: Mapping[str, Any], path: list[str]) -> str:
@@ -215,8 +222,14 @@ class _Checker:
 _YUP_TYPES = {
     **dict.fromkeys(("string", "text", "richtext", "password", "email", "uid", "enumeration"), "string"),
     **dict.fromkeys(("integer", "float", "decimal"), "number"),
-    "boolean": "boolean",
 }
+
+
+def _row_of(value: Mapping[str, Any]) -> int:
+    if "id" not in value:
+        return 0
+    row = str(value["id"])
+    return int(row) if row.isascii() and row.isdigit() and 0 < len(row) < 10 and int(row) > 0 else -1
 
 
 def _joined(path: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from howdah.content.query.faults import RequestFault, invalid
+from howdah.content.query.faults import RequestFault, invalid, invalid_body_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ def parse_change(value: Any, path: str) -> RelationChange:
         return RelationChange(whole=())
     if isinstance(value, Mapping) and {"set", "connect", "disconnect"} & set(value):
         whole = value.get("set")
-        if "set" in value:
+        if whole is not None:
             return RelationChange(whole=_references(whole, path))
         return RelationChange(
             connect=_references(value.get("connect"), path),
@@ -80,7 +80,7 @@ def _reference(value: Any, path: str) -> Reference:
     elif row is not None and not isinstance(row, Mapping | list):
         found = _reference(row, path)
     else:
-        raise _malformed(path)
+        raise _malformed(path, value)
     locale, status, kind = value.get("locale"), value.get("status"), value.get("__type")
     return Reference(
         document=found.document,
@@ -112,5 +112,7 @@ def _position(value: Any, path: str) -> tuple[str, Reference | None]:
     return "", None
 
 
-def _malformed(path: str) -> RequestFault:
-    return invalid(f"Invalid relation provided for {path}")
+def _malformed(path: str, value: Any = None) -> RequestFault:
+    if isinstance(value, Mapping) and value:
+        return invalid_body_key(str(next(iter(value))), path)
+    return invalid("Invalid relations")

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from howdah.content.query.faults import RequestFault
+from howdah.content.query.faults import invalid
 from howdah.content.query.schema import Field
 from howdah.content.query.values import parse_date, parse_moment, parse_time
 
 _UID = re.compile(r"[A-Za-z0-9\-_.~]*")
-_EMAIL = re.compile(r"[^\s@\"<>()\[\],;:]+@[^\s@.,\"<>()\[\];:]+(\.[^\s@.,\"<>()\[\];:]+)*")
+_EMAIL = re.compile(r"[^\s@\"<>()\[\],;:]+@[^\s@.,\"<>()\[\];:]+(\.[^\s@.,\"<>()\[\];:]+)+")
 #: What a varchar(255) holds; Strapi checks it for strings alone.
 _VARCHAR = 255
 _VARCHAR_TYPES = frozenset({"string", "email", "uid", "enumeration"})
@@ -47,7 +47,7 @@ def check_scalar(field: Field, path: str, value: Any, *, draft: bool) -> Any:
     """
     Return the value to store; None stays None.
 
-    Raises ValueRefusedError.
+    Raises ValueRefusedError, and RequestFault for a date, time or moment that is none.
     """
     if value is None:
         return None
@@ -70,8 +70,22 @@ def type_refusal(path: str, kind: str, value: Any, *, cast: Any = None) -> Value
 
 
 def print_value(value: Any) -> str:
-    """Return a value as messages show it."""
+    """Return a value as messages show it; within lists and objects, as the text that each part would be."""
+    if isinstance(value, list):
+        value = [_printed(item) for item in value]
+    elif isinstance(value, dict):
+        value = {key: _printed(item) for key, item in value.items()}
     return json.dumps(value, ensure_ascii=False, indent=2 if isinstance(value, dict | list) else None)
+
+
+def _printed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_printed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _printed(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return f'"{value}"'
+    return value if value is None else json.dumps(value)
 
 
 def _text(field: Field, path: str, value: Any, *, draft: bool) -> str:
@@ -117,7 +131,8 @@ def _enumeration(field: Field, path: str, value: Any) -> str:
     allowed = field.options.get("enum", [])
     if not isinstance(value, str) or value not in allowed:
         listed = ", ".join(str(item) for item in allowed)
-        raise ValueRefusedError(f"{path} must be one of the following values: {listed}, ", value=value)
+        told = value if isinstance(value, str | list | dict) else json.dumps(value)
+        raise ValueRefusedError(f"{path} must be one of the following values: {listed}, ", value=told)
     return value
 
 
@@ -170,7 +185,7 @@ def _big(_: Field, path: str, value: Any) -> int:
     if isinstance(value, float) and value == int(value):
         text = str(int(value))
     if not isinstance(value, str | int | float) or not re.fullmatch(r"\s*[+-]?\d{1,20}\s*", text):
-        raise ValueRefusedError(f"{path} must be a whole number", value=value)
+        raise ValueRefusedError(f"{path} must be a valid integer", value=value)
     number = int(text)
     if not -(2**63) <= number < 2**63:
         raise ValueRefusedError(f"{path} must be between {-(2**63)} and {2**63 - 1}", value=value)
@@ -209,15 +224,14 @@ def _blocks(field: Field, path: str, value: Any) -> Json:
 
 
 def _moment(field: Field, value: Any) -> str:
-    try:
-        match field.type:
-            case "date":
-                return parse_date(value)
-            case "time":
-                return parse_time(value)
-        return parse_moment(value)
-    except RequestFault as fault:
-        raise ValueRefusedError(fault.message, value=value) from None
+    match field.type:
+        case "date":
+            return parse_date(value)
+        case "time":
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                raise invalid("Expected a string, got a number")
+            return parse_time(value)
+    return parse_moment(value)
 
 
 _CHECKS: Mapping[str, Callable[[Field, str, Any], Any]] = {

@@ -47,6 +47,8 @@ def invalid_key(key: str, path: str | None, *, param: str) -> RequestFault:
 def invalid_body_key(key: str, path: str | None = None) -> RequestFault:
     """Return the refusal of one key of a body."""
     message = f"Invalid key {key} at {path}" if path and path != key else f"Invalid key {key}"
+    if key in ("id", "documentId"):
+        return invalid(message, {"key": key, "source": "body"})
     return invalid(message, {"key": key, "path": path, "source": "body"})
 
 

@@ -50,7 +50,13 @@ def join_to(schemas: Schemas, db_schema: str, owner: Schema, field: Field, paren
             return Join(
                 source=f"{qualified(db_schema, component.table)} {link} JOIN {table} {alias}"
                 f" ON {alias}.id = {link}.cmp_id",
-                condition=f"{link}.entity_id = {parent}.id AND {link}.field = {quote_literal(field.name)}",
+                condition=f"{link}.entity_id = {parent}.id AND {link}.field = {quote_literal(field.name)}"
+                # Rows of other components of a dynamic zone have the same numbers.
+                + (
+                    f" AND {link}.component_type = {quote_literal(target.uid)}"
+                    if component.dynamic_zone
+                    else ""
+                ),
                 order=(f'{link}."order"', f"{link}.id"),
             )
         case MorphInverseStorage() as inverse:

@@ -266,7 +266,8 @@ class _Writer:
         cases = []
         for uid, selection in populated.selections.items():
             target, alias = self._schemas[uid], self._alias()
-            conditions = [f"{alias}.id = {id_sql}", *self._published(target, alias)]
+            # The row that is named is shown, whichever version of its document it is, as in Strapi.
+            conditions = [f"{alias}.id = {id_sql}"]
             if selection.condition != ALWAYS:
                 conditions.append(self._condition(target, selection.condition, alias))
             first = f"{quote_literal(uid)}::text AS {_label(label)}" if label else ""

@@ -24,6 +24,12 @@ _MOMENT = re.compile(
     r"(\d{4}-\d{2}-\d{2})"
     r"(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
+_DAYS = {
+    re.compile(r"\d{4}"): "%Y",
+    re.compile(r"\d{4}-\d{2}"): "%Y-%m",
+    re.compile(r"\d{4}-\d{3}"): "%Y-%j",
+    re.compile(r"\d{4}-W\d{2}(-\d)?"): "%G-W%V-%u",
+}
 _EPOCH = datetime(1970, 1, 1)
 
 NUMBERS = frozenset({"integer", "biginteger", "decimal", "float"})
@@ -171,7 +177,7 @@ def parse_moment(value: Any) -> str:
 
 
 def _iso_moment(text: str) -> datetime | None:
-    match = _MOMENT.fullmatch(text)
+    match = _MOMENT.fullmatch(_whole_day(text))
     if match is None or not _is_day(match[1]):
         return None
     hours, minutes, seconds = (int(match[place] or 0) for place in (2, 3, 4))
@@ -190,6 +196,18 @@ def _iso_moment(text: str) -> datetime | None:
         return day + timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=fraction) - shift
     except (ValueError, OverflowError):
         return None
+
+
+def _whole_day(text: str) -> str:
+    """Return the day that a year, a month or a week by itself begins with; any other text as it is."""
+    form = next((form for pattern, form in _DAYS.items() if pattern.fullmatch(text)), None)
+    if form is None:
+        return text
+    whole = f"{text}-1" if "W" in text and text.count("-") == 1 else text
+    try:
+        return datetime.strptime(whole, form).date().isoformat()
+    except ValueError:
+        return text
 
 
 def _epoch_moment(text: str) -> datetime | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from howdah.content.entry.relations import Reference, RelationChange
-from howdah.content.query.faults import RequestFault, invalid, invalid_values
+from howdah.content.query.faults import RequestFault, invalid, invalid_body_key
 from howdah.content.query.schema import FILE, Field, Schema
 from howdah.model.content import (
     JoinColumnStorage,
@@ -51,9 +51,9 @@ class Links:
             case MorphInverseStorage() if item.target == FILE:
                 await self._apply_files(owner, item, change)
             case MorphColumnsStorage() as columns:
-                await self._apply_morph_column(owner, columns, change)
+                await self._apply_morph_column(owner, item, columns, change)
             case MorphTableStorage() as table:
-                await self._apply_morph_table(owner, table, change)
+                await self._apply_morph_table(owner, item, table, change)
             case JoinColumnStorage() | MorphInverseStorage() | None:
                 raise invalid(f"Relation {item.name} is written from its other side")
 
@@ -77,9 +77,11 @@ class Links:
                 wanted = await self._placed(owner, target, item, wanted, reference)
         gone: set[int] = set()
         for reference in change.disconnect:
-            gone |= set(await self._rows_of(owner, target, reference, missing_ok=True, every_version=True))
+            known = reference.row != 0
+            gone |= set(await self._rows_of(owner, target, reference, missing_ok=known, every_version=True))
         wanted = [row for row in wanted if row not in gone]
-        for reference in change.connect:
+        # Of several for a relation to one, the first is taken.
+        for reference in change.connect if item.to_many else change.connect[:1]:
             if not item.to_many:
                 wanted = []
             wanted = await self._placed(owner, target, item, wanted, reference)
@@ -102,9 +104,11 @@ class Links:
                 beside = set(await self._rows_of(owner, target, reference.beside, every_version=True))
                 places = [position for position, row in enumerate(rest) if row in beside]
                 if not places:
+                    anchor = (await self._rows_of(owner, target, reference.beside))[0]
                     raise invalid(
-                        f"There was a problem connecting {item.name}: the relation beside which"
-                        " it is to be is not connected"
+                        f"There was a problem connecting relation with id {rows[0]} at position"
+                        f' {{"{reference.place}":{anchor}}}.'
+                        f" The relation with id {anchor} needs to be connected first."
                     )
                 at = places[0] if reference.place == "before" else places[-1] + 1
                 return rest[:at] + rows + rest[at:]
@@ -172,7 +176,8 @@ class Links:
                 raise _absent(target, 1)
             return [reference.row] if found is not None else []
         conditions = [f"{quote(target.fields['documentId'].column)} = %(document)s"]
-        locale = reference.locale or (owner.locale if owner.locale else owner.default_locale)
+        # Entries of types with locales are related within one locale.
+        locale = owner.locale or reference.locale or owner.default_locale
         if target.type.localized:
             conditions.append(f"{quote(target.fields['locale'].column)} = %(locale)s")
         published = quote(target.fields["publishedAt"].column)
@@ -202,19 +207,22 @@ class Links:
             files = [*(row for row in files if row not in added), *added] if item.to_many else added
         await self.rows.put_files(owner.schema, owner.row, item, files)
 
-    async def _any_row(self, owner: Owner, reference: Reference) -> tuple[str, int]:
+    async def _any_rows(self, owner: Owner, item: Field, reference: Reference) -> tuple[str, list[int]]:
+        """Return type and rows that are meant, each version that the owner is linked with."""
         target = self.rows.schemas.get(reference.type)
         if target is None or not target.type.has_documents:
-            raise invalid_values(
-                [{"path": ["__type"], "message": "__type is a required field", "name": "ValidationError"}]
-            )
-        return target.uid, (await self._rows_of(owner, target, reference))[-1]
+            raise invalid_body_key(item.name, item.name)
+        known = reference.row != 0
+        return target.uid, await self._rows_of(owner, target, reference, missing_ok=known)
 
     async def _apply_morph_column(
-        self, owner: Owner, columns: MorphColumnsStorage, change: RelationChange
+        self, owner: Owner, item: Field, columns: MorphColumnsStorage, change: RelationChange
     ) -> None:
         references = (*(change.whole or ()), *change.connect)
-        kind, row = await self._any_row(owner, references[-1]) if references else (None, None)
+        kind, row = None, None
+        if references:
+            kind, rows = await self._any_rows(owner, item, references[-1])
+            row = rows[-1] if rows else None
         if references or change.whole is not None or change.disconnect:
             await self.rows.all(
                 f"UPDATE {self.rows.table(owner.schema.table)} SET {quote(columns.id_column)} = %s,"
@@ -223,25 +231,27 @@ class Links:
             )
 
     async def _apply_morph_table(
-        self, owner: Owner, morph: MorphTableStorage, change: RelationChange
+        self, owner: Owner, item: Field, morph: MorphTableStorage, change: RelationChange
     ) -> None:
         table, own = self.rows.table(morph.table), quote(morph.own_column)
         row_column, type_column = quote(morph.id_column), quote(morph.type_column)
         if change.whole is not None:
             await self.rows.all(f"DELETE FROM {table} WHERE {own} = %s", (owner.row,))
         for reference in change.disconnect:
-            kind, row = await self._any_row(owner, reference)
+            kind, rows = await self._any_rows(owner, item, reference)
             await self.rows.all(
-                f"DELETE FROM {table} WHERE {own} = %s AND {row_column} = %s AND {type_column} = %s",
-                (owner.row, row, kind),
+                f"DELETE FROM {table} WHERE {own} = %s AND {row_column} = ANY(%s) AND {type_column} = %s",
+                (owner.row, rows, kind),
             )
         for reference in (*(change.whole or ()), *change.connect):
-            kind, row = await self._any_row(owner, reference)
-            await self.rows.all(
-                f'INSERT INTO {table} ({own}, {row_column}, {type_column}, "order") SELECT %(own)s, %(row)s,'
-                f' %(kind)s, coalesce(max("order"), 0) + 1 FROM {table} WHERE {own} = %(own)s',
-                {"own": owner.row, "row": row, "kind": kind},
-            )
+            kind, rows = await self._any_rows(owner, item, reference)
+            for row in rows:
+                await self.rows.all(
+                    f'INSERT INTO {table} ({own}, {row_column}, {type_column}, "order")'
+                    f' SELECT %(own)s, %(row)s, %(kind)s, coalesce(max("order"), 0) + 1 FROM {table}'
+                    f" WHERE {own} = %(own)s",
+                    {"own": owner.row, "row": row, "kind": kind},
+                )
 
     # Publishing
 

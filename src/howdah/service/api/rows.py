@@ -88,6 +88,15 @@ class Rows:
                 [*(value for _, value in columns.values()), row],
             )
 
+    async def copy_columns(self, schema: Schema, source: int, row: int, fields: Sequence[Field]) -> None:
+        """Give a row what another row has in the columns of some fields."""
+        if fields:
+            target = self.table(schema.table)
+            sets = ", ".join(f"{quote(item.column)} = s.{quote(item.column)}" for item in fields)
+            await self._connection.execute(
+                f"UPDATE {target} t SET {sets} FROM {target} s WHERE t.id = %s AND s.id = %s", (row, source)
+            )
+
     async def copy(self, schema: Schema, row: int, overrides: Mapping[str, Any]) -> int:
         """Insert a row like another one, with some columns otherwise, and return its id."""
         set_otherwise = self._columns(schema, overrides)
@@ -202,6 +211,7 @@ class Rows:
                 row = component.row
                 kept.add(key)
             elif component.row and there:
+                # Of an entry without components any is taken as a new one, as in Strapi.
                 raise application_fault(
                     f"Some of the provided components in {item.name} are not related to the entity"
                 )

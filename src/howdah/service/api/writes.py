@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from howdah.content.document_ids import new_document_id
 from howdah.content.entry.body import EntryInput, check_body, require_known_keys
+from howdah.content.entry.unique import unique_values
 from howdah.content.query.faults import invalid, invalid_values, not_found
 from howdah.content.query.request import check_read, locales_of, one_document
 from howdah.content.query.schema import Field, Schema
 from howdah.content.query.selection import all_fields
 from howdah.content.query.statement import StatementBuilder
-from howdah.content.query.tree import Populated, ReadQuery, Selection
+from howdah.content.query.tree import Group, Negation, Populated, ReadQuery, Selection
 from howdah.content.query.values import as_text, now_milliseconds
 from howdah.names import quote
 from howdah.service.api.access import AccessFacts, Caller
@@ -35,6 +36,8 @@ from howdah.service.api.rows import Rows
 from howdah.service.pooled_connection import PooledConnection
 
 _COMPONENT_DEPTH_MAX = 6
+#: What each row of a document has for itself.
+_OWN = frozenset({"documentId", "createdAt", "updatedAt", "publishedAt", "locale"})
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,9 @@ class _Writer:
         #: None: every locale, which only a deletion may mean.
         self._locales = locales
         self._locale = locales[0] if locales else ""
+        given = request.parameters.get("locale")
+        #: What was given where it is not one locale.
+        self._given_locale = ",".join(given) if isinstance(given, list) else "*" if given == "*" else None
         status = request.parameters.get("status")
         self._publish = schema.type.draft_and_publish and (status is None or status in ("", "published"))
 
@@ -144,24 +150,25 @@ class _Writer:
         self, data: Mapping[str, Any], document: str | None, *, creating: bool
     ) -> tuple[int, bool]:
         """Return the id of the row that is answered, and whether it is a draft."""
-        if self._schema.type.localized and self._locales is None:
-            raise invalid("Cannot write every locale at once: name one with the parameter locale")
+        if self._schema.type.localized and self._given_locale is not None:
+            raise invalid(
+                f"Invalid locale param {self._given_locale} provided. Document locales must be strings."
+            )
         drafts = self._schema.type.draft_and_publish
         existing = None
         if not creating:
             document, existing = await self._find(document)
         new = existing is None
-        given = check_body(self._engine.schemas, self._schema, data, creating=new, draft=drafts)
+        schema = self._schema
         if new and document is not None:
             # A further locale: what is not localized, and not given, is as in the others.
-            localized = {
-                name: value
-                for name, value in given.scalars.items()
-                if name in data or _is_localized(self._schema.fields[name])
-            }
-            given = replace(given, scalars=localized)
+            own = {name: item for name, item in schema.fields.items() if name in data or _is_localized(item)}
+            schema = replace(schema, fields=own)
+        given = check_body(self._engine.schemas, schema, data, creating=new, draft=drafts)
         given = await self._hashed(given)
-        await self._require_unique(self._schema, given, existing, draft=drafts)
+        if not drafts:
+            # Drafts may be alike; it is looked at when one is published.
+            await self._require_unique(given, existing)
         if existing is None:
             row = await self._insert(document, given, copied=not creating and document is not None)
         else:
@@ -170,8 +177,11 @@ class _Writer:
             await self._rows.update(self._schema, row, {**given.scalars, **moments})
         document = await self._document_of(row)
         await self._put_parts(row, given, draft=True if drafts else None)
-        if self._schema.type.localized:
-            await self._share_values(document, row, given)
+        if self._schema.type.localized and not self._publish:
+            # What is published is shared among the published versions, when it is.
+            await self._share(
+                document, row, [*given.scalars, *given.components, *given.relations], published=False
+            )
         if not self._publish:
             return row, drafts
         return await self._publish_draft(document, row), False
@@ -236,42 +246,24 @@ class _Writer:
 
     # Checking against other rows
 
-    async def _require_unique(
-        self, schema: Schema, given: EntryInput, existing: int | None, *, draft: bool
-    ) -> None:
-        wanted = {
-            name: value
-            for name, value in given.scalars.items()
-            if value is not None and _is_unique(schema.fields[name])
-        }
-        if not wanted:
+    async def _require_unique(self, given: EntryInput, existing: int | None) -> None:
+        """Raise RequestFault where a value that has to be unique is elsewhere, in components too."""
+        unique = unique_values(self._engine.schemas, self._schema, given)
+        if not unique:
             return
-        await self._rows.lock_values(schema)
+        await self._rows.lock_values(self._schema)
         errors = []
-        for name, value in wanted.items():
-            conditions, values = (
-                [f"{quote(schema.fields[name].column)} = %s", "id <> %s"],
-                [value, existing or 0],
-            )
-            if schema.type.localized:
-                conditions.append(f"{quote(schema.fields['locale'].column)} = %s")
-                values.append(self._locale)
-            if schema.type.draft_and_publish:
-                published = quote(schema.fields["publishedAt"].column)
-                conditions.append(f"{published} IS {'NULL' if draft else 'NOT NULL'}")
-            found = await self._rows.one(
-                f"SELECT 1 FROM {self._rows.table(schema.table)} WHERE {' AND '.join(conditions)} LIMIT 1",
-                values,
-            )
-            if found is not None:
-                errors.append(
-                    {
-                        "path": [name],
-                        "message": "This attribute must be unique",
-                        "name": "ValidationError",
-                        "value": value if isinstance(value, str | int | float | bool) else str(value),
-                    }
+        for one in unique:
+            condition = one.condition
+            if existing is not None:
+                condition = Group(
+                    operator="and", items=(Negation(item=id_is(self._schema, existing)), condition)
                 )
+            selection = Selection(uid=self._schema.uid, fields=(), condition=condition)
+            query = ReadQuery(selection=selection, locales=self._locales)
+            elsewhere = await self._engine.fetch(self._connection, self._builder.count(query))
+            if one.repeated or elsewhere != b"0":
+                errors.append(one.error())
         if errors:
             raise invalid_values(errors)
 
@@ -362,24 +354,36 @@ class _Writer:
                 part_owner = replace(owner, schema=part, row=part_row)
                 await self._links.apply(part_owner, part.fields[name], change)
 
-    async def _share_values(self, document: str, row: int, given: EntryInput) -> None:
-        """Give the other locales of a document the values that are not localized."""
-        shared = {
-            name: value
-            for name, value in given.scalars.items()
-            if not _is_localized(self._schema.fields[name])
-        }
-        column, published = (
-            quote(self._schema.fields[name].column) for name in ("documentId", "publishedAt")
-        )
-        drafts = f" AND {published} IS NULL" if self._schema.type.draft_and_publish else ""
+    async def _share(self, document: str, row: int, fields: Iterable[str], *, published: bool) -> None:
+        """Give the same version of a document in its other locales what is not localized."""
+        schema = self._schema
+        shared = [
+            schema.fields[name]
+            for name in fields
+            if name in schema.fields and _is_shared(schema.fields[name])
+        ]
+        own, moment = (quote(schema.fields[name].column) for name in ("documentId", "publishedAt"))
+        version = ""
+        if schema.type.draft_and_publish:
+            version = f" AND {moment} IS {'NOT NULL' if published else 'NULL'}"
         others = await self._rows.all(
-            f"SELECT id FROM {self._rows.table(self._schema.table)}"
-            f" WHERE {column} = %s AND id <> %s{drafts} ORDER BY id",
+            f"SELECT id FROM {self._rows.table(schema.table)}"
+            f" WHERE {own} = %s AND id <> %s{version} ORDER BY id",
             (document, row),
         )
         for (other,) in others:
-            await self._rows.update(self._schema, other, shared)
+            await self._rows.copy_columns(
+                schema, row, other, [item for item in shared if item.kind == "scalar"]
+            )
+            parts = frozenset(item.name for item in shared if item.kind in ("component", "zone"))
+            for name in parts:
+                await self._rows.delete_components(schema, other, schema.fields[name])
+            for part, source, copy in await self._rows.copy_components(schema, row, other, only=parts):
+                await self._links.copy_links(part, source, copy)
+            for item in shared:
+                if item.kind == "media":
+                    files = await self._rows.files_of(schema, row, item)
+                    await self._rows.put_files(schema, other, item, files)
 
     # Publishing
 
@@ -402,6 +406,8 @@ class _Writer:
         await self._links.carry_over(self._schema, draft, row)
         for component, source, copy in copied:
             await self._links.carry_over(component, source, copy)
+        if self._schema.type.localized:
+            await self._share(document, row, self._schema.fields, published=True)
         return row
 
     async def _require_publishable(self, draft: int) -> None:
@@ -429,9 +435,7 @@ class _Writer:
             f" AND {published} IS NOT NULL LIMIT 1",
             values,
         )
-        await self._require_unique(
-            self._schema, given, int(existing[0]) if existing is not None else None, draft=False
-        )
+        await self._require_unique(given, int(existing[0]) if existing is not None else None)
 
     def _whole(self, schema: Schema, depth: int) -> Selection:
         """Return a selection of a row with all its components."""
@@ -451,8 +455,9 @@ class _Writer:
         return Selection(uid=schema.uid, fields=all_fields(schema), populated=tuple(populated))
 
 
-def _is_unique(item: Field) -> bool:
-    return item.type == "uid" or item.options.get("unique") is True
+def _is_shared(item: Field) -> bool:
+    """Tell whether every locale of a document has the same of it; relations are each locale's own."""
+    return item.name not in _OWN and item.kind != "relation" and not _is_localized(item)
 
 
 def _is_localized(item: Field) -> bool:
