@@ -16,7 +16,7 @@ WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 .PHONY: help demo platform test test-all test-shared e2e lint format docs references dist bench bench-quick bench-sizes bench-api \
-	bench-live bench-backup fuzz faults clean
+	bench-live bench-backup bench-compare fuzz faults clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
@@ -32,6 +32,7 @@ help:
 	@echo "                  bench-sizes from 10 MB to 6 GB"
 	@echo "make bench-api    the content API under load, by wrk, into bench/results/api.md"
 	@echo "make bench-backup backup and restore beside bare pg_dump and pg_restore"
+	@echo "make bench-compare what arrives by other tools, into docs/explanation/comparison.md"
 	@echo "make bench-live   the pause of a cutover at 60 MB, 600 MB and 3 GB"
 	@echo "make fuzz         random databases, migrated, proven and checked twice; FUZZ_ARGS=--help"
 	@echo "make faults       faults at places of every verb, and their report; FAULTS_ARGS=--help"
@@ -107,6 +108,9 @@ bench-quick: $(VENV)/.installed-dev
 
 bench-backup: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.backup $(BENCH_ARGS)
+
+bench-compare: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m bench.compare
 
 bench-sizes: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.run --megabytes 10 --megabytes 100 --megabytes 1000 --megabytes 6000 \

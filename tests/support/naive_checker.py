@@ -389,7 +389,7 @@ def _check_defaults(
             (mine,) = scratch.execute("SELECT b FROM t").fetchone()
         (theirs,) = postgres.execute(sql.SQL("SELECT {}").format(sql.SQL(expression))).fetchone() or (None,)
         _require(
-            _alike(mine, theirs, column["codec"]),
+            alike(mine, theirs, column["codec"]),
             f"DEFAULT {written} of {column['name']!r} is {mine!r} in SQLite, {expression} = {theirs!r} here",
         )
 
@@ -461,11 +461,11 @@ def _view_columns(sqlite: sqlite3.Connection, name: str) -> list[tuple[str]]:
 
 def _alike_rows(ours: Row, theirs: Row) -> bool:
     return len(ours) == len(theirs) and all(
-        _alike(mine, other) for mine, other in zip(ours, theirs, strict=True)
+        alike(mine, other) for mine, other in zip(ours, theirs, strict=True)
     )
 
 
-def _alike(mine: Any, theirs: Any, codec: str = "") -> bool:
+def alike(mine: Any, theirs: Any, codec: str = "") -> bool:
     """Whether a value of a query is the same on both sides, by any form that a column may have."""
     if mine is None or theirs is None:
         return mine is None and theirs is None
