@@ -110,7 +110,7 @@ def list_tools() -> tuple[dict[str, Tool], dict[str, str]]:
     """Return the tools that are here, and why others are not run."""
     tools: dict[str, Tool] = {"howdah": run_howdah}
     missing = {
-        "pgferry": "a program in Go that was not to be had where this was measured",
+        "pgferry": "a program in Go; it was not tried",
         "strapi transfer": "needs two Strapi projects; it moves content into Strapi's own tables",
     }
     if shutil.which("pgloader"):
