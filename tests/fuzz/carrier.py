@@ -101,7 +101,8 @@ class Carrier:
             quarantined = list_rows(target_request(dsn)).rows if report.rows_quarantined else ()
         except HowdahError as error:
             return Carried(problems=(f"{error.code}: {error.message} {error.detail}",))
-        except psycopg.Error as error:
+        except Exception as error:
+            # What is no HowdahError is a bug, and a bug is what is looked for.
             return Carried(problems=(f"{type(error).__name__}: {error}",))
         problems = self._checker.problems(source, dsn, report, quarantined)
         shutil.rmtree(self._directory / "home" / "runs", ignore_errors=True)

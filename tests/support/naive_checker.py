@@ -205,7 +205,7 @@ def _expected(value: Any, kind: str, codec: str) -> Any:
     """Return what psycopg must give for a stored value in a column of that type."""
     if value is None:
         return None
-    text = value.decode() if isinstance(value, StoredText) else None
+    text = _text_of(value) if isinstance(value, StoredText) else None
     match re.split(r"[( ]", kind)[0]:
         case "bigint" | "integer" | "smallint" if isinstance(value, int):
             return value
@@ -228,6 +228,13 @@ def _expected(value: Any, kind: str, codec: str) -> Any:
         case "timestamp" | "date" | "time":
             return _expected_moment(value if text is None else text, kind, codec)
     raise Problem(f"no rule makes {kind} of {value!r}")
+
+
+def _text_of(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Problem(f"{value!r} is no UTF-8 and should not have arrived") from None
 
 
 def _expected_boolean(value: Any) -> bool:

@@ -35,6 +35,10 @@ _NO_DAMAGE = (
 )
 _HEADING = "*** in database main ***"
 
+#: A generated column cannot be computed: it calls a function that only the application has, or gives a value
+#: that its STRICT table does not take and an older SQLite did.
+_NOT_COMPUTABLE = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError)
+
 
 def check_integrity(path: str) -> list[str]:
     """
@@ -70,8 +74,8 @@ def _read_messages(connection: apsw.Connection) -> list[str]:
     try:
         # It stops after a hundred problems, but looks at all trees before it looks at the first row.
         return _run_check(connection, "PRAGMA quick_check")
-    except apsw.SQLError:
-        # A generated column calls a function that only the application has. Table by table, then.
+    except _NOT_COMPUTABLE:
+        # Table by table, then.
         return _check_each_table(connection)
 
 
@@ -93,7 +97,7 @@ def _check_each_table(connection: apsw.Connection) -> list[str]:
     for name in [str(name) for (name,) in tables.fetchall()]:
         try:
             damage += _run_check(connection, f"PRAGMA quick_check({quote_sqlite(name)})")
-        except apsw.SQLError:
+        except _NOT_COMPUTABLE:
             damage += _walk_table(connection, name)
     return damage
 
