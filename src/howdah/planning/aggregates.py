@@ -15,7 +15,7 @@ from sqlglot import exp
 from howdah.model.source import fold_name
 from howdah.planning.comparison import fold_for_equality, order_key
 from howdah.planning.expressions import Expressions, Node, only
-from howdah.planning.grouped import Grouped
+from howdah.planning.grouped import AGGREGATES, Grouped
 from howdah.planning.json_calls import member, written_json
 from howdah.planning.sql_values import (
     NUMBERS,
@@ -37,14 +37,7 @@ _WINDOW_NAMES: dict[type, str] = {
     exp.DenseRank: "dense_rank",
 }
 _TAKE_OVER = (
-    exp.Count,
-    exp.Sum,
-    exp.Avg,
-    exp.Max,
-    exp.Min,
-    exp.GroupConcat,
-    exp.JSONArrayAgg,
-    exp.JSONObjectAgg,
+    *AGGREGATES,
     exp.RowNumber,
     exp.Rank,
     exp.DenseRank,

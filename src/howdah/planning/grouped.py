@@ -17,7 +17,8 @@ from sqlglot import exp
 from howdah.planning.expressions import Node
 from howdah.planning.sql_values import Scope, ScopeColumn, Untranslatable
 
-_AGGREGATES = (
+#: What sqlglot reads SQLite's own aggregates as.
+AGGREGATES = (
     exp.Count,
     exp.Sum,
     exp.Avg,
@@ -68,7 +69,7 @@ def _walk(node: Node) -> Iterator[Node]:
             yield from _walk(child)
         return
     is_total = isinstance(node, exp.Anonymous) and str(node.this).lower() == "total"
-    if isinstance(node, _AGGREGATES) or is_total:
+    if isinstance(node, AGGREGATES) or is_total:
         yield node
     for child in node.iter_expressions():
         yield from _walk(child)
