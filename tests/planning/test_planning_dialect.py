@@ -11,8 +11,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -25,6 +23,7 @@ from howdah.model.source import Affinity
 from howdah.planning.dialect import parse_expression, translate_condition, translate_index_key
 from howdah.planning.expressions import Expressions, Rules
 from howdah.planning.sql_values import ScopeColumn, TableScope, Untranslatable, kind_of
+from support.plain_values import plain
 
 #: name, declared, affinity, PostgreSQL type, codec, parameters, collation
 COLUMNS: tuple[tuple[str, str, Affinity, str, str, dict[str, str], str], ...] = (
@@ -79,24 +78,12 @@ class Pair:
         query = sql.SQL("SELECT id, ({}) FROM (SELECT {} FROM t) t ORDER BY id").format(
             sql.SQL(translated), sql.SQL(names)
         )
-        answered = [(key, _plain(value)) for key, value in self.postgres.execute(query).fetchall()]
+        answered = [(key, plain(value)) for key, value in self.postgres.execute(query).fetchall()]
         assert answered == expected, translated
 
     def translate(self, expression: str) -> str:
         rules = Rules(immutable=False)
         return Expressions(scope=self.scope, rules=rules).translate(parse_expression(expression)).sql
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
 
 
 @pytest.fixture(scope="module")

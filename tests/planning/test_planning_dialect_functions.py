@@ -8,8 +8,7 @@ strftime() has learned half of its directives since 3.44.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 import apsw
@@ -21,6 +20,7 @@ from howdah.model.source import Affinity
 from howdah.planning.dialect import parse_expression
 from howdah.planning.expressions import Expressions, Rules
 from howdah.planning.sql_values import ScopeColumn, TableScope, Untranslatable, kind_of
+from support.plain_values import plain
 
 #: name → declared, affinity, PostgreSQL type, codec, format
 COLUMNS: dict[str, tuple[str, Affinity, str, str, str]] = {
@@ -97,25 +97,13 @@ class Pair:
         translated = self.translate(expression)
         expected: list[Any] = self.lite.execute(f"SELECT id, ({expression}) FROM t ORDER BY id").fetchall()
         query = sql.SQL("SELECT id, ({}) FROM t ORDER BY id").format(sql.SQL(translated))
-        answered = [(key, _plain(value)) for key, value in self.post.execute(query).fetchall()]
+        answered = [(key, plain(value)) for key, value in self.post.execute(query).fetchall()]
         wrong = [
             f"{got!r} for {wanted!r} in row {ROWS[wanted[0] - 1]}"
             for got, wanted in zip(answered, expected, strict=True)
             if got != wanted or (got[1] is None) != (wanted[1] is None)
         ]
         assert not wrong, "\n".join([translated, *wrong])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
 
 
 @pytest.fixture(scope="module")
