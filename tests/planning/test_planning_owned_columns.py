@@ -12,6 +12,7 @@ import pytest
 
 from howdah.errors import UsageError
 from howdah.model.target_type import TargetType
+from howdah.planning.column_facts import ColumnFacts
 from howdah.planning.owned_codecs import OwnedOptions
 from howdah.planning.owned_columns import (
     ColumnOverride,
@@ -19,7 +20,6 @@ from howdah.planning.owned_columns import (
     decide_owned_column,
     find_epoch_units,
 )
-from howdah.planning.types import ColumnFacts
 from howdah.postgres.connect import connect
 from howdah.postgres.target_types import read_target_types
 from support.files import make_database

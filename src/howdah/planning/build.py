@@ -16,6 +16,7 @@ from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
 from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.target import TargetFacts
 from howdah.planning.answers import build_comparison_step
+from howdah.planning.column_facts import TypeDecision
 from howdah.planning.columns import plan_columns
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
 from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options
@@ -42,7 +43,6 @@ from howdah.planning.target_checks import check_collation
 from howdah.planning.target_names import name_relations, wished_columns
 from howdah.planning.triggers import TranslatedTrigger, render_triggers, translate_triggers
 from howdah.planning.type_groups import ColumnKey, decide_types
-from howdah.planning.types import TypeDecision
 from howdah.planning.views import build_view_steps
 
 _COLUMNS_MAX = 1600

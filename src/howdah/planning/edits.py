@@ -18,10 +18,10 @@ from howdah.model.owned import RowPolicy
 from howdah.model.plan import PlanOptions
 from howdah.model.source import SourceCatalog, Table
 from howdah.planning.asked_types import describe_misfit
+from howdah.planning.column_facts import TypeDecision, describe_values
 from howdah.planning.design import census_of, column_census
 from howdah.planning.findings import make_finding, name_column, name_table
 from howdah.planning.type_groups import ColumnKey
-from howdah.planning.types import TypeDecision, describe_values
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts, OwnedPlan, RowPolicy, TableKind
 from howdah.model.plan import ColumnPlan, Plan, PlanOptions, TablePlan
 from howdah.model.source import SourceCatalog, Table
+from howdah.planning.column_facts import ColumnFacts
 from howdah.planning.design import TableDesign, census_of, column_census
 from howdah.planning.edits import PlanEdits
 from howdah.planning.estimate import estimate_run
@@ -38,7 +39,6 @@ from howdah.planning.policies import params_under, read_policies
 from howdah.planning.samples import preview_values
 from howdah.planning.selection import Selection
 from howdah.planning.target_names import wished_columns, wished_tables
-from howdah.planning.types import ColumnFacts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from howdah.model.census import ColumnCensus
 from howdah.model.findings import Finding
 from howdah.model.source import Affinity
 from howdah.model.target_type import TargetType, TypeKind
+from howdah.planning.column_facts import ColumnFacts, describe_values
 from howdah.planning.findings import make_finding
 from howdah.planning.moments import EPOCH_UNITS, describe_epoch_range
-from howdah.planning.types import ColumnFacts, describe_values
 
 _MICROSECOND_DIGITS = 6
 #: What each kind of type may be made of.

@@ -19,6 +19,7 @@ from howdah.model.findings import Finding
 from howdah.model.source import SourceCatalog
 from howdah.model.target_type import TargetType
 from howdah.planning.asked_types import describe_misfit
+from howdah.planning.column_facts import ColumnFacts
 from howdah.planning.declared import Family, read_declared_type
 from howdah.planning.design import census_of, column_census
 from howdah.planning.findings import make_finding
@@ -29,7 +30,7 @@ from howdah.planning.owned_codecs import (
     name_wire_type,
     params_needed,
 )
-from howdah.planning.types import ColumnFacts, check_values
+from howdah.planning.value_checks import check_values
 
 #: Findings that a policy among the parameters settles.
 _SETTLED_BY = {"F-211": "nul", "F-212": "invalid_utf8", "F-221": "unit", "F-225": "bare"}

@@ -15,10 +15,10 @@ from howdah.codecs.registry import CODECS
 from howdah.errors import UsageError
 from howdah.model.census import Census
 from howdah.model.source import Table
+from howdah.planning.column_facts import TypeDecision
 from howdah.planning.declared import read_declared_type
 from howdah.planning.design import census_of, column_census
 from howdah.planning.type_groups import ColumnKey
-from howdah.planning.types import TypeDecision
 
 _PRECISION_MAX = 1000
 

@@ -13,10 +13,12 @@ from dataclasses import replace
 from howdah.model.census import Census
 from howdah.model.plan import PlanOptions
 from howdah.model.source import Table
+from howdah.planning.column_facts import ColumnFacts, TypeDecision
 from howdah.planning.declared import Family
 from howdah.planning.design import ResolvedForeignKey, census_of, column_census
 from howdah.planning.findings import make_finding, name_column
-from howdah.planning.types import ColumnFacts, TypeDecision, decide_as_stored, decide_type
+from howdah.planning.types import decide_type
+from howdah.planning.types_as_stored import decide_as_stored
 
 #: PostgreSQL compares what these write whatever length or precision the types have.
 _COMPARED_ACROSS_TYPES = frozenset({"text", "numeric", "integer"})
