@@ -13,6 +13,7 @@ from fuzz.scenario_file import FuzzCase, read_case, write_case
 from howdah.ops.quarantine import list_rows
 from support.crossing import NaiveChecker
 from support.files import make_database
+from support.naive_checker import alike
 from support.random_databases import RandomDatabase
 from support.runs import migrate_file, target_request
 from support.stored_values import Text
@@ -77,6 +78,22 @@ def test_the_second_checker_sees_damage(
     assert [problem.split(":")[0] for problem in checker.problems(source, database, report, quarantined)] == [
         seen
     ]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "same"),
+    [
+        ('{"k":2468793.31929149}', '{"k":2468793.3192914943}', True),
+        ("2468793.31929149 a", "2468793.31929249 a", False),
+        ("2468793.31929149 a", "2468793.3192914943 b", False),
+        ("0.1", "0.10000000000000001", False),
+        ("2024-01-02 03:04:05.123456", "2024-01-02 03:04:05.123457", False),
+    ],
+)
+def test_the_second_checker_passes_over_the_last_digits_of_long_fractions_alone(
+    mine: str, theirs: str, same: bool
+) -> None:
+    assert alike(mine, theirs) is same
 
 
 def test_the_second_checker_sees_a_view_with_other_rows(

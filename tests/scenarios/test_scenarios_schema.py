@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from decimal import Decimal
 
 import pytest
@@ -181,6 +182,44 @@ _EXPRESSIONS = [
             ],
         },
         findings=["F-303"],
+    ),
+    Scenario(
+        case=72,
+        name="a generated column that SQLite cannot compute is left out, its table is carried",
+        sql="CREATE TABLE uncomputed (id INTEGER PRIMARY KEY, a TEXT, b INTEGER);"
+        "INSERT INTO uncomputed VALUES (1, '[1]', 5), (2, 'no JSON', -9223372036854775808);"
+        # SQLite computes nothing when a column is added.
+        "ALTER TABLE uncomputed ADD COLUMN parsed TEXT AS (json(a));"
+        "ALTER TABLE uncomputed ADD COLUMN size INTEGER AS (abs(b));"
+        "ALTER TABLE uncomputed ADD COLUMN next INTEGER AS (id + 1);"
+        "CREATE VIEW computed_view AS SELECT id, b FROM uncomputed;",
+        rows={
+            "SELECT * FROM uncomputed ORDER BY id": [(1, "[1]", 5, 2), (2, "no JSON", -(2**63), 3)],
+            "SELECT count(*) FROM computed_view": [(2,)],
+            "INSERT INTO uncomputed (id, a, b) VALUES (7, 'x', 1) RETURNING next": [(8,)],
+        },
+        findings=["F-112"],
+        told=["malformed JSON", "GENERATED ALWAYS AS (json(a))", "integer overflow"],
+    ),
+    Scenario(
+        case=72,
+        name="what an older SQLite wrote of a fraction is kept, not computed again with other digits",
+        sql="CREATE TABLE printed (id INTEGER PRIMARY KEY, r REAL, price DECIMAL(10,2),"
+        " shown TEXT AS (r || ' m') STORED, asked TEXT AS (price || ' EUR') STORED);"
+        "INSERT INTO printed (id, r, price) VALUES (1, 2.0 / 3, 19.5), (2, 7, 12), (3, NULL, 0.01);",
+        rows={
+            "SELECT shown, asked FROM printed ORDER BY id": [
+                # Python's SQLite, 3.40 or so, wrote 15 digits; since 3.52 it would be …666663.
+                (sqlite3.connect(":memory:").execute("SELECT (2.0 / 3) || ' m'").fetchone()[0], "19.5 EUR"),
+                ("7.0 m", "12 EUR"),
+                (None, "0.01 EUR"),
+            ],
+            "INSERT INTO printed (id, r, price) VALUES (4, 1, 2.50) RETURNING shown, asked": [
+                (None, "2.5 EUR")
+            ],
+        },
+        findings=["F-303"],
+        told=["GENERATED ALWAYS AS (r || ' m')"],
     ),
     Scenario(
         case=73,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -524,6 +525,42 @@ def test_invalid_text_in_a_statement_stops_nothing(tmp_path: Path) -> None:
     # A default that cannot be read is not made up, and said to be unread.
     assert table.column("b").default_sql is None
     assert table.unread_sql.startswith("CREATE TABLE t")
+
+
+def test_a_generated_column_with_a_function_of_the_application_is_set_apart(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("slug", 1, lambda text: str(text).lower(), deterministic=True)
+        connection.executescript(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, kept TEXT AS (slug(name)) STORED,"
+            " short TEXT UNIQUE AS (slug(name)), up INT REFERENCES t (id) AS (slug(id) + 0), last);"
+            "CREATE INDEX by_short ON t (short); CREATE INDEX by_name ON t (name);"
+            "INSERT INTO t (name, last) VALUES ('Zoë', 1);"
+        )
+    table = read(path).table("t")
+    assert [column.name for column in table.columns] == ["id", "name", "kept", "last"]
+    assert [(lost.name, lost.sql, lost.message) for lost in table.uncomputed] == [
+        ("short", "slug(name)", "unknown function: slug()"),
+        ("up", "slug(id) + 0", "unknown function: slug()"),
+    ]
+    assert table.uncomputed[0].lost == ("UNIQUE (short)", "CREATE INDEX by_short ON t (short)")
+    assert table.uncomputed[1].lost == ("FOREIGN KEY (up) REFERENCES t",)
+    assert [index.name for index in table.indexes] == ["by_name"]
+    assert table.foreign_keys == ()
+
+
+def test_a_generated_column_that_fails_on_a_row_is_found_by_trying_every_row(tmp_path: Path) -> None:
+    path = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE t (a); INSERT INTO t VALUES (1), (-9223372036854775808);"
+        "ALTER TABLE t ADD COLUMN size AS (abs(a)); ALTER TABLE t ADD COLUMN fine AS (a IS NULL)",
+    )
+    with reading_source(os.fspath(path)) as connection:
+        by_names = read_catalog(connection, os.fspath(path)).table("t")
+        by_rows = read_catalog(connection, os.fspath(path), every_row=True).table("t")
+    assert [column.name for column in by_names.columns] == ["a", "size", "fine"]
+    assert [column.name for column in by_rows.columns] == ["a", "fine"]
+    assert [(lost.name, lost.message) for lost in by_rows.uncomputed] == [("size", "integer overflow")]
 
 
 def test_a_name_that_is_not_unicode_is_refused(tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ TRIGGERS = [
     "AFTER DELETE ON {t} BEGIN DELETE FROM {t} WHERE {c} = old.{c}; END",
     "AFTER INSERT ON {t} BEGIN INSERT OR REPLACE INTO {t} ({c}, {d}) VALUES (new.{c}, new.{d}); END",
 ]
+#: What a generated column may compute that is added to rows which are there.
+ADDED = ["{c} IS NULL", "abs({c})", "{c} LIKE 'a' ESCAPE 'ab'"]
 #: Virtual tables and what goes into them.
 VIRTUAL = [
     ("CREATE VIRTUAL TABLE {t} USING fts5(title, body)", "INSERT INTO {t} VALUES ('a title', ?)"),
@@ -400,6 +402,10 @@ def _tamper(draw: Draw, table: RandomTable) -> list[tuple[str, tuple[Any, ...]]]
             declared = "ANY" if table.strict else draw(st.sampled_from(DECLARED_TYPES))
             default = draw(st.sampled_from(["1", "'x'", "NULL", "1.5", "x'00'"]))
             return [(f"ALTER TABLE {quoted(table.name)} ADD COLUMN added {declared} DEFAULT {default}", ())]
+        case 3:
+            # SQLite computes nothing when it is added, so some cannot be computed on some rows.
+            computed = _fill(draw, draw(st.sampled_from(ADDED)), table)
+            return [(f"ALTER TABLE {quoted(table.name)} ADD COLUMN computed ANY AS ({computed})", ())]
         case _:
             return []
 

@@ -120,6 +120,18 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Uncomputed:
+    """A VIRTUAL generated column whose values are nowhere stored and that SQLite could not compute."""
+
+    name: str
+    sql: str
+    #: SQLite's message.
+    message: str
+    #: What goes with it: indexes, UNIQUE and foreign keys over it, as people would write them.
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     name: str
     columns: tuple[Column, ...]
@@ -154,6 +166,8 @@ class Table:
     content_table: str = ""
     #: The virtual table that a shadow table belongs to.
     shadow_of: str | None = None
+    #: Generated columns that are not among `columns`.
+    uncomputed: tuple[Uncomputed, ...] = ()
     #: What the reader could not understand of the CREATE statement, "" when it understood all.
     unread_sql: str = ""
 

@@ -128,13 +128,13 @@ def read_kept_catalog(run: Run) -> SourceCatalog:
 def read_catalog_of(path: str) -> SourceCatalog:
     """Read the catalog of a private file. Raises what `open_snapshot` and `read_catalog` raise."""
     with closing(open_snapshot(path)) as connection:
-        return read_catalog(connection, path)
+        return read_catalog(connection, path, every_row=True)
 
 
 def _read_catalog(source: str, snapshot: Snapshot) -> SourceCatalog:
     connection = open_snapshot(snapshot.path)
     try:
-        catalog = read_catalog(connection, source)
+        catalog = read_catalog(connection, source, every_row=True)
     finally:
         connection.close()
     # The copy is always in rollback-journal mode.

@@ -21,7 +21,7 @@ from howdah.planning.columns import plan_columns
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
 from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options
 from howdah.planning.estimate import estimate_run
-from howdah.planning.findings import fold_findings, make_finding, name_table
+from howdah.planning.findings import fold_findings, make_finding, name_column, name_table
 from howdah.planning.foreign_keys import build_foreign_key_steps, resolve_foreign_keys
 from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key
@@ -261,6 +261,15 @@ def _source_findings(catalog: SourceCatalog, census: Census, tables: tuple[Table
             findings.append(
                 make_finding("F-107", name_table(table.name), "not understood", detail=table.unread_sql)
             )
+        findings += [
+            make_finding(
+                "F-112",
+                name_column(table.name, column.name),
+                f"SQLite cannot compute it: {column.message}",
+                detail="; ".join((f"GENERATED ALWAYS AS ({column.sql})", *column.lost)),
+            )
+            for column in table.uncomputed
+        ]
         if len(table.columns) > _COLUMNS_MAX:
             findings.append(
                 make_finding(

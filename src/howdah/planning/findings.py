@@ -139,6 +139,15 @@ _KINDS = (
         "MATCH. For R*Tree, use PostGIS or range types with a GiST index.",
     ),
     FindingKind(
+        code="F-112",
+        severity=ERROR,
+        title="A generated column is left out",
+        explanation="It is VIRTUAL, so its values are stored nowhere, and SQLite cannot compute them: it "
+        "calls a function that only the application has, or fails on a row. The rest of the table is "
+        "carried; indexes and constraints over the column, which the detail names, are not.",
+        hint="Let the application compute it, or make it STORED in the source first.",
+    ),
+    FindingKind(
         code="F-121",
         severity=WARNING,
         title="A name is changed",

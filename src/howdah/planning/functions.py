@@ -18,7 +18,7 @@ from howdah.planning import aggregates, json_calls, moment_calls, text_calls
 from howdah.planning.comparison import compare
 from howdah.planning.expressions import Expressions, Node, build_case, only
 from howdah.planning.moment_calls import epoch_seconds
-from howdah.planning.number_text import rounded, whole_number
+from howdah.planning.number_text import is_stored_integer, rounded, whole_number
 from howdah.planning.printf import printf
 from howdah.planning.sql_values import (
     NULL,
@@ -202,8 +202,7 @@ def _typeof(translator: Expressions, node: Node) -> Value:
         case Kind.BYTES:
             name = "'blob'"
         case Kind.NUMERIC if value.column is not None and value.column.affinity is not Affinity.BLOB:
-            whole = f"{value.sql} = trunc({value.sql}) AND abs({value.sql}) < 9223372036854775808"
-            name = f"CASE WHEN {whole} THEN 'integer' ELSE 'real' END"
+            name = f"CASE WHEN {is_stored_integer(value.sql)} THEN 'integer' ELSE 'real' END"
         case Kind.OPAQUE if known is not None and known.codec in _CLASS_OF_CODEC:
             name = f"'{_CLASS_OF_CODEC[known.codec]}'"
         case Kind.ANY if value.node:

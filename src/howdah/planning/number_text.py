@@ -2,32 +2,56 @@
 Numbers written as SQLite writes them, as SQL for PostgreSQL.
 
 Pure, and without knowledge of where a number comes from. SQLite prints a floating point number with the
-digits that tell it from every other, always with a point, and with an exponent from 1e17 on ("%!.17g";
-15 digits before SQLite 3.52). It rounds ties away from zero where C rounds them to even (src/printf.c).
+digits that tell it from every other, always with a point, and with an exponent from 1e17 on; which digits
+these are depends on its version: 15 of them before 3.52 ("%!.15g"), since then 17 where fewer are not enough
+("%!.17g": 2.0/3 is 0.66666666666666663), where PostgreSQL takes as few as tell the number from others. It
+rounds ties away from zero where C rounds them to even (src/printf.c).
 """
 
 from __future__ import annotations
 
+import re
+
 #: Digits that a double has for certain.
 _DIGITS = 15
+#: So many decimals are written without an exponent, however small the number.
+_PLAIN_DECIMALS = 4
+#: What real_text() puts around the number whose digits it takes from PostgreSQL.
+_MARK = r"'^(-?[0-9]+)(e.*)?$', '\1.0\2'"
+_NUMERIC = re.compile(r"numeric\((\d+), ?(\d+)\)")
 
 
 def real_text(sql: str) -> str:
     """Return the text of a floating point number: 3.0, 1.0e+300, 0.1."""
     number = f"({sql})::double precision"
-    pointed = rf"replace(regexp_replace({number}::text, '^(-?[0-9]+)(e.*)?$', '\1.0\2'), 'Infinity', 'Inf')"
+    pointed = f"replace(regexp_replace({number}::text, {_MARK}), 'Infinity', 'Inf')"
     return (
         f"CASE WHEN abs({number}) >= 1e15 AND abs({number}) < 1e17"
         f" THEN {number}::text::numeric::text || '.0' ELSE {pointed} END"
     )
 
 
-def numeric_text(sql: str) -> str:
+def depends_on_version(sql: str) -> bool:
+    """Return whether texts in translated SQL have digits that versions of SQLite write differently."""
+    return _MARK in sql
+
+
+def numeric_text(sql: str, type_name: str) -> str:
     """Return the text of a column of NUMERIC affinity, which holds an integer wherever one is exact."""
-    return (
-        f"CASE WHEN {sql} = trunc({sql}) AND abs({sql}) < 9223372036854775808"
-        f" THEN trunc({sql})::text ELSE {real_text(sql)} END"
-    )
+    limits = _NUMERIC.fullmatch(type_name)
+    if limits and int(limits[1]) <= _DIGITS and int(limits[2]) <= _PLAIN_DECIMALS:
+        # So few digits are written alike by every version.
+        return f"trim_scale({sql})::text"
+    return f"CASE WHEN {is_stored_integer(sql)} THEN trunc({sql})::text ELSE {real_text(sql)} END"
+
+
+def is_stored_integer(sql: str) -> str:
+    """
+    Return whether SQLite holds the value of a column of NUMERIC affinity as an integer.
+
+    The smallest integer may be stored as either; as an integer it is what applications write.
+    """
+    return f"{sql} = trunc({sql}) AND {sql} >= -9223372036854775808 AND {sql} < 9223372036854775808"
 
 
 def fixed_text(sql: str, decimals: int) -> str:

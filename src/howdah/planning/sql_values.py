@@ -264,7 +264,7 @@ def as_text(value: Value) -> Value:
         case Kind.REAL:
             return Value(sql=real_text(value.operand), kind=Kind.TEXT)
         case Kind.NUMERIC if value.column is not None and value.column.affinity is not Affinity.BLOB:
-            return Value(sql=numeric_text(value.operand), kind=Kind.TEXT)
+            return Value(sql=numeric_text(value.operand, value.column.type), kind=Kind.TEXT)
         case Kind.MOMENT:
             return _moment_as_text(value)
         case Kind.OPAQUE if value.column is not None and value.column.codec == "uuid-text":

@@ -31,19 +31,22 @@ from howdah.sqlite.location import source_path
 OUR_PREFIX = "_howdah_"
 
 
-def read_catalog(connection: apsw.Connection, path: str, *, journal_mode: str | None = None) -> SourceCatalog:
+def read_catalog(
+    connection: apsw.Connection, path: str, *, journal_mode: str | None = None, every_row: bool = False
+) -> SourceCatalog:
     """
     Return what the database declares; `path` is what the person calls the source.
 
     A snapshot is never in WAL mode: pass its `Snapshot.journal_mode`, which is the
-    live file's. Raises IntegrityError or EnvironmentFailedError where the file cannot be
+    live file's. With `every_row` generated columns are computed for all rows of a private copy, to find
+    those that fail on some. Raises IntegrityError or EnvironmentFailedError where the file cannot be
     read, RefusedError (S-017) for a name that is not Unicode.
     """
     begins = not connection.in_transaction
     try:
         if begins:
             connection.execute("BEGIN").fetchall()
-        return _read(connection, path, journal_mode)
+        return _read(connection, path, journal_mode, every_row=every_row)
     except (apsw.CorruptError, apsw.BusyError, apsw.IOError) as error:
         raise explain_failure(error, source_path(path)) from error
     finally:
@@ -51,10 +54,12 @@ def read_catalog(connection: apsw.Connection, path: str, *, journal_mode: str | 
             connection.execute("ROLLBACK").fetchall()
 
 
-def _read(connection: apsw.Connection, path: str, journal_mode: str | None) -> SourceCatalog:
+def _read(
+    connection: apsw.Connection, path: str, journal_mode: str | None, *, every_row: bool
+) -> SourceCatalog:
     schema = [row for row in fetch_schema(connection) if not is_ours(row.name)]
     listed = [table for table in fetch_tables(connection) if not is_ours(table.name)]
-    facts = [fetch_table_facts(connection, table) for table in listed]
+    facts = [fetch_table_facts(connection, table, every_row=every_row) for table in listed]
     tables = build_tables(facts, schema, fetch_sequences(connection, listed))
     return SourceCatalog(
         path=path,

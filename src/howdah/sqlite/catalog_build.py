@@ -8,23 +8,38 @@ for the table it belongs to and kept in `unread_sql`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from howdah.model.source import Affinity, Column, ForeignKey, Index, IndexColumn, Table, fold_name
+from howdah.model.source import (
+    Affinity,
+    Column,
+    ForeignKey,
+    Index,
+    IndexColumn,
+    Table,
+    Uncomputed,
+    fold_name,
+)
 from howdah.sqlite.affinity import affinity_of
 from howdah.sqlite.catalog_fetch import TableFacts
-from howdah.sqlite.catalog_queries import ColumnRow, IndexColumnRow, IndexRow, SchemaRow
+from howdah.sqlite.catalog_queries import (
+    VIRTUAL_COLUMN,
+    ColumnRow,
+    IndexColumnRow,
+    IndexRow,
+    SchemaRow,
+)
 from howdah.sqlite.ddl import read_index, read_virtual_table
 from howdah.sqlite.ddl_cursor import UnreadSqlError
 from howdah.sqlite.ddl_table import read_table
 from howdah.sqlite.definitions import ColumnDefinition, KeyDefinition, TableDefinition
 
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
-_GENERATED: dict[int, Literal["", "stored", "virtual"]] = {2: "virtual", 3: "stored"}
+_GENERATED: dict[int, Literal["", "stored", "virtual"]] = {VIRTUAL_COLUMN: "virtual", 3: "stored"}
 _ORIGINS: dict[str, Literal["create", "unique", "primary_key"]] = {
     "c": "create",
     "u": "unique",
@@ -76,8 +91,10 @@ def _build_ordinary(facts: TableFacts, statements: Statements, sequences: dict[s
     name = facts.table.name
     statement = _statement(statements, "table", name)
     definition, unread = _read_definition(statement, facts)
-    columns = tuple(_build_column(row, facts, definition) for row in facts.columns)
+    built = [_build_column(row, facts, definition) for row in facts.columns]
+    columns = tuple(column for column in built if column.name not in facts.uncomputable)
     indexes = [_build_index(row, keys, facts, definition, statements) for row, keys in facts.indexes]
+    foreign_keys = _build_foreign_keys(facts, definition)
     # WITHOUT ROWID is implied by the PRAGMA, the alias by the absence of an index: SQLite makes one for
     # every primary key but the rowid itself. That covers INT, DESC and WITHOUT ROWID without a rule of ours.
     keyed = sorted((row for row in facts.columns if row.pk_position), key=lambda row: row.pk_position)
@@ -99,13 +116,43 @@ def _build_ordinary(facts: TableFacts, statements: Statements, sequences: dict[s
         strict=bool(facts.table.strict),
         autoincrement=any(metadata.autoincrement for metadata in facts.metadata.values()),
         sequence_value=sequences.get(name),
-        indexes=tuple(index for index in indexes if isinstance(index, Index)),
-        foreign_keys=_build_foreign_keys(facts, definition),
+        indexes=tuple(
+            index
+            for index in indexes
+            if isinstance(index, Index) and not facts.uncomputable.keys() & _names_in(index)
+        ),
+        foreign_keys=tuple(key for key in foreign_keys if not facts.uncomputable.keys() & set(key.columns)),
         checks=definition.checks if definition is not None else (),
+        uncomputed=tuple(
+            Uncomputed(
+                name=column.name,
+                sql=column.generated_sql or "",
+                message=facts.uncomputable[column.name],
+                lost=tuple(_lost_with(column.name, indexes, foreign_keys)),
+            )
+            for column in built
+            if column.name in facts.uncomputable
+        ),
         unread_sql="\n".join(
             [unread, *(index.sql for index in indexes if isinstance(index, _Unread))]
         ).strip(),
     )
+
+
+def _names_in(index: Index) -> set[str | None]:
+    return {column.name for column in index.columns}
+
+
+def _lost_with(
+    column: str, indexes: Sequence[Index | _Unread], foreign_keys: Sequence[ForeignKey]
+) -> Iterator[str]:
+    """Say what a table loses besides the column itself."""
+    for index in indexes:
+        if isinstance(index, Index) and column in _names_in(index):
+            yield index.sql or f"UNIQUE ({', '.join(str(key.name) for key in index.columns)})"
+    for key in foreign_keys:
+        if column in key.columns:
+            yield f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {key.parent_table}"
 
 
 def _kind(facts: TableFacts) -> Literal["table", "shadow", "system"]:

@@ -7,7 +7,7 @@ source, yields a message in place of rows and stops nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import apsw
@@ -24,6 +24,7 @@ from howdah.sqlite.catalog_queries import (
     SchemaRow,
     TableRow,
 )
+from howdah.sqlite.computing import find_uncomputable
 
 #: PRAGMA encoding → Python's name.
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
@@ -39,6 +40,8 @@ class TableFacts:
     metadata: dict[str, ColumnMetadata]
     indexes: tuple[tuple[IndexRow, tuple[IndexColumnRow, ...]], ...] = ()
     foreign_keys: tuple[ForeignKeyRow, ...] = ()
+    #: VIRTUAL generated column that SQLite cannot compute → its message.
+    uncomputable: dict[str, str] = field(default_factory=dict)
     #: SQLite's message where the table cannot be looked at, "" otherwise.
     error: str = ""
 
@@ -81,20 +84,22 @@ def fetch_tables(connection: apsw.Connection) -> list[TableRow]:
     return [TableRow(*row) for row in _rows(connection, queries.TABLES)]
 
 
-def fetch_table_facts(connection: apsw.Connection, table: TableRow) -> TableFacts:
-    """Return what SQLite tells about one table."""
+def fetch_table_facts(connection: apsw.Connection, table: TableRow, *, every_row: bool = False) -> TableFacts:
+    """Return what SQLite tells about one table; `every_row` as in `computing.find_uncomputable`."""
     name = table.name
     try:
         columns = _fetch_columns(connection, name)
     except apsw.SQLError as error:
         return TableFacts(table=table, metadata={}, error=str(error))
     indexes = [IndexRow(*row) for row in _rows(connection, queries.INDEXES, name)]
+    virtual = [column.name for column in columns if column.hidden == queries.VIRTUAL_COLUMN]
     return TableFacts(
         table=table,
         columns=columns,
         metadata={column.name: _metadata(connection, name, column.name) for column in columns},
         indexes=tuple((index, _fetch_index_columns(connection, index.name)) for index in indexes),
         foreign_keys=tuple(ForeignKeyRow(*row) for row in _rows(connection, queries.FOREIGN_KEYS, name)),
+        uncomputable=find_uncomputable(connection, name, virtual, every_row=every_row),
     )
 
 

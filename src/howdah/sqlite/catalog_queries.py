@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: What `hidden` is of a VIRTUAL generated column.
+VIRTUAL_COLUMN = 2
+
 #: Tables and virtual tables with their kind; `type` is table, virtual or shadow.
 TABLES = """
 SELECT name, type, wr, strict FROM pragma_table_list

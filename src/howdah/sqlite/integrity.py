@@ -14,6 +14,7 @@ import apsw
 
 from howdah.errors import IntegrityError
 from howdah.names import quote_sqlite
+from howdah.sqlite.computing import NOT_COMPUTABLE
 from howdah.sqlite.connect import open_snapshot
 
 #: Problems kept; one torn page can make thousands.
@@ -34,10 +35,6 @@ _NO_DAMAGE = (
     "unable to validate the inverted index for ",
 )
 _HEADING = "*** in database main ***"
-
-#: A generated column cannot be computed: it calls a function that only the application has, or gives a value
-#: that its STRICT table does not take and an older SQLite did.
-_NOT_COMPUTABLE = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError)
 
 
 def check_integrity(path: str) -> list[str]:
@@ -74,7 +71,7 @@ def _read_messages(connection: apsw.Connection) -> list[str]:
     try:
         # It stops after a hundred problems, but looks at all trees before it looks at the first row.
         return _run_check(connection, "PRAGMA quick_check")
-    except _NOT_COMPUTABLE:
+    except NOT_COMPUTABLE:
         # Table by table, then.
         return _check_each_table(connection)
 
@@ -97,7 +94,7 @@ def _check_each_table(connection: apsw.Connection) -> list[str]:
     for name in [str(name) for (name,) in tables.fetchall()]:
         try:
             damage += _run_check(connection, f"PRAGMA quick_check({quote_sqlite(name)})")
-        except _NOT_COMPUTABLE:
+        except NOT_COMPUTABLE:
             damage += _walk_table(connection, name)
     return damage
 
