@@ -9,12 +9,15 @@ import httpx
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from howdah.ops.cutover import CutoverRequest, cutover
 from howdah.ops.follow import FollowRequest, follow
 from howdah.ops.go_home import go_home
 from howdah.ops.live_run import LiveOptions
 from howdah.ops.write_gate import build_write_gate
+from howdah.service.pooled_connection import PooledConnection
+from howdah.service.unavailable import NoWritesError
 from howdah.state.store import StateSchema
 from support.api import SECRETS, SMALL, recorded_settings, serving
 from support.processes import run_sqlite
@@ -59,6 +62,24 @@ def test_the_service_switches_with_the_migration(database: str, tmp_path: Path) 
         assert "strapi.db" in message
         assert str(tmp_path) not in message
     assert run_sqlite(source, f"print(connection.execute({_TITLES!r}).fetchall())").strip() == "[('there',)]"
+
+
+def test_the_gate_is_asked_within_the_transaction_of_the_write(strapi_database: str, tmp_path: Path) -> None:
+    seen = []
+
+    async def ask(connection: PooledConnection) -> None:
+        seen.append(connection.info.transaction_status)
+        raise NoWritesError("A-191", "Not now.", retry_after=1)
+
+    with serving(strapi_database, recorded_settings(tmp_path), gate=ask) as client:
+        headers = {"Authorization": f"Bearer {SECRETS['apiToken']}"}
+        _refused(_create(client, "shut"))
+        for method, path in (("DELETE", "/api/agents/x"), ("DELETE", "/api/upload/files/1")):
+            _refused(client.request(method, path, headers=headers))
+        _refused(client.post("/api/upload", headers=headers, files={"files": ("a.txt", b"a")}))
+        _refused(client.put("/api/users/1", headers=headers, json={"username": "another"}))
+        assert client.get("/api/agents", headers=headers).status_code == 200
+    assert seen == [TransactionStatus.INTRANS] * 5
 
 
 @pytest.mark.parametrize("granted", [False, True])

@@ -111,10 +111,10 @@ def test_a_failure_is_logged_with_its_traceback_and_without_secrets(stream: io.S
 def test_an_error_of_ours_is_told_by_its_code_and_detail(stream: io.StringIO) -> None:
     configure_logging(LogSettings(), stream=stream)
     try:
-        raise EnvironmentFailedError("A-102", "No connection.", detail="After 30 s.")
+        raise EnvironmentFailedError("A-142", "No connection.", detail="After 30 s.")
     except EnvironmentFailedError:
         logging.getLogger("howdah").exception("failed")
-    assert 'failed code=A-102 error="No connection." detail="After 30 s."' in stream.getvalue()
+    assert 'failed code=A-142 error="No connection." detail="After 30 s."' in stream.getvalue()
     assert "Traceback" not in stream.getvalue()
 
 

@@ -81,7 +81,7 @@ def test_the_pool_works_again_soon_after_a_long_outage(own_server: OwnServer) ->
             assert await waiting == (1,)
             assert await ask(pool) == (1,)
             assert time.monotonic() - began < PROMPTLY
-            assert failed.value.code == "A-102"
+            assert failed.value.code == "A-142"
             assert failed.value.__cause__ is not None
             assert "T-1" in str(failed.value.__cause__), "the reason is the newest failure to connect"
 

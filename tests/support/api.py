@@ -124,6 +124,8 @@ class Replay:
                 headers["Authorization"] = f"Bearer {SECRETS['apiToken']}"
             case "jwt":
                 headers["Authorization"] = f"Bearer {self._saved['jwt']}"
+            case auth if auth.startswith("jwt:"):
+                headers["Authorization"] = f"Bearer {self._saved[auth.removeprefix('jwt:')]}"
             case "bad":
                 headers["Authorization"] = "Bearer not-a-token"
         if item.raw is not None:

@@ -128,7 +128,13 @@ class CaptureRecord:
         if not visible[0]:
             return Position(phase=None)
         query = self.state.query("SELECT phase, source FROM {schema}.capture")
-        found = await (await connection.execute(query)).fetchone()
+        try:
+            # A savepoint where the caller has a transaction: it goes on if the record is gone.
+            async with connection.transaction():
+                found = await (await connection.execute(query)).fetchone()
+        except psycopg.errors.UndefinedTable:
+            # `finalize` took it away between the two questions.
+            return None
         return Position(phase=Phase(found[0]), source=found[1]) if found is not None else None
 
     def begin(

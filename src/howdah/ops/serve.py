@@ -112,7 +112,8 @@ def project_of(content: Path) -> Path:
 
 def _secrets(settings: ApiSettings, admin_token: str) -> list[str]:
     """Return what must not be in the log."""
-    return [one for one in (settings.api_token_salt, settings.jwt_secret, admin_token) if one]
+    secrets = (settings.api_token_salt, settings.jwt_secret, settings.mail.password, admin_token)
+    return [one for one in secrets if one]
 
 
 def _notes(salt: str, secret: str) -> list[str]:

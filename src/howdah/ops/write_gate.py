@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 
-import psycopg
-
 from howdah.capture.machine import Phase
 from howdah.capture.record import CaptureRecord, Position
 from howdah.service.api.engine import WriteGate
@@ -30,11 +28,7 @@ def build_write_gate(state: StateSchema) -> WriteGate:
     record = CaptureRecord(state=state)
 
     async def ask(connection: PooledConnection) -> None:
-        try:
-            position = await record.position(connection)
-        except psycopg.errors.UndefinedTable:
-            # `finalize` took the record away between the two questions.
-            return
+        position = await record.position(connection)
         if position is not None and position.phase not in _OPEN:
             raise _refusal(position, state)
 

@@ -22,7 +22,7 @@ class QueueFullError(UnavailableError):
 
     def __init__(self, max_size: int, max_waiting: int) -> None:
         super().__init__(
-            "A-101",
+            "A-141",
             "The service is busy: too many requests wait for the database.",
             detail=f"All {max_size} connections are in use and {max_waiting} requests wait for one.",
             hint='Try again in a moment. Where this happens often, "howdah pool advise" says what fits.',
@@ -34,7 +34,7 @@ class NoConnectionInTimeError(UnavailableError):
 
     def __init__(self, seconds: float, reason: str) -> None:
         super().__init__(
-            "A-102",
+            "A-142",
             "No connection to the database became free in time.",
             detail=f"After {seconds:.1f} seconds: {reason}",
             hint="Look for long statements (pg_stat_activity), or why connections do not come about.",
@@ -47,7 +47,7 @@ class ConnectionRefusedByServerError(UnavailableError):
     retry_after = 5
 
     def __init__(self, reason: str, hint: str) -> None:
-        super().__init__("A-103", "The database does not let the service in.", detail=reason, hint=hint)
+        super().__init__("A-143", "The database does not let the service in.", detail=reason, hint=hint)
 
 
 class NoWritesError(UnavailableError):
@@ -66,4 +66,4 @@ class PoolClosedError(UnavailableError):
     retry_after = 5
 
     def __init__(self) -> None:
-        super().__init__("A-104", "The service is shutting down.")
+        super().__init__("A-144", "The service is shutting down.")

@@ -59,6 +59,11 @@ def check_scalar(field: Field, path: str, value: Any, *, draft: bool) -> Any:
     return check(field, path, value)
 
 
+def is_email(text: str) -> bool:
+    """Tell whether a text is an address."""
+    return _EMAIL.fullmatch(text) is not None
+
+
 def type_refusal(path: str, kind: str, value: Any, *, cast: Any = None) -> ValueRefusedError:
     """Return what is said of a value of another type; `cast` is the value before it was read."""
     told = f" (cast from the value `{print_value(cast)}`)." if cast is not None else "."
@@ -96,7 +101,8 @@ def _text(field: Field, path: str, value: Any, *, draft: bool) -> str:
     options, length = field.options, len(value.encode("utf-16-le", "replace")) // 2
     least, most = options.get("minLength"), options.get("maxLength")
     messages = []
-    if isinstance(least, int) and least and not draft and length < least:
+    # Of an address nothing but that it is not empty is asked, whatever its least length is.
+    if isinstance(least, int) and least and not draft and length < least and field.type != "email":
         messages.append(f"{path} must be at least {least} characters")
     if isinstance(most, int) and most and length > most:
         messages.append(f"{path} must be at most {most} characters")
@@ -106,7 +112,7 @@ def _text(field: Field, path: str, value: Any, *, draft: bool) -> str:
     if isinstance(pattern, str) and (value or options.get("required")) and not _fits(pattern, value):
         messages.append(f'{path} must match the following: "/{pattern}/"')
     if field.type == "email":
-        if value and not _EMAIL.fullmatch(value):
+        if value and not is_email(value):
             messages.append(f"{path} must be a valid email")
         if not value:
             messages.append(f"{path} cannot be empty")
@@ -115,7 +121,7 @@ def _text(field: Field, path: str, value: Any, *, draft: bool) -> str:
     if field.type == "password" and len(value.encode("utf-8", "replace")) > 72:
         messages.append(f"{path} must be at most 72 bytes")
     if messages:
-        raise ValueRefusedError(*messages, value=None if field.type == "password" else value)
+        raise ValueRefusedError(*messages, value=value)
     return value
 
 

@@ -23,11 +23,11 @@ from howdah.content.tokens import hash_token
 from howdah.model.content import LinkStorage
 from howdah.names import qualified, quote
 
-_ROLE = "plugin::users-permissions.role"
-_PERMISSION = "plugin::users-permissions.permission"
+ROLE = "plugin::users-permissions.role"
+PERMISSION = "plugin::users-permissions.permission"
 _TOKEN = "admin::api-token"  # noqa: S105
 _TOKEN_PERMISSION = "admin::api-token-permission"  # noqa: S105
-_STORE = "strapi::core-store"
+STORE = "strapi::core-store"
 
 #: PyJWT is told this one and believes no header.
 JWT_ALGORITHM = "HS256"
@@ -105,6 +105,10 @@ class Caller:
             return action.endswith((".find", ".findOne"))
         return action in self.actions
 
+    def may_find(self, uid: str) -> bool:
+        """Tell whether rows of a type may be in an answer."""
+        return self.findable is None or uid in self.findable
+
     def require(self, action: str) -> None:
         """Raise RequestFault 403 where an action is not allowed."""
         if not self.may(action):
@@ -116,7 +120,7 @@ def facts_statement(schemas: Schemas, dialect: Dialect) -> Statement:
     schema = dialect.schema
     token, permission = schemas[_TOKEN], schemas[_TOKEN_PERMISSION]
     token_link = permission.fields["token"].storage
-    role_link = schemas[_PERMISSION].fields["role"].storage
+    role_link = schemas[PERMISSION].fields["role"].storage
     assert isinstance(token_link, LinkStorage)
     assert isinstance(role_link, LinkStorage)
     expires = in_utc("t.expires_at", dialect)
@@ -130,10 +134,10 @@ def facts_statement(schemas: Schemas, dialect: Dialect) -> Statement:
    WHERE t.access_key IS NOT NULL AND coalesce(to_jsonb(t) ->> 'kind', 'content-api') = 'content-api'),
  'roles', (SELECT json_agg(json_build_object('id', r.id, 'type', r.type,
    'actions', (SELECT json_agg(p.action) FROM {qualified(schema, role_link.table)} l
-     JOIN {qualified(schema, schemas[_PERMISSION].table)} p ON p.id = l.{quote(role_link.own_column)}
+     JOIN {qualified(schema, schemas[PERMISSION].table)} p ON p.id = l.{quote(role_link.own_column)}
      WHERE l.{quote(role_link.other_column)} = r.id)))
-   FROM {qualified(schema, schemas[_ROLE].table)} r),
- 'store', (SELECT json_object_agg(s.key, s.value) FROM {qualified(schema, schemas[_STORE].table)} s
+   FROM {qualified(schema, schemas[ROLE].table)} r),
+ 'store', (SELECT json_object_agg(s.key, s.value) FROM {qualified(schema, schemas[STORE].table)} s
    WHERE s.key IN ('plugin_users-permissions_advanced', 'plugin_i18n_default_locale')
    AND s.environment IS NULL AND s.tag IS NULL)
 )::text"""

@@ -16,16 +16,21 @@ from typing import Any
 import psycopg
 from starlette.types import Receive, Scope, Send
 
-from howdah.content.query.faults import RequestFault
-from howdah.service.api.accounts import Accounts
+from howdah.content.query.faults import RequestFault, not_found
+from howdah.service.api.attempts import AttemptLimit
 from howdah.service.api.cors import Cors
 from howdah.service.api.docs import ApiDocs
 from howdah.service.api.engine import Engine, translate_database_error
 from howdah.service.api.entries import EntryReads
 from howdah.service.api.files import Files, UploadedFiles
+from howdah.service.api.locales import Locales
 from howdah.service.api.messages import TEXT_TYPE, Answer, Request, json_answer
+from howdah.service.api.roles import Roles
 from howdah.service.api.routes import Routes
+from howdah.service.api.sign_in import SignIn
+from howdah.service.api.users import Users
 from howdah.service.api.writes import EntryWrites
+from howdah.service.mail import Mailer
 from howdah.service.unavailable import UnavailableError
 
 log = logging.getLogger("howdah.api")
@@ -81,19 +86,37 @@ class ContentApi:
             self.routes.add("DELETE", name, writes.delete_single)
 
     def _add_accounts(self) -> None:
-        accounts = Accounts(self.engine)
+        limit = AttemptLimit(self.engine.settings.login_attempts)
+        sign_in = SignIn(self.engine, limit, Mailer(self.engine.settings.mail))
+        users, roles = Users(self.engine), Roles(self.engine)
         for method, path, handler in (
-            ("POST", "auth/local", accounts.login),
-            ("POST", "auth/local/register", accounts.register),
-            ("POST", "auth/change-password", accounts.change_password),
-            ("GET", "users/me", accounts.me),
-            ("GET", "users/count", accounts.count),
-            ("GET", "users", accounts.find),
-            ("POST", "users", accounts.create),
-            ("GET", "users/:id", accounts.find_one),
-            ("PUT", "users/:id", accounts.update),
-            ("DELETE", "users/:id", accounts.delete),
-            ("GET", "users-permissions/roles", accounts.roles),
+            ("POST", "auth/local", sign_in.login),
+            ("POST", "auth/local/register", sign_in.register),
+            ("GET", "auth/:provider/callback", sign_in.callback),
+            ("GET", "connect/*", sign_in.connect),
+            ("POST", "auth/forgot-password", sign_in.forgot_password),
+            ("POST", "auth/reset-password", sign_in.reset_password),
+            ("POST", "auth/change-password", sign_in.change_password),
+            ("GET", "auth/email-confirmation", sign_in.confirm_email),
+            ("POST", "auth/send-email-confirmation", sign_in.send_email_confirmation),
+            ("POST", "auth/refresh", sign_in.without_sessions("refresh")),
+            ("POST", "auth/logout", sign_in.without_sessions("logout")),
+            ("GET", "auth/sessions", sign_in.without_sessions("getSessions")),
+            ("DELETE", "auth/sessions/:id", sign_in.without_sessions("revokeSession")),
+            ("GET", "users/me", users.me),
+            ("GET", "users/count", users.count),
+            ("GET", "users", users.find),
+            ("POST", "users", users.create),
+            ("GET", "users/:id", users.find_one),
+            ("PUT", "users/:id", users.update),
+            ("DELETE", "users/:id", users.delete),
+            ("GET", "users-permissions/permissions", roles.permissions),
+            ("GET", "users-permissions/roles", roles.find),
+            ("POST", "users-permissions/roles", roles.create),
+            ("GET", "users-permissions/roles/:id", roles.find_one),
+            ("PUT", "users-permissions/roles/:id", roles.update),
+            ("DELETE", "users-permissions/roles/:id", roles.delete),
+            ("GET", "i18n/locales", Locales(self.engine).find),
         ):
             self.routes.add(method, path, handler)
 
@@ -176,10 +199,10 @@ class ContentApi:
 
 
 def _no_handler(request: Request, allowed: list[str]) -> Answer:
-    if not allowed:
-        document = RequestFault(404, "NotFoundError", "Not Found").document()
-        return json_answer(document, 404)
-    names = ", ".join([*(["HEAD"] if "GET" in allowed else []), *allowed])
+    """Answer what no route takes: Strapi looks for a file at every path, so that GET is always allowed."""
+    if request.method in ("GET", "HEAD"):
+        return json_answer(not_found().document(), 404)
+    names = ", ".join(["HEAD", "GET", *(name for name in allowed if name != "GET")])
     header = ((b"allow", names.encode()),)
     if request.method == "OPTIONS":
         return Answer(status=200, content_type=TEXT_TYPE, headers=header)

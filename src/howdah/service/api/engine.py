@@ -110,12 +110,23 @@ class Engine:
 
     @asynccontextmanager
     async def identified(
-        self, request: Request, *, writing: bool = True
+        self, request: Request
     ) -> AsyncIterator[tuple[PooledConnection, AccessFacts, Caller]]:
-        """Lend a connection together with who asks, as of now; what the gate raises for one who writes."""
+        """Lend a connection together with who asks, as of now."""
         async with self.pool.connection() as connection:
-            if writing:
-                await self._gate(connection)
+            access = await self._current_access(connection)
+            yield connection, access.facts, await self._identify(connection, access, request)
+
+    @asynccontextmanager
+    async def writing(self, request: Request) -> AsyncIterator[tuple[PooledConnection, AccessFacts, Caller]]:
+        """
+        Lend a connection in a transaction, together with who asks; what the gate raises where it is shut.
+
+        The gate is asked within the transaction, so that no pause lies between its word and the write:
+        a fence that comes later waits for the rows that were written, or refuses the statement.
+        """
+        async with self.pool.connection() as connection, connection.transaction():
+            await self._gate(connection)
             access = await self._current_access(connection)
             yield connection, access.facts, await self._identify(connection, access, request)
 

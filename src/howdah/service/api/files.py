@@ -32,7 +32,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from howdah.content.document_ids import new_document_id
 from howdah.content.query.faults import RequestFault, invalid, not_found
-from howdah.content.query.request import check_read, one_document
+from howdah.content.query.request import one_document
 from howdah.content.query.schema import FILE
 from howdah.content.query.selection import all_fields, plain_selection
 from howdah.content.query.statement import Statement, StatementBuilder
@@ -40,10 +40,10 @@ from howdah.content.query.tree import ReadQuery
 from howdah.content.query.values import now_milliseconds
 from howdah.content.words import snake_case
 from howdah.service.api.access import AccessFacts, Caller
-from howdah.service.api.accounts import offset_page, row_id
 from howdah.service.api.engine import Engine
 from howdah.service.api.entries import id_is
 from howdah.service.api.messages import Answer, Request, json_answer
+from howdah.service.api.parameters import offset_page, plain_query, row_id
 from howdah.service.api.rows import Rows
 
 _ACTION = "plugin::upload.content-api"
@@ -69,7 +69,9 @@ class Files:
         """GET /upload/files."""
 
         def make(builder: StatementBuilder, facts: AccessFacts, caller: Caller) -> Statement:
-            return builder.entries(offset_page(request, self._query(request, caller, facts)))
+            return builder.entries(
+                offset_page(request, plain_query(self._engine, self._schema, request, caller, facts))
+            )
 
         body = await self._engine.read(request, f"{_ACTION}.find", make)
         files = json.loads(body or b"[]")
@@ -80,7 +82,7 @@ class Files:
         row = _file_id(request.places["id"])
 
         def make(builder: StatementBuilder, facts: AccessFacts, caller: Caller) -> Statement:
-            query = self._query(request, caller, facts)
+            query = plain_query(self._engine, self._schema, request, caller, facts)
             # Of one file everything is shown, whatever fields are asked for.
             selection = replace(query.selection, fields=all_fields(self._schema))
             return builder.entry(one_document(replace(query, selection=selection), id_is(self._schema, row)))
@@ -93,21 +95,20 @@ class Files:
     async def delete(self, request: Request) -> Answer:
         """DELETE /upload/files/:id."""
         row = _file_id(request.places["id"])
-        async with self._engine.identified(request) as (connection, _, caller):
+        async with self._engine.writing(request) as (connection, _, caller):
             caller.require(f"{_ACTION}.destroy")
             builder = self._engine.builder_for(connection)
             document = await self._engine.fetch(connection, builder.entry(self._one(row)))
             if document is None:
                 raise not_found("file.notFound")
-            rows = Rows(connection, self._engine.schemas, builder.dialect)
-            async with connection.transaction():
-                await rows.delete(self._schema, row)
+            await Rows(connection, self._engine.schemas, builder.dialect).delete(self._schema, row)
         self._remove(json.loads(document))
         return Answer(body=document)
 
     async def upload(self, request: Request) -> Answer:
         """POST /upload: new files, or with `id` new facts of one that is there."""
-        async with self._engine.identified(request) as (_, _, caller):
+        # Before the body is taken, and again with the rows that are written.
+        async with self._engine.writing(request) as (_, _, caller):
             caller.require(f"{_ACTION}.upload")
         limited = _Limited(request.receive, self._engine.settings.upload_size_limit + _FORM_SLACK)
         form_request = StarletteRequest(request.scope, limited.receive)
@@ -122,7 +123,7 @@ class Files:
         infos = [_info(item) for item in form.getlist("fileInfo")]
         row = request.parameters.get("id")
         if row is not None:
-            return await self._change(_file_id(str(row)), infos[0] if infos else {})
+            return await self._change(request, _file_id(str(row)), infos[0] if infos else {})
         if not files or all(not item.size and not item.filename for item in files):
             raise invalid("Files are empty")
         for item in files:
@@ -134,7 +135,7 @@ class Files:
             for item in files
         ]
         try:
-            ids = await self._record(stored, infos, form)
+            ids = await self._record(request, stored, infos, form)
         except BaseException:
             for kept in stored:
                 kept.path.unlink(missing_ok=True)
@@ -142,10 +143,15 @@ class Files:
         return Answer(status=201, body=b"[" + b",".join([await self._document(one) for one in ids]) + b"]")
 
     async def _record(
-        self, stored: Sequence[_Stored], infos: Sequence[Mapping[str, Any]], form: FormData
+        self,
+        request: Request,
+        stored: Sequence[_Stored],
+        infos: Sequence[Mapping[str, Any]],
+        form: FormData,
     ) -> list[int]:
         ids = []
-        async with self._engine.pool.connection() as connection, connection.transaction():
+        async with self._engine.writing(request) as (connection, _, caller):
+            caller.require(f"{_ACTION}.upload")
             builder = self._engine.builder_for(connection)
             rows = Rows(connection, self._engine.schemas, builder.dialect)
             now = now_milliseconds()
@@ -176,8 +182,9 @@ class Files:
             before = await rows.files_of(target, owner, item) if item.to_many else []
             await rows.put_files(target, owner, item, [*before, *(ids if item.to_many else ids[:1])])
 
-    async def _change(self, row: int, info: Mapping[str, Any]) -> Answer:
-        async with self._engine.pool.connection() as connection, connection.transaction():
+    async def _change(self, request: Request, row: int, info: Mapping[str, Any]) -> Answer:
+        async with self._engine.writing(request) as (connection, _, caller):
+            caller.require(f"{_ACTION}.upload")
             builder = self._engine.builder_for(connection)
             if await self._engine.fetch(connection, builder.entry(self._one(row))) is None:
                 raise not_found("file.notFound")
@@ -192,10 +199,6 @@ class Files:
 
     def _one(self, row: int) -> ReadQuery:
         return one_document(ReadQuery(selection=plain_selection(self._schema)), id_is(self._schema, row))
-
-    def _query(self, request: Request, caller: Caller, facts: AccessFacts) -> ReadQuery:
-        asking = self._engine.asking(caller)
-        return check_read(asking, self._schema, request.parameters, locale=facts.default_locale)
 
     def _store(self, source: BinaryIO, filename: str, content_type: str | None) -> _Stored:
         """Write a file under a name of its own, completely or not at all."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from starlette.types import Receive, Scope
 
@@ -67,6 +68,17 @@ def json_answer(document: Any, status: int = 200) -> Answer:
 def entity_answer(entity: bytes, status: int = 200) -> Answer:
     """Return one entry's JSON as the API wraps it."""
     return Answer(status=status, body=b'{"data":' + entity + b',"meta":{}}')
+
+
+def redirect(url: str) -> Answer:
+    """Return an answer that leads elsewhere."""
+    location = quote(url, safe=":/?#[]@!$&'()*+,;=%~")
+    return Answer(
+        status=302,
+        body=f"Redirecting to {location}.".encode(),
+        content_type=TEXT_TYPE,
+        headers=((b"location", location.encode()),),
+    )
 
 
 NO_CONTENT = Answer(status=204, content_type="")

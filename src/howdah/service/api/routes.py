@@ -1,7 +1,8 @@
 """
 Which handler answers which method and path; what a path allows where the method is another.
 
-Pure. A path is a tuple of segments, ":name" leaves one open; a segment that is written out wins.
+Pure. A path is a tuple of segments, ":name" leaves one open, "*" at the end one or more; a segment that is
+written out wins.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ class _Branch:
     methods: dict[str, Handler] = field(default_factory=dict)
     named: dict[str, _Branch] = field(default_factory=dict)
     open: tuple[str, _Branch] | None = None
+    #: Whatever follows, one segment at least.
+    rest: _Branch | None = None
 
 
 class Routes:
@@ -35,6 +38,9 @@ class Routes:
                 if branch.open is None:
                     branch.open = (segment[1:], _Branch())
                 branch = branch.open[1]
+            elif segment == "*":
+                branch.rest = branch.rest or _Branch()
+                branch = branch.rest
             else:
                 branch = branch.named.setdefault(segment, _Branch())
         branch.methods[method] = handler
@@ -64,3 +70,5 @@ class Routes:
         if branch.open is not None and head:
             name, below = branch.open
             yield from self._match(below, rest, {**places, name: head})
+        if branch.rest is not None:
+            yield branch.rest, places

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from howdah.content.query.limits import Limits
+from howdah.service.mail import MailSettings
 from howdah.service.setting import Kind, Setting
 from howdah.service.setting_reader import SettingReader
 
@@ -97,6 +98,33 @@ API_VARIABLES = (
         minimum=1,
     ),
     Setting(
+        name="PUBLIC_URL",
+        kind=Kind.TEXT,
+        meaning="Where the API is reached from outside, for links in letters; else made of HOST and PORT.",
+    ),
+    Setting(
+        name="SMTP_HOST",
+        kind=Kind.TEXT,
+        meaning="Server that letters about passwords and addresses go to. Without it none is sent.",
+    ),
+    Setting(
+        name="SMTP_PORT", kind=Kind.NUMBER, default="587", meaning="Port of the mail server.", maximum=65535
+    ),
+    Setting(
+        name="SMTP_SECURITY",
+        kind=Kind.TEXT,
+        default="starttls",
+        meaning="How the mail server is spoken to.",
+        choices=("starttls", "tls", "none"),
+    ),
+    Setting(name="SMTP_USERNAME", kind=Kind.TEXT, meaning="Login at the mail server, where it wants one."),
+    Setting(name="SMTP_PASSWORD", kind=Kind.SECRET, meaning="Password at the mail server."),
+    Setting(
+        name="EMAIL_DEFAULT_FROM",
+        kind=Kind.TEXT,
+        meaning="Sender of letters whose template names none.",
+    ),
+    Setting(
         name="UPLOAD_DIR",
         kind=Kind.TEXT,
         meaning="Where uploaded files are; `public/uploads` of the project where it is not set.",
@@ -135,6 +163,9 @@ class ApiSettings:
     #: ("*",) for any.
     cors_origins: tuple[str, ...] = ("*",)
     login_attempts: int = 10
+    #: Without a slash at the end.
+    public_url: str = ""
+    mail: MailSettings = field(default_factory=MailSettings)
     upload_directory: Path | None = None
     upload_size_limit: int = 200 * 1024 * 1024
     time_zone: str = "UTC"
@@ -158,9 +189,11 @@ def read_api_settings(
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         reader.problems.append("TZ is not the name of a time zone.")
+    host = host or reader.text("HOST") or "127.0.0.1"
+    port = port if port is not None else reader.number("PORT")
     settings = ApiSettings(
-        host=host or reader.text("HOST") or "127.0.0.1",
-        port=port if port is not None else reader.number("PORT"),
+        host=host,
+        port=port,
         api_token_salt=reader.text("API_TOKEN_SALT"),
         jwt_secret=reader.text("JWT_SECRET"),
         jwt_expires=reader.seconds("JWT_EXPIRES_IN"),
@@ -175,9 +208,23 @@ def read_api_settings(
         cache_bytes=reader.number("API_CACHE_BYTES"),
         cors_origins=origins or ("*",),
         login_attempts=reader.number("LOGIN_ATTEMPTS"),
+        public_url=(reader.text("PUBLIC_URL") or f"http://{host}:{port}").rstrip("/"),
+        mail=_read_mail(reader),
         upload_directory=Path(directory) if directory else None,
         upload_size_limit=reader.number("UPLOAD_SIZE_LIMIT"),
         time_zone=zone,
     )
     reader.raise_problems()
     return settings
+
+
+def _read_mail(reader: SettingReader) -> MailSettings:
+    security = reader.choice("SMTP_SECURITY")
+    return MailSettings(
+        host=reader.text("SMTP_HOST"),
+        port=reader.number("SMTP_PORT"),
+        username=reader.text("SMTP_USERNAME"),
+        password=reader.text("SMTP_PASSWORD"),
+        security="tls" if security == "tls" else "none" if security == "none" else "starttls",
+        sender=reader.text("EMAIL_DEFAULT_FROM"),
+    )
