@@ -39,6 +39,38 @@ def test_a_restored_database_is_the_same_to_pg_dump(kept: Kept, new_database: st
     assert dump_as_text(server.bindir, new_database) == dump_as_text(server.bindir, server.dsn("pristine"))
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_restored_database_has_the_statistics_that_analyze_gathers(
+    sample: str, tmp_path: Path, new_database: str, jobs: int
+) -> None:
+    every_statistic = """
+        SELECT schemaname, tablename, attname, inherited FROM pg_stats WHERE schemaname IN ('public', 'app')
+        UNION ALL SELECT statistics_schemaname, tablename, statistics_name, false FROM pg_stats_ext
+        ORDER BY 1, 2, 3, 4
+    """
+    with psycopg.connect(sample, autocommit=True) as connection:
+        for statement in (
+            "CREATE INDEX ON orders (length(note))",
+            "CREATE STATISTICS together ON customer_id, total FROM orders",
+            "CREATE TABLE parent (i int)",
+            "CREATE TABLE child () INHERITS (parent)",
+            "INSERT INTO child SELECT generate_series(1, 20)",
+            "INSERT INTO parent VALUES (1)",
+            "ANALYZE",
+        ):
+            connection.execute(statement.encode())
+    place = RepositoryRequest(location=str(tmp_path / "repo"), name="statistics")
+    backup(BackupRequest(repository=place, target=TargetRequest(target=sample), drill="never"))
+    restore(
+        RestoreRequest(
+            repository=place, backup="latest", target=TargetRequest(target=new_database), jobs=jobs
+        )
+    )
+    expected = ask(sample, every_statistic)
+    assert ("public", "orders_length_idx", "length", False) in expected
+    assert ask(new_database, every_statistic) == expected
+
+
 @pytest.mark.parametrize("jobs", [2])
 def test_the_directory_format_with_several_processes_carries_the_same(
     sample: str, tmp_path: Path, new_database: str, server: Any, jobs: int

@@ -1,11 +1,11 @@
 """
 What tables of a PostgreSQL database hold: counts and digests that the server computes.
 
-A row is taken as PostgreSQL itself sends it in binary, or as the text that it writes for it where
-what it sends would name types by their numbers in this one database. It is hashed to 2 × 64 bits
-and summed: the same rows give the same digest in whatever order they lie, on any server of the
-same major. The sums find accidents; who alters rows on purpose is found by the SHA-256 of the
-files.
+A row is hashed column by column: as PostgreSQL hashes the value where that hash is one of all its
+bytes, else as PostgreSQL sends it in binary. Where what is sent would name types by their numbers in
+this one database, the row is hashed as the text that is written for it. The hashes are summed twice:
+the same rows give the same digest in whatever order they lie, on any server of the same major. The
+sums find accidents; who alters rows on purpose is found by the SHA-256 of the files.
 """
 
 from __future__ import annotations
@@ -50,30 +50,54 @@ SELECT n.nspname, c.relname, s.last_value, s.increment_by, coalesce(tn.nspname, 
  ORDER BY 1, 2
 """
 
-# OFFSET 0 keeps the server from writing each row out twice. No column can be called like the alias:
+# OFFSET 0 keeps the server from computing each row's hash twice. No column can be called like the alias:
 # "alias.*" means the row even where one is.
 _DIGEST = """
 SELECT count(*), coalesce(sum({hash}, 0)), 0), coalesce(sum({hash}, 1)), 0)
   FROM ({rows} OFFSET 0) AS lines
 """
-_WRITTEN, _HASH_OF_WRITTEN = "(r.*)::pg_catalog.text", "pg_catalog.hashtextextended(written"
-# bytea has no hash function of its own that SQL can call; a row of one has.
-_SENT, _HASH_OF_SENT = "pg_catalog.record_send(r.*)", "pg_catalog.hash_record_extended(ROW(written)"
+#: Of a row as text. The mark is what digests of that form begin with.
+_WRITTEN_MARK, _WRITTEN, _HASH_OF_WRITTEN = (
+    "",
+    "(r.*)::pg_catalog.text",
+    "pg_catalog.hashtextextended(hashed",
+)
+# The hash of a row is a polynomial of its columns' hashes: sums of it would not see two values that changed
+# places between rows. Hashed once more it is none. Of a number's hashes that of numeric alone looks at every
+# digit.
+_COLUMNS_MARK, _COLUMNS, _HASH_OF_COLUMNS = (
+    "columns:",
+    "pg_catalog.hash_record_extended(ROW({columns}), 0)::pg_catalog.numeric",
+    "pg_catalog.hash_numeric_extended(hashed",
+)
+#: As older backups took it. bytea has no hash function of its own that SQL can call; a row of one has.
+_SENT_MARK, _SENT, _HASH_OF_SENT = (
+    "sent:",
+    "pg_catalog.record_send(r.*)",
+    "pg_catalog.hash_record_extended(ROW(hashed)",
+)
 
-#: What digests of rows as they are sent begin with.
-_SENT_MARK = "sent:"
 #: The first major whose rows can be hashed.
-_SENT_MAJOR = 14
+_COLUMNS_MAJOR = 14
 
-# What is sent for a row names the types of its columns by number, those of one's own differ from database to
-# database; and values of the types reg… are such numbers themselves.
-_CAN_BE_SENT = """
-SELECT coalesce(bool_and(t.oid < 16384 AND t.typsend <> 0 AND t.typtype <> 'c'
-                         AND coalesce(e.typsend, t.typsend) <> 0 AND coalesce(e.typtype, t.typtype) <> 'c'
-                         AND coalesce(e.typname, t.typname) !~ '^reg'), true)
+# For each column whether its value can be sent, the function that does it, and whether its own hash is one of
+# all its bytes. What is sent for types of one's own names them by number, which differs from database to
+# database; and values of the types reg… are such numbers themselves. The hash of an int8 halves it first;
+# those of float8, numeric and interval take different values for the same.
+_COLUMN_FORMS = """
+SELECT a.attname,
+       t.oid < 16384 AND t.typsend <> 0 AND t.typtype <> 'c'
+       AND coalesce(e.typsend, t.typsend) <> 0 AND coalesce(e.typtype, t.typtype) <> 'c'
+       AND coalesce(e.typname, t.typname) !~ '^reg',
+       f.proname,
+       t.typname IN ('bool', 'bytea', 'date', 'int2', 'int4', 'oid', 'uuid')
+       OR t.typname IN ('text', 'varchar') AND c.collisdeterministic
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+  LEFT JOIN pg_catalog.pg_proc f ON f.oid = t.typsend
+  LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
  WHERE a.attrelid = %s::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
 """
 
 
@@ -124,27 +148,31 @@ def digest_table(connection: Connection, table: TableName, *, like: str = "") ->
     `like` is a digest to compare with: the new one is taken in the same form. Without it the cheaper form is
     chosen that the table allows.
     """
-    sent = like.startswith(_SENT_MARK) if like else _can_be_sent(connection, table)
-    row = connection.execute(digest_query(table, sent=sent).encode()).fetchone()
+    if like.startswith(_SENT_MARK):
+        mark, form, hashed = _SENT_MARK, _SENT, _HASH_OF_SENT
+    elif (not like or like.startswith(_COLUMNS_MARK)) and (columns := _read_columns(connection, table)):
+        mark, form, hashed = _COLUMNS_MARK, _COLUMNS.format(columns=columns), _HASH_OF_COLUMNS
+    else:
+        mark, form, hashed = _WRITTEN_MARK, _WRITTEN, _HASH_OF_WRITTEN
+    rows = f"SELECT {form} AS hashed FROM ONLY {qualified(table.schema, table.name)} AS r"
+    row = connection.execute(_DIGEST.format(rows=rows, hash=hashed).encode()).fetchone()
     assert row is not None
-    mark = _SENT_MARK if sent else ""
     return TableContent(
         schema=table.schema, name=table.name, rows=row[0], digest=mark + _as_hex(row[1], row[2])
     )
 
 
-def digest_query(table: TableName, *, sent: bool) -> str:
-    """Return the statement that counts and digests a table, its rows as sent or as written. Pure."""
-    form, hashed = (_SENT, _HASH_OF_SENT) if sent else (_WRITTEN, _HASH_OF_WRITTEN)
-    rows = f"SELECT {form} AS written FROM ONLY {qualified(table.schema, table.name)} AS r"
-    return _DIGEST.format(rows=rows, hash=hashed)
-
-
-def _can_be_sent(connection: Connection, table: TableName) -> bool:
-    if connection.info.server_version < _SENT_MAJOR * 10000:
-        return False
-    row = connection.execute(_CAN_BE_SENT, (qualified(table.schema, table.name),)).fetchone()
-    return row is not None and bool(row[0])
+def _read_columns(connection: Connection, table: TableName) -> str:
+    """Return what of each column is hashed, in SQL; "" where the table is hashed as text."""
+    if connection.info.server_version < _COLUMNS_MAJOR * 10000:
+        return ""
+    found = connection.execute(_COLUMN_FORMS, (qualified(table.schema, table.name),)).fetchall()
+    if not all(can_be_sent for _, can_be_sent, _, _ in found):
+        return ""
+    return ", ".join(
+        f"r.{quote(name)}" if as_it_is else f"pg_catalog.{quote(function)}(r.{quote(name)})"
+        for name, _, function, as_it_is in found
+    )
 
 
 def digest_large_objects(connection: Connection) -> TableContent | None:
@@ -153,7 +181,7 @@ def digest_large_objects(connection: Connection) -> TableContent | None:
     if row is None or row[0] == 0:
         return None
     rows = (
-        "SELECT m.oid::pg_catalog.text || ':' || pg_catalog.md5(pg_catalog.lo_get(m.oid)) AS written"
+        "SELECT m.oid::pg_catalog.text || ':' || pg_catalog.md5(pg_catalog.lo_get(m.oid)) AS hashed"
         " FROM pg_catalog.pg_largeobject_metadata m"
     )
     found = connection.execute(_DIGEST.format(rows=rows, hash=_HASH_OF_WRITTEN).encode()).fetchone()

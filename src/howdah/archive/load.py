@@ -1,39 +1,36 @@
 """
 Restore an archive into an empty database and read what came of it.
 
-pg_restore runs section by section. While it copies one table, the one before it is read and
-digested on another connection, so that knowing what was restored costs hardly any time of its own.
+pg_restore runs section by section. While it copies one table, the one before it is read,
+digested and analyzed on another connection, so that knowing what was restored costs hardly any time of its
+own.
 """
 
 from __future__ import annotations
 
-import queue
 import re
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import psycopg
 
 from howdah.archive.database_facts import read_objects
 from howdah.archive.digests import (
     LARGE_OBJECTS,
     TableName,
     digest_large_objects,
-    digest_table,
     largest_value,
     list_sequences,
     list_tables,
     prepare_session,
 )
+from howdah.archive.readers import TableReaders
+from howdah.archive.statistics import list_plain_tables
 from howdah.archive.toc import ArchiveEntry, creates_public, list_archive
-from howdah.errors import BugError, EnvironmentFailedError, HowdahError, IntegrityError
+from howdah.errors import EnvironmentFailedError, HowdahError, IntegrityError
 from howdah.model.backup import Manifest, SchemaObject, SequenceContent, TableContent
 from howdah.postgres.binaries import find_client_tool
 from howdah.postgres.client_tools import ToolAccess, ToolResult, tool_access
 from howdah.postgres.connect import Connection, connect
-from howdah.postgres.errors import translate_error
 from howdah.process.phases import PhaseLog
 
 _PROCESSING = re.compile(r'pg_restore: processing data for table "(.+)"$')
@@ -50,6 +47,8 @@ class LoadRequest:
     jobs: int = 1
     #: Objects go to their owners with their rights; else all to the role that restores.
     keep_owners: bool = True
+    #: Gather statistics of each table as soon as it is read; `statistics.analyze_rest` does what is left.
+    analyze: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +60,8 @@ class Loaded:
     objects: tuple[SchemaObject, ...]
     #: Sequence → furthest value of the column that it fills.
     largest: Mapping[tuple[str, str], int | None]
+    #: Tables whose statistics were gathered on the way.
+    analyzed: frozenset[TableName]
 
 
 def archive_path(directory: Path) -> Path:
@@ -97,7 +98,12 @@ def _load_rows(
     present = set(list_tables(connection))
     tables = [table for table in expected if table in present]
     by_title = {f"{table.schema}.{table.name}": table for table in tables}
-    digests = DigestReaders(request.conninfo, request.manifest.tables, readers=max(1, request.jobs))
+    readers = TableReaders(
+        request.conninfo,
+        request.manifest.tables,
+        readers=max(1, request.jobs),
+        analyze=list_plain_tables(connection) if request.analyze else (),
+    )
     current: list[TableName] = []
 
     def on_line(line: str) -> None:
@@ -106,7 +112,7 @@ def _load_rows(
             return
         # The one before is committed when the next begins.
         for table in current:
-            digests.add(table)
+            readers.add(table)
         current.clear()
         title = found[1].replace('"."', ".")
         phases.progress.advance(title, 1)
@@ -118,16 +124,16 @@ def _load_rows(
             run_section(access, program, request, "data", on_line=on_line)
             count.rows = request.manifest.rows
         for table in tables:
-            digests.add(table)
+            readers.add(table)
         with phases.phase("keys and indexes"):
             run_section(access, program, request, "post-data")
         with phases.phase("digests"):
-            contents = digests.finish()
+            contents = readers.finish()
             large_objects = (
                 digest_large_objects(_prepared(connection)) if _has_large_objects(request) else None
             )
     except BaseException:
-        digests.abandon()
+        readers.abandon()
         raise
     with phases.phase("objects"):
         sequences = list_sequences(connection)
@@ -142,6 +148,7 @@ def _load_rows(
         sequences=sequences,
         objects=objects,
         largest=largest,
+        analyzed=readers.analyzed,
     )
 
 
@@ -215,68 +222,3 @@ def _has_large_objects(request: LoadRequest) -> bool:
 def _prepared(connection: Connection) -> Connection:
     prepare_session(connection)
     return connection
-
-
-class DigestReaders:
-    """Threads that digest tables as these become ready, each on a connection of its own."""
-
-    def __init__(self, conninfo: str, expected: Iterable[TableContent], *, readers: int) -> None:
-        self._expected = {(table.schema, table.name): table.digest for table in expected}
-        self._queue: queue.SimpleQueue[TableName | None] = queue.SimpleQueue()
-        self._known: set[TableName] = set()
-        self._contents: list[TableContent] = []
-        self._failures: list[BaseException] = []
-        self._connections: list[Connection] = []
-        self._threads = [
-            threading.Thread(
-                target=self._read, args=(conninfo,), name=f"howdah-digests-{number}", daemon=True
-            )
-            for number in range(readers)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def add(self, table: TableName) -> None:
-        """Have a table read, once."""
-        if table not in self._known:
-            self._known.add(table)
-            self._queue.put(table)
-
-    def finish(self) -> tuple[TableContent, ...]:
-        """Wait for all and return them. Raises what went wrong."""
-        for _ in self._threads:
-            self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
-        for failure in self._failures:
-            if isinstance(failure, HowdahError):
-                raise failure
-            if isinstance(failure, psycopg.Error):
-                raise translate_error(failure, doing="reading the restored tables") from None
-            raise BugError("B-901", "The tables could not be digested.", detail=str(failure)) from failure
-        return tuple(sorted(self._contents, key=lambda table: (table.schema, table.name)))
-
-    def abandon(self) -> None:
-        """Stop: something else went wrong."""
-        while not self._queue.empty():
-            self._queue.get()
-        for _ in self._threads:
-            self._queue.put(None)
-        for connection in list(self._connections):
-            if not connection.closed:
-                connection.cancel()
-        for thread in self._threads:
-            thread.join(timeout=10)
-
-    def _read(self, conninfo: str) -> None:
-        try:
-            with connect(conninfo, application_name="howdah restore digests", autocommit=True) as connection:
-                self._connections.append(connection)
-                prepare_session(connection)
-                # Keys are built meanwhile, under locks that are ours.
-                connection.execute("SELECT set_config('lock_timeout', '0', false)")
-                while (table := self._queue.get()) is not None:
-                    like = self._expected.get((table.schema, table.name), "")
-                    self._contents.append(digest_table(connection, table, like=like))
-        except BaseException as error:
-            self._failures.append(error)

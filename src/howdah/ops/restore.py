@@ -28,6 +28,7 @@ from howdah.archive.place import (
     require_major,
 )
 from howdah.archive.repository import Repository
+from howdah.archive.statistics import analyze_rest
 from howdah.archive.swap import Swap, name_beside, swap_databases
 from howdah.errors import (
     DifferenceError,
@@ -159,13 +160,14 @@ def _restore_database(
                     bindir=request.target.pg_bindir,
                     jobs=request.jobs,
                     keep_owners=roles,
+                    analyze=True,
                 ),
                 phases,
             )
             differences = compare_loaded(manifest, loaded)
             if not differences:
                 with phases.phase("analyze"), connect(new.conninfo, autocommit=True) as restored:
-                    restored.execute("ANALYZE")
+                    analyze_rest(restored, loaded.analyzed)
                 _dress(admin, beside, manifest, keep_owner=roles)
                 swap = Swap(
                     name=name,
