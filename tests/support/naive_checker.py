@@ -474,7 +474,7 @@ def _check_views(
         try:
             ours = _source_rows(sqlite, name, [column for (column,) in _view_columns(sqlite, name)])
         except sqlite3.OperationalError as error:
-            if "no such function" in str(error):
+            if str(error) == "malformed JSON" or "no such function" in str(error):
                 continue  # Python's SQLite may be older than the one that the file was read with
             raise
         theirs = postgres.execute(sql.SQL("SELECT * FROM public.{}").format(sql.Identifier(name))).fetchall()
