@@ -222,6 +222,24 @@ _EXPRESSIONS = [
         told=["GENERATED ALWAYS AS (r || ' m')"],
     ),
     Scenario(
+        case=72,
+        name="results that overflow in PostgreSQL are kept, moments are counted",
+        sql="CREATE TABLE overflown (id INTEGER PRIMARY KEY, a INTEGER, r REAL, made DATETIME,"
+        " square INTEGER AS (a * a) STORED, power REAL AS (r * r) STORED, later INTEGER AS (made + 60) STORED);"
+        "INSERT INTO overflown (id, a, r, made) VALUES (1, 9223372036854775807, 1e200, 1700000000),"
+        " (2, 3, 2, 1700000001), (3, 4, 1, 1700000002);",
+        rows={
+            "SELECT square, power, later FROM overflown ORDER BY id": [
+                (Decimal("8.507059173023462e37"), float("inf"), 1700000060),
+                (Decimal(9), 4.0, 1700000061),
+                (Decimal(16), 1.0, 1700000062),
+            ],
+            "INSERT INTO overflown (id, made) VALUES (4, '2024-01-02 00:00Z') RETURNING later": [(1704153660,)],
+        },
+        findings=["F-201", "F-205", "F-215", "F-303"],
+        told=["GENERATED ALWAYS AS (a * a)", "GENERATED ALWAYS AS (r * r)"],
+    ),
+    Scenario(
         case=73,
         name="checks with SQLite's functions",
         sql="CREATE TABLE checked (id INTEGER PRIMARY KEY, x INTEGER CHECK (typeof(x) = 'integer'),"

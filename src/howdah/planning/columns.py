@@ -69,7 +69,7 @@ def plan_columns(
         default, default_findings = _plan_default(table, column, plan)
         findings += default_findings
         plans.append(replace(plan, default_sql=default))
-    plans, generated_findings = _plan_generated(table, plans)
+    plans, generated_findings = _plan_generated(table, plans, census)
     return tuple(plans), (*findings, *generated_findings)
 
 
@@ -108,7 +108,9 @@ def _plan_default(table: Table, column: Column, plan: ColumnPlan) -> tuple[str |
         return None, [finding]
 
 
-def _plan_generated(table: Table, plans: list[ColumnPlan]) -> tuple[list[ColumnPlan], list[Finding]]:
+def _plan_generated(
+    table: Table, plans: list[ColumnPlan], census: TableCensus
+) -> tuple[list[ColumnPlan], list[Finding]]:
     """Give generated columns their expression where it can be translated, in the order declared."""
     findings = []
     scope_columns = {
@@ -127,7 +129,9 @@ def _plan_generated(table: Table, plans: list[ColumnPlan]) -> tuple[list[ColumnP
             result.append(plan)
             continue
         try:
-            sql = translate_generated(column.generated_sql or "", scope, plan)
+            sql = translate_generated(
+                column.generated_sql or "", scope, plan, column_census(census, column.name)
+            )
         except Untranslatable as reason:
             findings.append(
                 make_finding(

@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import SqlglotError
 
+from howdah.model.census import ColumnCensus
 from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity
 from howdah.planning.comparison import fold_for_equality
@@ -67,13 +68,17 @@ def translate_index_key(sql: str, scope: Scope, collation: str = "BINARY") -> st
     return value.sql
 
 
-def translate_generated(sql: str, scope: Scope, column: ColumnPlan) -> str:
+def translate_generated(sql: str, scope: Scope, column: ColumnPlan, stored: ColumnCensus) -> str:
     """
     Translate the expression of a generated column into the planned type.
 
-    Raises Untranslatable, also where the type could not hold exactly what SQLite computes.
+    Raises Untranslatable, also where the type could not hold exactly what SQLite computed and `stored`.
     """
     value = _translate(sql, scope, _GENERATED)
+    edges = [abs(edge) for edge in (stored.real_min, stored.real_max) if edge is not None]
+    if (value.kind is Kind.INTEGER and edges and max(edges) >= 2.0**63) or stored.real_infinities:
+        # PostgreSQL would refuse the rows.
+        raise Untranslatable("a result that overflowed, which is an error in PostgreSQL")
     if depends_on_version(value.sql):
         # What is stored was computed by the application's SQLite.
         raise Untranslatable("digits of a fraction, which versions of SQLite write differently")
