@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from howdah.errors import DifferenceError, RefusedError
+from howdah.errors import DifferenceError, RefusedError, UsageError
+from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.carry_back import CarryBackRequest, carry_back
 from howdah.ops.cutover import CutoverRequest, cutover
@@ -91,6 +92,22 @@ def test_consent_is_asked_before_anything_is_touched(source: Path, database: str
     assert refused.value.code == "L-113"
     assert source.read_bytes() == before
     assert list_objects(database) == []
+
+
+def test_policies_hold_for_what_is_followed_but_for_that_of_orphans(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    _write(source, "INSERT INTO item VALUES (7, 1, 'a' || char(0) || 'b')")
+    before = _dump(source)
+    with pytest.raises(UsageError) as refused:
+        follow_once(options=PlanOptions(policies=("orphans=quarantine",)))
+    assert refused.value.code == "L-123"
+    assert _dump(source) == before
+
+    assert follow_once(options=PlanOptions(policies=("nul=replace",))).exit_status == 0
+    _write(source, "INSERT INTO item VALUES (8, 1, 'c' || char(0))")
+    assert follow_once().exit_status == 0
+    assert _ask(database, "SELECT note FROM item WHERE id > 6 ORDER BY id") == [("a\u2400b",), ("c\u2400",)]
 
 
 def test_what_is_written_after_the_snapshot_arrives(follow_once: Follow, source: Path, database: str) -> None:

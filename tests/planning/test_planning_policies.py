@@ -11,6 +11,7 @@ import pytest
 from howdah.codecs.registry import CODECS
 from howdah.errors import UsageError
 from howdah.model.plan import PlanOptions
+from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.quarantine import list_rows
 from howdah.planning.plan_file import parse_plan_file, render_plan
 from howdah.planning.policies import POLICIES, read_policies, render_reference
@@ -88,6 +89,99 @@ def test_blobs_among_texts_become_text_where_that_is_asked_for(tmp_path: Path) -
     )
     column = facts.plan(PlanOptions(policies=("blob=utf8",))).table("t").column("a")
     assert (column.codec, column.params["blob"]) == ("any-text", "utf8")
+
+
+ORPHANS = """
+CREATE TABLE p (id INTEGER PRIMARY KEY, up INTEGER REFERENCES p (id));
+CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE);
+INSERT INTO p VALUES (1, NULL), (2, 1), (3, 99), (4, 3), (5, 2);
+INSERT INTO c VALUES (1, 1), (2, 4), (3, 50), (4, NULL), (5, 5);
+"""
+
+
+@pytest.mark.parametrize("jobs", [None, 2])
+def test_orphans_are_set_aside_with_all_that_refer_to_them(
+    jobs: int | None, tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    source = make_database(tmp_path / "a.db", ORPHANS)
+    report = migrate_file(source, database, jobs=jobs, policies=("orphans=quarantine",))
+    assert (report.exit_status, report.verification, report.differences) == (5, "proof", ())
+    rows = list_rows(target_request(database)).rows
+    assert sorted((row.table, row.key.rowid) for row in rows) == [("c", 2), ("c", 3), ("p", 3), ("p", 4)]
+    assert {row.reason for row in rows} <= {"parent-missing", "parent-quarantined"}
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT id FROM p ORDER BY id").fetchall() == [(1,), (2,), (5,)]
+        assert connection.execute("SELECT id FROM c ORDER BY id").fetchall() == [(1,), (4,), (5,)]
+        assert connection.execute(
+            "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated"
+            " AND connamespace = 'public'::regnamespace"
+        ).fetchone() == (2,)
+
+
+def test_orphans_of_one_table_are_set_aside_by_the_plan_file(
+    tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    source = make_database(tmp_path / "a.db", ORPHANS)
+    (tmp_path / "plan.toml").write_text('howdah_plan = 1\n[tables.c]\norphans = "quarantine"\n')
+    report = migrate(
+        MigrateRequest(source=str(source), target=target_request(database), plan_file=tmp_path / "plan.toml")
+    )
+    assert [(row.table, row.key.rowid) for row in list_rows(target_request(database)).rows] == [("c", 3)]
+    assert [finding.object for finding in report.findings if finding.code == "F-902"] == [
+        'foreign key "p_up_fkey" of table "p"'
+    ]
+
+
+def test_a_plan_file_with_orphans_gives_the_same_plan(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, ORPHANS)
+    edits = parse_plan_file('[tables.c]\norphans = "quarantine"\n[tables.p]\norphans = "keep"\n')
+    plan = facts.plan(PlanOptions(policies=("orphans=quarantine",)), edits)
+    assert (plan.table("c").orphans, plan.table("p").orphans) == ("quarantine", "keep")
+    again = facts.plan(edits=parse_plan_file(render_plan(plan)))
+    assert (again.table("c").orphans, again.table("p").orphans) == ("quarantine", "keep")
+    with pytest.raises(UsageError, match="orphans"):
+        parse_plan_file('[tables.c]\norphans = "delete"\n')
+
+
+def test_words_of_a_boolean_column_become_true_and_false(
+    tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    script = """
+        CREATE TABLE t (id INTEGER PRIMARY KEY, good BOOLEAN, mixed BOOLEAN, plain BOOLEAN, free TEXT);
+        INSERT INTO t VALUES (1, 'yes', 'on', 1, 'yes'), (2, 'no', '', 0, 'no'), (3, 0, 2, NULL, 'x'),
+            (4, 'TRUE', NULL, 1, NULL), (5, NULL, x'01', 0, NULL);
+    """
+    source = make_database(tmp_path / "a.db", script)
+    report = migrate_file(source, database, policies=("booleans=words",))
+    assert (report.exit_status, report.differences) == (5, ())
+    assert [row.key.rowid for row in list_rows(target_request(database)).rows] == [2, 3, 5]
+    assert [finding.object for finding in report.findings if finding.code == "F-206"] == [
+        'column "t"."mixed"'
+    ]
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT good, mixed, plain, free FROM t ORDER BY id").fetchall() == [
+            (True, True, True, "yes"),
+            (True, None, True, None),
+        ]
+    (table,) = report.tables
+    assert table.values_changed == {"read-as-boolean": 3}
+
+
+def test_dates_stay_as_stored_where_that_is_asked_for(tmp_path: Path) -> None:
+    script = "CREATE TABLE t (d DATETIME, e DATE); INSERT INTO t VALUES (1700000000, '2024-01-02')"
+    facts = facts_of(tmp_path, script)
+
+    def types(options: PlanOptions) -> list[str]:
+        return [column.type for column in facts.plan(options).table("t").columns]
+
+    assert types(PlanOptions()) == ["timestamptz", "date"]
+    assert types(PlanOptions(policies=("dates=stored",))) == ["bigint", "text"]
+    assert types(PlanOptions(policies=("dates=convert",), convert_dates=False)) == ["bigint", "text"]
+    plan = facts.plan(PlanOptions(policies=("dates=stored",)))
+    assert facts.plan(edits=parse_plan_file(render_plan(plan))) == plan
 
 
 @pytest.mark.parametrize("written", ["nul", "nul=drop", "nil=strip", ""])

@@ -224,8 +224,9 @@ _EXPRESSIONS = [
     Scenario(
         case=72,
         name="results that overflow in PostgreSQL are kept, moments are counted",
-        sql="CREATE TABLE overflown (id INTEGER PRIMARY KEY, a INTEGER, r REAL, made DATETIME,"
-        " square INTEGER AS (a * a) STORED, power REAL AS (r * r) STORED, later INTEGER AS (made + 60) STORED);"
+        sql="CREATE TABLE overflown (id INTEGER PRIMARY KEY, a INTEGER, r REAL, made TIMESTAMP,"
+        " square INTEGER AS (a * a) STORED, power REAL AS (r * r) STORED,"
+        " later INTEGER AS (made + 60) STORED);"
         "INSERT INTO overflown (id, a, r, made) VALUES (1, 9223372036854775807, 1e200, 1700000000),"
         " (2, 3, 2, 1700000001), (3, 4, 1, 1700000002);",
         rows={
@@ -234,7 +235,9 @@ _EXPRESSIONS = [
                 (Decimal(9), 4.0, 1700000061),
                 (Decimal(16), 1.0, 1700000062),
             ],
-            "INSERT INTO overflown (id, made) VALUES (4, '2024-01-02 00:00Z') RETURNING later": [(1704153660,)],
+            "INSERT INTO overflown (id, made) VALUES (4, '2024-01-02 00:00Z') RETURNING later": [
+                (1704153660,)
+            ],
         },
         findings=["F-201", "F-205", "F-215", "F-303"],
         told=["GENERATED ALWAYS AS (a * a)", "GENERATED ALWAYS AS (r * r)"],

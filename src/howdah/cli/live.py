@@ -16,6 +16,7 @@ from howdah.cli.options import (
     Jobs,
     Json,
     PgBindir,
+    Policy,
     Quiet,
     Schema,
     Source,
@@ -75,6 +76,7 @@ def follow_command(
     include: Include = None,
     exclude: Exclude = None,
     fold_names: FoldNames = False,
+    policy: Policy = None,
     jobs: Jobs = None,
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
@@ -96,7 +98,11 @@ def follow_command(
                     source=source,
                     target=request,
                     options=build_plan_options(
-                        schema=schema, include=include, exclude=exclude, fold_names=fold_names
+                        schema=schema,
+                        include=include,
+                        exclude=exclude,
+                        fold_names=fold_names,
+                        policies=policy,
                     ),
                     jobs=jobs,
                     consent=install_triggers,

@@ -77,7 +77,7 @@ Policy = Annotated[
         "--policy",
         metavar="NAME=CHOICE",
         envvar="HOWDAH_POLICY",
-        help="Values that cannot go as they are, in all columns, e.g. nul=strip (repeatable).",
+        help="What becomes of certain values in all columns, e.g. nul=strip (repeatable).",
     ),
 ]
 JsonType = Annotated[

@@ -1,9 +1,9 @@
 """
 Rows whose parent went to quarantine follow it, before foreign keys are built.
 
-A child that pointed nowhere in the source already is not touched: that is an
-orphan, its foreign key stays NOT VALID and a finding says so. The difference is
-whether the missing parent is in quarantine.
+A child that pointed nowhere in the source already is an orphan: unless the plan wants it
+set aside too, it is not touched, its foreign key stays NOT VALID and a finding says so.
+The difference is whether the missing parent is in quarantine.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from howdah.codecs.registry import get_codec
 from howdah.loading.cells import column_of_cells
 from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
+from howdah.loading.orphans import compose_orphans
 from howdah.loading.set_aside import set_aside_target_rows
 from howdah.model.plan import Step, StepKind, TablePlan
 from howdah.model.quarantine import QuarantinedRow
@@ -43,6 +44,8 @@ def set_dependants_aside(connection: Connection, job: LoadJob) -> dict[str, int]
             parents.setdefault(row.table, []).append(row)
         for step in steps:
             count = _follow(connection, job, step, parents.get(step.parent_table, []))
+            if job.plan.table(step.table).orphans == "quarantine":
+                count += _set_orphans_aside(connection, job, step)
             if count:
                 moved[step.table] = moved.get(step.table, 0) + count
                 changed = True
@@ -95,6 +98,20 @@ def _follow(connection: Connection, job: LoadJob, step: Step, parents: list[Quar
         )
     connection.execute(sql.SQL("DROP TABLE {}").format(_PARENTS))
     return count
+
+
+def _set_orphans_aside(connection: Connection, job: LoadJob, step: Step) -> int:
+    # No operator: as in _follow.
+    with suppress(psycopg.errors.UndefinedFunction), connection.transaction():
+        return set_aside_target_rows(
+            connection,
+            job,
+            job.plan.table(step.table),
+            compose_orphans(job, step, ("tableoid", "ctid")),
+            reason="parent-missing",
+            detail=f'Table "{step.parent_table}" has no row that it refers to.',
+        )
+    return 0
 
 
 def _encode_keys(child: TablePlan, step: Step, parents: list[QuarantinedRow]) -> memoryview:

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from howdah.loading.job import LoadJob
+from howdah.loading.orphans import compose_orphans, referencing_columns
 from howdah.loading.set_aside import set_aside_target_rows
 from howdah.model.findings import Finding, Severity
 from howdah.model.plan import Step, StepKind
@@ -129,40 +130,13 @@ def _count_violations(connection: Connection, job: LoadJob, step: Step) -> tuple
         sql.SQL(
             "SELECT count(*), (array_agg(DISTINCT concat_ws(', ', {columns})))[1:5] FROM ({orphans}) o"
         ).format(
-            columns=sql.SQL(", ").join(sql.Identifier("o", name) for name in _referencing(job, step)),
-            orphans=_compose_orphans(job, step),
+            columns=sql.SQL(", ").join(sql.Identifier("o", name) for name in referencing_columns(job, step)),
+            orphans=compose_orphans(job, step, referencing_columns(job, step)),
         )
     ).fetchone()
     assert row is not None
     count, samples = row
     return f"{count} rows without their parent, e.g. {', '.join(samples or ())}.", ""
-
-
-def _referencing(job: LoadJob, step: Step) -> list[str]:
-    """Return the target names of the referencing columns."""
-    child = job.plan.table(step.table)
-    return [child.column(name).target_name for name in step.columns]
-
-
-def _compose_orphans(job: LoadJob, step: Step) -> sql.Composed:
-    """Compose the query of the referencing values whose parent is not there."""
-    child = job.plan.table(step.table)
-    parent = job.plan.table(step.parent_table)
-    return sql.SQL(
-        "SELECT {select} FROM ONLY {child} c WHERE num_nulls({referencing}) = 0"
-        " AND NOT EXISTS (SELECT FROM {parent} p WHERE {match})"
-    ).format(
-        select=sql.SQL(", ").join(sql.Identifier("c", name) for name in _referencing(job, step)),
-        child=sql.Identifier(child.target_schema, child.target_name),
-        parent=sql.Identifier(parent.target_schema, parent.target_name),
-        referencing=sql.SQL(", ").join(sql.Identifier("c", name) for name in _referencing(job, step)),
-        match=sql.SQL(" AND ").join(
-            sql.SQL("{} = {}").format(
-                sql.Identifier("p", parent.column(theirs).target_name), sql.Identifier("c", ours)
-            )
-            for ours, theirs in zip(_referencing(job, step), step.parent_columns, strict=True)
-        ),
-    )
 
 
 def _leave_out(step: Step, error: psycopg.Error) -> StepOutcome:

@@ -20,6 +20,10 @@ from howdah.model.owned import OwnedPlan, RowPolicy
 SCHEMA_MODES = ("auto", "create", "owned")
 
 
+#: Values of `TablePlan.orphans`, the default first.
+ORPHAN_CHOICES = ("keep", "quarantine")
+
+
 class Phase(StrEnum):
     PRE_DATA = "pre-data"
     DATA = "data"
@@ -176,6 +180,8 @@ class TablePlan:
     big_rows: int = 0
     #: Bytes of the longest row by the census's longest values (an upper bound).
     row_bytes_max: int = 0
+    #: Rows whose foreign key points nowhere: "keep" leaves the key NOT VALID, "quarantine" sets them aside.
+    orphans: str = ORPHAN_CHOICES[0]
     #: Owned schema: what becomes of rows that were there; None where the table is ours to create.
     row_policy: RowPolicy | None = None
     rows_before: int = 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from howdah.capture.machine import Goal, Phase, Step
 from howdah.capture.record import Capture, CaptureRecord
 from howdah.capture.source_journal import JOURNAL_LIMIT, begin_statements, design_journal
-from howdah.errors import ExitStatus, RefusedError
+from howdah.errors import ExitStatus, RefusedError, UsageError
 from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.live_fence import unfence
@@ -23,6 +23,7 @@ from howdah.ops.live_standing import Rate, Tell, build_standing, telling
 from howdah.ops.live_steps import take_step
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.target import TargetRequest, open_target
+from howdah.planning.policies import read_policies
 from howdah.planning.selection import select_tables
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
@@ -53,9 +54,16 @@ def follow(request: FollowRequest, progress: Progress | None = None) -> LiveRepo
     """
     Begin, or go on, until another command takes over or the process is interrupted.
 
-    Raises RefusedError without consent, for a target that another migration holds, or where the
-    source's schema has changed; EnvironmentFailedError where a side is gone: the same command goes on.
+    Raises UsageError for a policy that it cannot keep; RefusedError without consent, for a target that
+    another migration holds, or where the source's schema has changed; EnvironmentFailedError where a side
+    is gone: the same command goes on.
     """
+    if read_policies(request.options.policies).get("orphans") == "quarantine":
+        raise UsageError(
+            "L-123",
+            "Orphans cannot be set aside while the application writes: their parents may still come.",
+            hint="Leave the policy out: their foreign key is NOT VALID after the cutover. Or use migrate.",
+        )
     phases = PhaseLog(progress=progress or NullProgress())
     state = StateSchema(name=request.target.state_schema)
     with telling(request.tell, request.target, request.source, request.metrics_port) as tell:

@@ -38,6 +38,8 @@ class ColumnEdit:
 class TableEdit:
     include: bool = True
     target_name: str | None = None
+    #: What becomes of rows whose parent is missing; None leaves it to the policy.
+    orphans: str | None = None
     #: What becomes of rows that an application's table holds already; None leaves it to the options.
     rows: RowPolicy | None = None
     columns: Mapping[str, ColumnEdit] = field(default_factory=dict)
@@ -86,6 +88,12 @@ _CLASSES_OF = {
     "boolean-word": ("texts",),
     "bytes": ("blobs",),
 }
+
+
+def wished_orphans(edits: PlanEdits | None, table: str) -> str | None:
+    """Return what the file says of a table's orphans, None where it says nothing."""
+    edit = edits.tables.get(table) if edits is not None else None
+    return edit.orphans if edit is not None else None
 
 
 def merge_options(options: PlanOptions, edits: PlanEdits | None) -> PlanOptions:

@@ -18,8 +18,17 @@ from tomlkit.exceptions import TOMLKitError
 
 from howdah.errors import UsageError
 from howdah.model.owned import RowPolicy
-from howdah.model.plan import SCHEMA_MODES, ColumnPlan, Plan, PlanOptions, RejectPolicy, TablePlan
+from howdah.model.plan import (
+    ORPHAN_CHOICES,
+    SCHEMA_MODES,
+    ColumnPlan,
+    Plan,
+    PlanOptions,
+    RejectPolicy,
+    TablePlan,
+)
 from howdah.planning.edits import ColumnEdit, PlanEdits, TableEdit
+from howdah.planning.policies import read_policies
 from howdah.planning.selection import LEFT_OUT_BY_FILE
 
 #: Version of the file's form; a later form is refused instead of being read half.
@@ -35,7 +44,7 @@ _HEADER = (
 _PLAIN = frozenset({"integer", "real", "text", "bytes"})
 
 _TOP_KEYS = {"howdah_plan", "source", "complete", "options", "tables"}
-_TABLE_KEYS = {"include", "target_name", "rows", "columns"}
+_TABLE_KEYS = {"include", "target_name", "rows", "orphans", "columns"}
 _COLUMN_KEYS = {"type", "codec", "params", "target_name"}
 
 
@@ -54,8 +63,9 @@ def render_plan(plan: Plan) -> str:
         document.add(tomlkit.comment(_one_line(f"{finding.code} {finding.object}: {finding.message}")))
     document.add("options", _render_options(plan.options))
     tables = tomlkit.table(is_super_table=True)
+    orphans = read_policies(plan.options.policies).get("orphans", ORPHAN_CHOICES[0])
     for table in plan.tables:
-        tables.add(table.name, _render_table(table))
+        tables.add(table.name, _render_table(table, orphans))
     for name, reason in plan.skipped:
         if reason == LEFT_OUT_BY_FILE:
             left_out = tomlkit.table()
@@ -85,7 +95,7 @@ def _render_options(options: PlanOptions) -> tomlkit.items.Table:
     return table
 
 
-def _render_table(plan: TablePlan) -> tomlkit.items.Table:
+def _render_table(plan: TablePlan, orphans: str) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.add(tomlkit.comment(f"{plan.rows} rows, {plan.bytes} bytes of values"))
     table.add("include", tomlkit.item(True))
@@ -93,6 +103,8 @@ def _render_table(plan: TablePlan) -> tomlkit.items.Table:
     if plan.row_policy is not None:
         table.add(tomlkit.comment(f"{plan.rows_before} rows are there: replace, keep, merge or refuse"))
         table.add("rows", tomlkit.item(plan.row_policy.value))
+    if plan.orphans != orphans:
+        table.add("orphans", tomlkit.item(plan.orphans))
     columns = tomlkit.table(is_super_table=True)
     for column in plan.columns:
         columns.add(column.name, _render_column(column))
@@ -199,11 +211,15 @@ def _parse_table(file: str, where: str, content: Mapping[str, Any]) -> TableEdit
     rows = content.get("rows")
     if rows is not None and rows not in [policy.value for policy in RowPolicy]:
         _wrong(file, f"{where}.rows", "one of " + ", ".join(policy.value for policy in RowPolicy))
+    orphans = content.get("orphans")
+    if orphans is not None and orphans not in ORPHAN_CHOICES:
+        _wrong(file, f"{where}.orphans", "one of " + ", ".join(ORPHAN_CHOICES))
     columns = _section(file, f"{where}.columns", content.get("columns", {}))
     return TableEdit(
         include=include,
         target_name=target_name,
         rows=RowPolicy(rows) if rows is not None else None,
+        orphans=orphans,
         columns={
             name: _parse_column(file, f'{where}.columns."{name}"', _section(file, name, column))
             for name, column in columns.items()

@@ -13,14 +13,19 @@ from dataclasses import dataclass, replace
 
 from howdah.codecs.registry import CODECS
 from howdah.errors import UsageError
-from howdah.model.census import Census
-from howdah.model.source import Table
+from howdah.model.census import Census, ColumnCensus
+from howdah.model.plan import ORPHAN_CHOICES, PlanOptions
+from howdah.model.source import Column, Table
 from howdah.planning.column_facts import TypeDecision
-from howdah.planning.declared import read_declared_type
+from howdah.planning.declared import Family, read_declared_type
 from howdah.planning.design import census_of, column_census
+from howdah.planning.findings import make_finding, name_column
+from howdah.planning.owned_columns import describe_owned_misfit
 from howdah.planning.type_groups import ColumnKey
 
 _PRECISION_MAX = 1000
+#: Findings of a column that is carried as stored.
+_OF_STORED_FORM = frozenset({"F-205", "F-206", "F-207", "F-208"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,22 @@ POLICIES: Mapping[str, Policy] = {
         "rounded half away from zero",
     ),
     "order": _of_codecs("order", "the order of the bytes of UUIDs in blobs"),
+    "booleans": Policy(
+        about="words and other values than 0 and 1 in a column declared BOOLEAN: as stored, or true and "
+        "false by the codec [any-boolean](codecs.md#any-boolean), which sets the row of anything else aside",
+        choices=("stored", "words"),
+    ),
+    "dates": Policy(
+        about="columns declared DATE, DATETIME or TIME whose values are all of one clear form: converted, or "
+        "as stored",
+        choices=("convert", "stored"),
+    ),
+    "orphans": Policy(
+        about="rows whose foreign key points nowhere in the source: kept, their key NOT VALID (F-902), or "
+        "set aside with all rows that refer to them; `orphans` of a table in the plan file. Only where the "
+        "tables are ours to create: an application's own keys are never left NOT VALID",
+        choices=ORPHAN_CHOICES,
+    ),
 }
 
 
@@ -71,6 +92,11 @@ def read_policies(written: Iterable[str]) -> dict[str, str]:
             )
         chosen[name] = choice
     return chosen
+
+
+def options_under(options: PlanOptions, chosen: Mapping[str, str]) -> PlanOptions:
+    """Return the options of a plan under the policies that are no codec's."""
+    return replace(options, convert_dates=options.convert_dates and chosen.get("dates") != "stored")
 
 
 def params_under(codec: str, params: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
@@ -96,20 +122,43 @@ def apply_policies(
         for column in table.columns:
             key = (table.name, column.name)
             decision = changed[key]
-            blobs = column_census(census_of(census, table), column.name).blobs
-            if decision.codec == "text" and blobs and chosen.get("blob") == "utf8":
+            stored = column_census(census_of(census, table), column.name)
+            if decision.codec == "text" and stored.blobs and chosen.get("blob") == "utf8":
                 decision = replace(
                     decision,
                     codec="any-text",
                     params={**decision.params, "affinity": column.affinity.value},
                     findings=tuple(finding for finding in decision.findings if finding.code != "F-206"),
                 )
+            if chosen.get("booleans") == "words":
+                decision = _by_words(decision, table, column, stored)
             if decision.codec == "numeric" and chosen.get("rounding") == "half-away":
                 decision = _rounded(decision, column.declared_type)
             params = params_under(decision.codec, decision.params, chosen)
             if params != dict(decision.params) or decision is not changed[key]:
                 changed[key] = replace(decision, params=params, reason=f"{decision.reason}; by --policy")
     return changed
+
+
+def _by_words(decision: TypeDecision, table: Table, column: Column, stored: ColumnCensus) -> TypeDecision:
+    """Return the decision for a column that is declared BOOLEAN and holds more than 0 and 1."""
+    is_boolean = read_declared_type(column.declared_type).family is Family.BOOLEAN
+    if not is_boolean or decision.codec == "boolean" or not stored.values:
+        return decision
+    misfit = describe_owned_misfit("any-boolean", {}, "boolean", stored)
+    others = [
+        f"{count} {kind}" for count, kind in ((stored.reals, "reals"), (stored.blobs, "blobs")) if count
+    ]
+    told = "; ".join(part for part in (misfit, " and ".join(others)) if part)
+    name = name_column(table.name, column.name)
+    kept = tuple(finding for finding in decision.findings if finding.code not in _OF_STORED_FORM)
+    return replace(
+        decision,
+        type="boolean",
+        codec="any-boolean",
+        params={},
+        findings=(*kept, make_finding("F-206", name, f"As boolean: {told}")) if told else kept,
+    )
 
 
 def _rounded(decision: TypeDecision, declared_type: str) -> TypeDecision:
@@ -135,22 +184,23 @@ def render_reference() -> str:
         "",
         "<!-- Written by `python -m howdah.planning.policies`; do not edit. -->",
         "",
-        "What becomes of values that PostgreSQL cannot hold as they are, or not in the column's type. The",
-        "default never changes a value: its row goes to quarantine, or the column gets a type that holds it.",
-        "Another choice is made for all columns with `--policy NAME=CHOICE` (repeatable), or for one in the",
-        "plan file, as a parameter of its codec; what a rule changes is counted under its name and named in",
-        "the report.",
+        "What becomes of values that PostgreSQL cannot hold as they are, or not in the column's type, and of",
+        "what may be carried in more than one way. The default never changes a value: its row goes to",
+        "quarantine, or the column gets a type that holds it. Another choice is made for all columns with",
+        "`--policy NAME=CHOICE` (repeatable) of `plan`, `migrate` and `follow`, or for one in the plan file,",
+        "as its type, its codec or a parameter of that; what a rule changes is counted under its name and",
+        "named in the report.",
         "",
         "| policy | about | choices | codecs |",
         "|---|---|---|---|",
     ]
     for name, policy in POLICIES.items():
         choices = ", ".join([f"`{policy.choices[0]}` (default)", *(f"`{c}`" for c in policy.choices[1:])])
-        codecs = ", ".join(f"[{codec}](codecs.md#{codec})" for codec in policy.codecs)
+        codecs = ", ".join(f"[{codec}](codecs.md#{codec})" for codec in policy.codecs) or "–"
         lines.append(f"| `{name}` | {policy.about} | {choices} | {codecs} |")
     lines += [
         "",
-        "What else may be chosen (JSON, dates, names, rejected rows) has an option of its own: "
+        "What else may be chosen (JSON, names, rejected rows) has an option of its own: "
         "[fidelity](fidelity.md).",
     ]
     return "\n".join(lines) + "\n"

@@ -242,7 +242,9 @@ def as_number(value: Value) -> Value:
     if value.column is not None and value.column.codec in _PER_SECOND:
         factor = _PER_SECOND[value.column.codec]
         # Of a timestamptz itself PostgreSQL does not take the call for immutable.
-        counted = f"extract(epoch from {utc_of(value, value.column)})" + (f" * {factor}" if factor > 1 else "")
+        counted = f"extract(epoch from {utc_of(value, value.column)})" + (
+            f" * {factor}" if factor > 1 else ""
+        )
         return Value(sql=f"({counted})::bigint", kind=Kind.INTEGER, wide=True)
     if value.digits:
         return Value(sql=f"{value.operand}::bigint", kind=Kind.INTEGER, wide=True)
