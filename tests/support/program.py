@@ -6,14 +6,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 import psycopg
 
+from support.program_server import ProgramServer
+
 HOWDAH = Path(sys.executable).parent / "howdah"
+
+
+@cache
+def _program_server() -> ProgramServer:
+    return ProgramServer()
 
 
 @dataclass(frozen=True)
@@ -60,25 +69,17 @@ class Program:
         stdin: str | None = None,
     ) -> Ended:
         """Run to the end; `limit_file_size` in bytes is what RLIMIT_FSIZE allows each file."""
-        prepare: Callable[[], None] | None = None
-        if limit_file_size is not None:
-            import resource
-
-            def prepare() -> None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit_file_size, limit_file_size))
-
-        done = subprocess.run(
-            [HOWDAH, *map(str, arguments)],
-            cwd=self.directory,
-            env=self.environment(env),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            preexec_fn=prepare,
-            input=stdin if stdin is not None else "",
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        with tempfile.TemporaryFile("w+") as given:
+            given.write(stdin or "")
+            given.seek(0)
+            status, out, err = _program_server().run(
+                [str(argument) for argument in arguments],
+                directory=self.directory,
+                environment=self.environment(env),
+                stdin=given.fileno(),
+                limit_file_size=limit_file_size,
+            )
+        return Ended(status, out, err)
 
     def start(
         self, *arguments: str | Path, env: Mapping[str, str] | None = None, log: IO[str] | None = None
