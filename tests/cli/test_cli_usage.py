@@ -157,11 +157,14 @@ def test_consent_has_no_twin_in_the_environment(howdah: Program, notes: Path, da
 
 def test_no_option_that_a_hint_names_is_missing(howdah: Program) -> None:
     """Every `--option` in a string of the program is one of its own, or of a tool that it starts."""
+    import typer.main
+
     from howdah.cli.app import app
     from howdah.cli.tree import read_commands, read_root_options
 
-    known = {flag for command in read_commands(app) for option in command.options for flag in option.flags}
-    known |= {flag for option in read_root_options(app) for flag in option.flags} | {"--help"}
+    root = typer.main.get_command(app)
+    known = {flag for command in read_commands(root) for option in command.options for flag in option.flags}
+    known |= {flag for option in read_root_options(root) for flag in option.flags} | {"--help"}
     source = Path(__file__).parents[2] / "src" / "howdah"
     commands = "".join(path.read_text() for path in (source / "cli").glob("*.py"))
     verbs = set(re.findall(r"from howdah\.ops\.(\w+) import", commands))

@@ -91,7 +91,7 @@ def read_root(
     ] = None,
 ) -> None:
     """Options that stand before the verb."""
-    commands = read_commands(app)
+    commands = read_commands(context.command)
     values = read_options_file(
         config,
         {command.words: [_spelled(option.name) for option in command.settable] for command in commands},

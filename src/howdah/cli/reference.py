@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
+import typer.main
 
 from howdah.cli.tree import CommandFacts, OptionFacts, read_commands, read_root_options
 
@@ -36,8 +37,9 @@ stdout one [JSON document](json.md). How a command ends is told by its [exit sta
 
 def render_reference(app: typer.Typer) -> str:
     """Return the page: what stands before the verb, then every command with arguments and options."""
-    sections = [_HEAD, "## Before the verb\n\n" + _table(read_root_options(app))]
-    sections += [_render_command(command) for command in read_commands(app)]
+    root = typer.main.get_command(app)
+    sections = [_HEAD, "## Before the verb\n\n" + _table(read_root_options(root))]
+    sections += [_render_command(command) for command in read_commands(root)]
     return "\n".join(sections)
 
 

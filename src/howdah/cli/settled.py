@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from howdah.cli.session import Session
 from howdah.cli.tree import OptionFacts, read_commands, read_root_options
 
@@ -16,10 +14,12 @@ if TYPE_CHECKING:
 
 
 def settle_options(
-    app: typer.Typer, session: Session, environ: Mapping[str, str] = os.environ
+    root: Any, session: Session, environ: Mapping[str, str] = os.environ
 ) -> tuple[DoctorItem, ...]:
     """
     List every option with its value and where that came from: environment, file or default.
+
+    `root` is the built command, as for `read_commands`.
 
     An option that has the same value for all commands is listed once, else once for each
     group of commands that agree.
@@ -27,11 +27,11 @@ def settle_options(
     from howdah.model.verb_reports import DoctorItem
 
     found: dict[str, dict[tuple[str, str], list[str]]] = {}
-    for option in read_root_options(app):
+    for option in read_root_options(root):
         if option.variable:
             value = _settle(option, {}, session, environ)
             found.setdefault(option.name, {}).setdefault(value, []).append("")
-    for command in read_commands(app):
+    for command in read_commands(root):
         from_file = session.file_values.get(command.words, {})
         for option in command.settable:
             value = _settle(option, from_file, session, environ)

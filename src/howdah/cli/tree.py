@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import typer
-import typer.main
-
 
 @dataclass(frozen=True, kw_only=True)
 class ArgumentFacts:
@@ -54,14 +51,19 @@ class CommandFacts:
         return tuple(option for option in self.options if option.variable)
 
 
-def read_commands(app: typer.Typer) -> tuple[CommandFacts, ...]:
-    """List every command that does something, groups left out, in the order of the help."""
-    return tuple(_walk(typer.main.get_command(app), ()))
+def read_commands(root: Any) -> tuple[CommandFacts, ...]:
+    """
+    List every command that does something, groups left out, in the order of the help.
+
+    `root` is the command that typer built of the application (`context.command` of its callback,
+    `typer.main.get_command`); building it takes as long as all else before a verb starts.
+    """
+    return tuple(_walk(root, ()))
 
 
-def read_root_options(app: typer.Typer) -> tuple[OptionFacts, ...]:
-    """List the options that stand before the verb."""
-    return _read_options(typer.main.get_command(app))
+def read_root_options(root: Any) -> tuple[OptionFacts, ...]:
+    """List the options that stand before the verb; `root` as for `read_commands`."""
+    return _read_options(root)
 
 
 def _walk(command: Any, words: tuple[str, ...]) -> Iterator[CommandFacts]:

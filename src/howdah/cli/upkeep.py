@@ -180,10 +180,11 @@ def clean_command(
 
 def doctor_command(context: typer.Context, pg_bindir: PgBindir = None, as_json: Json = False) -> None:
     """Tools, libraries, settings and where each came from."""
-    from howdah.cli.app import app
     from howdah.cli.settled import settle_options
     from howdah.ops.doctor import examine
     from howdah.report.verbs import render_doctor
 
-    report = examine(pg_bindir, options=settle_options(app, context.ensure_object(Session)))
+    report = examine(
+        pg_bindir, options=settle_options(context.find_root().command, context.ensure_object(Session))
+    )
     end(report, render_doctor, as_json=as_json)
