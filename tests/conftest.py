@@ -7,25 +7,21 @@ a fresh database in it, `any_server_major` one server for each major whose progr
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
-import psycopg
 import pytest
-from psycopg import sql
 
 from howdah.postgres.binaries import ServerBinaries, list_server_binaries
 from howdah.postgres.embedded import EmbeddedServer, start_embedded
+from support.databases import new_database
 
 # Two cores shared with a server: how long an example takes says nothing.
 hypothesis.settings.register_profile("howdah", deadline=None)
 hypothesis.settings.load_profile("howdah")
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -65,16 +61,6 @@ def _run_server(binaries: ServerBinaries) -> Iterator[TestServer]:
             embedded.stop(mode="immediate")
 
 
-def _fresh_database(server: TestServer) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
-        )
-        yield server.dsn(name)
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
 @pytest.fixture(scope="session")
 def server_bindir() -> Path:
     """The programs of the server that most tests run on."""
@@ -90,7 +76,8 @@ def server() -> Iterator[TestServer]:
 @pytest.fixture
 def database(server: TestServer) -> Iterator[str]:
     """A fresh, empty database: its conninfo, for the superuser."""
-    yield from _fresh_database(server)
+    with new_database(server.dsn(), "test") as conninfo:
+        yield conninfo
 
 
 @pytest.fixture(scope="session", params=sorted(_newest_of_each_major()), ids=lambda major: f"pg{major}")
@@ -102,4 +89,5 @@ def any_server_major(request: pytest.FixtureRequest) -> Iterator[TestServer]:
 @pytest.fixture
 def any_server_database(any_server_major: TestServer) -> Iterator[str]:
     """A fresh database on a server of each major at hand."""
-    yield from _fresh_database(any_server_major)
+    with new_database(any_server_major.dsn(), "test") as conninfo:
+        yield conninfo

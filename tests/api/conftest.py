@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,45 +10,36 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from psycopg import sql
 
 from howdah.ops.content import ContentRequest, create
 from support.api import SMALL, recorded_settings, serving
 from support.content import PLATFORM, STRAPI_DATA, target_of
+from support.databases import create_database, new_database
 from support.strapi_rows import fill_from_sqlite
 
 _TEMPLATE = "strapi_small"
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def _strapi_template(server: Any) -> str:
     with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'".encode())
+        create_database(admin, _TEMPLATE)
     fill_from_sqlite(server.dsn(_TEMPLATE), SMALL)
     return _TEMPLATE
-
-
-def _copy(server: Any, template: str) -> Iterator[str]:
-    name = f"strapi_{next(_numbers)}"
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        yield server.dsn(name)
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
 def strapi_database(server: Any, _strapi_template: str) -> Iterator[str]:
     """A database filled from small.db, for one test alone."""
-    yield from _copy(server, _strapi_template)
+    with new_database(server.dsn(), "strapi", template=_strapi_template) as conninfo:
+        yield conninfo
 
 
 @pytest.fixture(scope="module")
 def reading_database(server: Any, _strapi_template: str) -> Iterator[str]:
     """A database filled from small.db that nobody writes to."""
-    yield from _copy(server, _strapi_template)
+    with new_database(server.dsn(), "strapi", template=_strapi_template) as conninfo:
+        yield conninfo
 
 
 @pytest.fixture

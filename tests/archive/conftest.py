@@ -15,6 +15,7 @@ from howdah.ops.backup import BackupRequest, backup
 from howdah.ops.repositories import RepositoryRequest
 from howdah.ops.target import TargetRequest
 from support.archives import SAMPLE_SQL, Kept
+from support.databases import create_database
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def pristine(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """One backup, made once; tests get copies of it."""
     path = tmp_path_factory.mktemp("pristine") / "repository"
     with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE pristine TEMPLATE template0 ENCODING 'UTF8'")
+        create_database(admin, "pristine")
     with psycopg.connect(server.dsn("pristine"), autocommit=True) as connection:
         connection.execute(SAMPLE_SQL)
     report = backup(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,15 +12,26 @@ from bench.arrived import Arrived, look
 from bench.compare import BEGIN, END, PAGE, RESULTS, render
 from bench.tricky import MOMENTS, ROWS, write_tricky
 
+from support.databases import database_name, new_database
 from support.program import Program
 
 
+@pytest.fixture(scope="module")
+def migrated_once(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    directory = tmp_path_factory.mktemp("tricky")
+    source = write_tricky(directory / "tricky.db")
+    with new_database(server.dsn(), "tricky") as conninfo:
+        ended = Program(directory=directory, home=directory / "home").run("migrate", source, conninfo)
+        assert ended.status == 5, ended.err
+        yield str(source), conninfo
+
+
 @pytest.fixture
-def migrated(tmp_path: Path, database: str) -> tuple[str, str]:
-    source = write_tricky(tmp_path / "tricky.db")
-    ended = Program(directory=tmp_path, home=tmp_path / "home").run("migrate", source, database)
-    assert ended.status == 5, ended.err
-    return str(source), database
+def migrated(server: Any, migrated_once: tuple[str, str]) -> Iterator[tuple[str, str]]:
+    """Source and a target of the test's own."""
+    source, conninfo = migrated_once
+    with new_database(server.dsn(), "tricky_copy", template=database_name(conninfo)) as copy:
+        yield source, copy
 
 
 def test_what_arrived_whole_is_said_to_have(migrated: tuple[str, str]) -> None:

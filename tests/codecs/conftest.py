@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from support.codec_crossing import Crossing
+from support.databases import create_database, drop_database
 
 _numbers = count(1)
 
@@ -20,10 +20,10 @@ def crossing(server: Any) -> Iterator[Crossing]:
     """Connections to a fresh database."""
     name = f"codecs_{next(_numbers)}"
     with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        create_database(admin, name)
         opened = Crossing(server.dsn(name))
         try:
             yield opened
         finally:
             opened.close()
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(admin, name)

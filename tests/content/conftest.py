@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from howdah.model.content import ContentModel
 from support.content import PLATFORM, STRAPI_SCHEMA, Platform, build_model
+from support.databases import database_name, new_database
 
 
 @pytest.fixture(scope="session")
@@ -18,12 +21,26 @@ def platform_model() -> ContentModel:
     return build_model(PLATFORM)
 
 
+@pytest.fixture(scope="session")
+def _strapi_template(server: Any) -> Iterator[str]:
+    with new_database(server.dsn(), "made_by_strapi") as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(STRAPI_SCHEMA.read_bytes())
+        yield database_name(conninfo)
+
+
 @pytest.fixture
-def strapi_database(database: str) -> str:
+def strapi_database(server: Any, _strapi_template: str) -> Iterator[str]:
     """A database with the schema that Strapi 5.54.0 made on PostgreSQL 16."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(STRAPI_SCHEMA.read_bytes())
-    return database
+    with new_database(server.dsn(), "strapi", template=_strapi_template) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="session")
+def _created_template(server: Any) -> Iterator[str]:
+    with new_database(server.dsn(), "created_by_howdah") as conninfo:
+        Platform(PLATFORM, conninfo).create()
+        yield database_name(conninfo)
 
 
 @pytest.fixture
@@ -40,7 +57,7 @@ def platform(project: Path, database: str) -> Platform:
 
 
 @pytest.fixture
-def created(platform: Platform) -> Platform:
+def created(project: Path, server: Any, _created_template: str) -> Iterator[Platform]:
     """The platform with its tables made by `howdah content create`."""
-    platform.create()
-    return platform
+    with new_database(server.dsn(), "created", template=_created_template) as conninfo:
+        yield Platform(project, conninfo)

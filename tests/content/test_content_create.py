@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -170,7 +171,8 @@ def test_an_index_that_is_not_as_derived_is_built_anew(created: Platform) -> Non
     assert created.verify().status == "verified"
 
 
-def test_the_schema_of_strapi_is_taken_over_as_it_is(strapi_database: str, platform: Platform) -> None:
+def test_the_schema_of_strapi_is_taken_over_as_it_is(strapi_database: str, project: Path) -> None:
+    platform = Platform(project, strapi_database)
     report = platform.create()
     assert (report.status, report.steps, report.version) == ("adopted", (), 1)
     platform.edit(_TASK, added={"type": "string"})

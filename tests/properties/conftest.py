@@ -12,10 +12,10 @@ from typing import Protocol
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from howdah.ops.quarantine import list_rows
 from support.crossing import assert_everything_arrived
+from support.databases import create_database, drop_database
 from support.random_databases import RandomDatabase
 from support.runs import migrate_file, target_request
 
@@ -42,9 +42,7 @@ def cross(server: Server, monkeypatch: pytest.MonkeyPatch, howdah_home: Path) ->
             closing(psycopg.connect(server.dsn(), autocommit=True)) as admin,
             TemporaryDirectory(prefix="howdah-property-") as directory,
         ):
-            admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
-            )
+            create_database(admin, name)
             try:
                 source = database.build(Path(directory) / "random.db")
                 report = migrate_file(source, server.dsn(name))
@@ -52,7 +50,7 @@ def cross(server: Server, monkeypatch: pytest.MonkeyPatch, howdah_home: Path) ->
                 assert_everything_arrived(source, server.dsn(name), report, quarantined)
             finally:
                 shutil.rmtree(howdah_home / "runs", ignore_errors=True)
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+                drop_database(admin, name)
 
     return run
 

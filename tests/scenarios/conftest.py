@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import psycopg
 import pytest
-from psycopg import sql
 
+from support.databases import create_database, drop_database
 from support.scenario import Carry, Outcome, Scenario, run_migration
 
 
@@ -30,9 +30,7 @@ def carry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         if scenario.file_key not in outcomes:
             name = f"scenarios_{next(numbers)}"
             databases.append(name)
-            admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
-            )
+            create_database(admin, name)
             together = [other for other in theme if other.file_key == scenario.file_key]
             outcomes[scenario.file_key] = run_migration(
                 tmp_path_factory.mktemp("scenarios"), server.dsn(name), together
@@ -43,7 +41,7 @@ def carry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         patch.setenv("HOWDAH_HOME", str(tmp_path_factory.mktemp("howdah-home")))
         yield run
         for name in databases:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(admin, name)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from support.databases import create_database, drop_database
 
 _numbers = itertools.count(1)
 
@@ -28,11 +29,7 @@ def owned_database(admin_conninfo: str, script: str = "") -> Iterator[str]:
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
         if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (OWNER,)).fetchall():
             admin.execute(f"CREATE ROLE {OWNER} LOGIN PASSWORD 'owner' NOSUPERUSER NOCREATEDB NOCREATEROLE")
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(
-                sql.Identifier(name), sql.Identifier(OWNER)
-            )
-        )
+        create_database(admin, name, owner=OWNER)
         with psycopg.connect(make_conninfo(admin_conninfo, dbname=name), autocommit=True) as inside:
             inside.execute(f"ALTER SCHEMA public OWNER TO {OWNER}")
         conninfo = make_conninfo(admin_conninfo, dbname=name, user=OWNER, password="owner")
@@ -40,7 +37,7 @@ def owned_database(admin_conninfo: str, script: str = "") -> Iterator[str]:
             run_script(conninfo, script)
             yield conninfo
         finally:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(admin, name)
 
 
 def run_script(conninfo: str, script: str) -> None:

@@ -27,6 +27,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from support.databases import create_database
 from support.proxy import Proxy
 
 HOWDAH = Path(sys.executable).parent / "howdah"
@@ -110,7 +111,7 @@ class World:
             place.mkdir(parents=True)
         with psycopg.connect(self.admin, autocommit=True) as admin:
             self._drop_databases(admin)
-            admin.execute(f"CREATE DATABASE {self.name} TEMPLATE template0 ENCODING 'UTF8'")
+            create_database(admin, self.name)
 
     def keep(self, state: str) -> None:
         """Put what is there aside under a name; it stays there too."""
@@ -123,7 +124,7 @@ class World:
             for name in databases:
                 copy = f"kept_{state}_{name}".replace("-", "_")
                 admin.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
-                admin.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+                create_database(admin, copy, template=name)
         self._kept[state] = databases
 
     def has(self, state: str) -> bool:
@@ -138,7 +139,7 @@ class World:
             self._drop_databases(admin)
             for name in self._kept[state]:
                 copy = f"kept_{state}_{name}".replace("-", "_")
-                admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{copy}"')
+                create_database(admin, name, template=copy)
 
     def end(self) -> None:
         """Drop every database of this world."""
