@@ -15,13 +15,14 @@ DEMO_SOURCE := examples/agent-platform/strapi.db
 WITHOUT := $(if $(shell command -v nginx), , and not nginx)
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
-.PHONY: help demo platform test test-all test-shared e2e lint format docs references dist bench bench-quick bench-sizes bench-api \
+.PHONY: help demo platform test test-long test-all test-shared e2e lint format docs references dist bench bench-quick bench-sizes bench-api \
 	bench-live bench-backup bench-compare fuzz faults clean
 
 help:
 	@echo "make demo         migrate the example to the embedded PostgreSQL and show the report's path"
 	@echo "make platform     the example's platform: embedded PostgreSQL, content API, nginx; prints the URLs"
-	@echo "make test         the test suite (minutes); test-all adds the long sweeps"
+	@echo "make test         the test suite (minutes); test-long what takes seconds each: faults, every"
+	@echo "                  example of the documentation; test-all everything, with sweeps of hours"
 	@echo "make e2e          the example's whole way, from its SQLite file to the accepted platform; report in .work/e2e"
 	@echo "make test-shared  the tests on the files of ../shared (HOWDAH_SHARED=... elsewhere)"
 	@echo "make lint         ruff and mypy; make format puts the code in shape"
@@ -59,7 +60,11 @@ demo: $(VENV)/.installed
 	$(BIN)/howdah migrate $(DEMO_SOURCE)
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -m "not slow and not shared and not e2e$(WITHOUT)"
+	$(PYTEST) -m "not long and not slow and not shared and not e2e$(WITHOUT)"
+
+# What takes seconds each: faults, the documentation's examples, whole applications, servers that come and go.
+test-long: $(VENV)/.installed-dev
+	$(PYTEST) -m "long and not slow and not shared and not e2e$(WITHOUT)"
 
 test-all: $(VENV)/.installed-apps-heavy
 	$(PYTEST)

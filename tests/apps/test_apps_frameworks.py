@@ -19,6 +19,8 @@ from howdah.ops.verify import VerifyRequest, verify_run
 from support.applications import Application
 from support.runs import migrate_file, target_request
 
+pytestmark = pytest.mark.long
+
 
 def move(application: Application, database: str, tmp_path: Path) -> RunReport:
     """Fill SQLite, let the application make its schema on PostgreSQL, migrate."""

@@ -20,6 +20,8 @@ from howdah.ops.live_run import LiveOptions
 from support.runs import target_request
 from support.writing_app import longest_gap, prepare, read_log, writing
 
+pytestmark = pytest.mark.long
+
 
 @contextmanager
 def _following(source: Path, database: str) -> Iterator[list[LiveReport]]:

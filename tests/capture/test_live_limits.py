@@ -100,11 +100,11 @@ def _finalize(_: Path, database: str) -> None:
 @pytest.mark.parametrize(
     ("step", "end"),
     [
-        pytest.param(2, _abort, id="fence-abort"),
-        pytest.param(3, _stop, id="drain-stop"),
+        pytest.param(2, _abort, id="fence-abort", marks=pytest.mark.long),
+        pytest.param(3, _stop, id="drain-stop", marks=pytest.mark.long),
         pytest.param(3, _cut_over, id="drain-cutover"),
-        pytest.param(5, _go_home, id="release-home"),
-        pytest.param(5, _finalize, id="release-finalize"),
+        pytest.param(5, _go_home, id="release-home", marks=pytest.mark.long),
+        pytest.param(5, _finalize, id="release-finalize", marks=pytest.mark.long),
     ],
 )
 def test_autovacuum_comes_back_with_the_next_command_after_a_crash(

@@ -17,6 +17,8 @@ import pytest
 from support.files import make_database
 from support.program import Program, list_objects
 
+pytestmark = pytest.mark.long
+
 #: Large enough for every phase to be met under way; about 45 MB.
 BIG = """
 CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT, n REAL);

@@ -91,6 +91,7 @@ def _pages_with_examples() -> list[Path]:
     return [page for page in PAGES if any(example.runs for example in read_examples(page))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", _pages_with_examples(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_example_of_the_page_runs(page: Path, playground: Path, server: Any) -> None:
     made: dict[str, str] = {}

@@ -41,6 +41,8 @@ from howdah.ops.verify import VerifyRequest, verify_run
 from support.faulty import run_faulty
 from support.runs import target_request
 
+pytestmark = pytest.mark.long
+
 SCRIPT = """
 CREATE TABLE item (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, note TEXT);
 CREATE TABLE part (

@@ -18,6 +18,8 @@ from support.files import make_database
 from support.program import Program
 from support.runs import target_request
 
+pytestmark = pytest.mark.long
+
 SCRIPT = """
 CREATE TABLE item (id INTEGER PRIMARY KEY, note TEXT);
 CREATE TABLE box (id INTEGER PRIMARY KEY, name TEXT UNIQUE);

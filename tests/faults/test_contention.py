@@ -21,6 +21,8 @@ from support.processes import sqlite_process
 from support.program import Program
 from support.runs import target_request
 
+pytestmark = pytest.mark.long
+
 SCRIPT = """
 CREATE TABLE item (id INTEGER PRIMARY KEY, note TEXT);
 WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)

@@ -17,6 +17,8 @@ from support.files import make_database
 from support.processes import run_sqlite
 from support.runs import target_request
 
+pytestmark = pytest.mark.long
+
 SCRIPT = """
 CREATE TABLE box (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE);
 CREATE TABLE item (id INTEGER PRIMARY KEY, box INTEGER REFERENCES box, note TEXT);
@@ -37,7 +39,7 @@ CONTENT = "SELECT 'box', id, name FROM box UNION ALL SELECT 'item', id, note FRO
     " UNION ALL SELECT 'keyless', a, '' FROM keyless"
 )
 
-#: Steps of each verb in an undisturbed run, and which of them `make test` tries.
+#: Steps of each verb in an undisturbed run, and which of them `make test-long` tries.
 STEPS = {"follow": 2, "cutover": 7, "home": 5}
 SAMPLE = {("cutover", "kill-after", 3), ("cutover", "kill-before", 6), ("home", "kill-after", 3)}
 EVERY = [

@@ -11,7 +11,9 @@ from support.sweep import KINDS, Case, Sweep, list_cases, sweeping
 from support.swept_verbs import VERBS
 from support.system_calls import can_trace
 
-#: Verb → the kind of fault that the ordinary suite tries on it, and where.
+pytestmark = pytest.mark.long
+
+#: Verb → the kind of fault that `make test-long` tries on it, and where.
 SAMPLE = (
     Case("migrate in steps", "killed at a system call", 0.6),
     Case("rollback of a follow", "killed at a system call", 0.9),

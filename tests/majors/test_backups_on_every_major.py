@@ -14,6 +14,8 @@ from howdah.ops.restore import RestoreRequest, restore
 from howdah.ops.target import TargetRequest
 from support.archives import SAMPLE_SQL, ask
 
+pytestmark = pytest.mark.long
+
 
 def test_a_backup_is_drilled_and_restored(
     any_server_major: Any, any_server_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,6 +15,8 @@ from support.crossing import assert_everything_arrived
 from support.files import make_database
 from support.runs import migrate_file, target_request
 
+pytestmark = pytest.mark.long
+
 LIBRARY = """
 CREATE TABLE author (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -87,7 +87,7 @@ def test_two_processes_carry_the_same_as_one(
     assert _digests(second_database)[3] == count == 60000 - 3
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_worker_killed_is_told_and_the_same_command_resumes(
     source: Path, database: str, howdah_home: Path, number: int
 ) -> None:

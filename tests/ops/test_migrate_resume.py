@@ -173,7 +173,7 @@ def test_two_runs_at_once_one_wins_and_the_other_is_told_who(tmp_path: Path, dat
     assert migrate_file(source, database).exit_status == 0
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_killed_by_a_signal_the_command_line_resumes(
     tmp_path: Path, database: str, howdah_home: Path, jobs: int, number: signal.Signals

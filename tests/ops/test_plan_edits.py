@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +13,7 @@ import tomlkit
 
 from howdah.errors import ExitStatus
 from support.files import make_database
+from support.program import Program
 
 SCRIPT = """
 CREATE TABLE shop (id INTEGER PRIMARY KEY, name TEXT, opened INTEGER, price REAL, settings TEXT, note TEXT);
@@ -37,16 +35,11 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def howdah(howdah_home: Path) -> Howdah:
+    program = Program(howdah_home.parent, howdah_home)
+
     def run(*arguments: str | Path) -> tuple[int, str]:
-        finished = subprocess.run(
-            [sys.executable, "-m", "howdah", *map(str, arguments)],
-            env={**os.environ, "HOWDAH_HOME": str(howdah_home)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return finished.returncode, finished.stderr
+        ended = program.run(*arguments)
+        return ended.status, ended.err
 
     return run
 

@@ -57,6 +57,7 @@ def wheel(built: dict[str, Path]) -> Path:
     return next(path for name, path in built.items() if name.endswith(".whl"))
 
 
+@pytest.mark.long
 def test_two_builds_from_two_places_are_the_same_bytes(built: dict[str, Path], tmp_path: Path) -> None:
     again = _build(_tracked_copy(tmp_path / "another place"))
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in built.items()}

@@ -32,7 +32,7 @@ import pytest
 
 from howdah.postgres.embedded import start_embedded, stop_embedded
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.long]
 
 TREE = Path(__file__).parent.parent.parent / "examples" / "agent-platform"
 #: Entries of agents that are published, in strapi.db: 20 of 60 rows, as Strapi's own API counted them.

@@ -20,6 +20,8 @@ import pytest
 from howdah.errors import EnvironmentFailedError, RefusedError
 from howdah.postgres.embedded import EmbeddedServer, find_embedded, start_embedded, stop_embedded
 
+pytestmark = pytest.mark.long
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
 
 

@@ -85,7 +85,7 @@ def damage(library: Library, statement: str) -> list[Difference]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
+@pytest.mark.parametrize("encoding", ["UTF-8", pytest.param("UTF-16le", marks=pytest.mark.long)])
 def test_long_values_are_proven_and_one_changed_byte_is_seen(
     tmp_path: Path, database: str, kind: str, encoding: str
 ) -> None:
@@ -103,7 +103,7 @@ def test_long_values_are_proven_and_one_changed_byte_is_seen(
     assert found[0].source != found[0].target
 
 
-@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
+@pytest.mark.parametrize("encoding", ["UTF-8", pytest.param("UTF-16le", marks=pytest.mark.long)])
 def test_every_way_to_damage_a_long_value_is_named(tmp_path: Path, database: str, encoding: str) -> None:
     library = build(tmp_path / "pages.db", database, "ranges", encoding)
     found = damage(

@@ -23,7 +23,7 @@ RELAXED = settings(
 )
 
 
-@settings(RELAXED, max_examples=25)
+@settings(RELAXED, max_examples=10)
 @given(database=databases())
 def test_any_database_arrives_whole(
     cross: Callable[[RandomDatabase], None], database: RandomDatabase

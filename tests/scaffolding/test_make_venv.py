@@ -12,6 +12,8 @@ import pytest
 
 from support.shared import shared_path
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
