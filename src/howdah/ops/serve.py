@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -101,6 +102,8 @@ def serve(
             notes=(*database.notes, *_notes(settings.api_token_salt, settings.jwt_secret)),
         )
         announce(report)
+        # What is loaded by now stays: the collector has less to look at, at the end most of all.
+        gc.freeze()
         server.serve(on_shutdown=admin.begin_shutdown)
     return replace(report, status="ended")
 

@@ -38,6 +38,8 @@ _REFUSAL_COUNTS = 1.0
 
 #: The server shuts down or crashed, or became a standby: what was opened before is of no use.
 _SERVER_LEFT = frozenset({"57P01", "57P02", "57P03", "25006"})
+#: Seconds that attempts to connect get to notice that the pool closes.
+_ATTEMPT_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,9 @@ class ApplicationPool:
     async def close(self) -> None:
         """Close every connection; requests that still wait get PoolClosedError."""
         if self._pool is not None:
-            await self._pool.close(timeout=self._limits.close_timeout)
+            # Where no connection stands there is none to take back; an attempt to connect is not waited for.
+            stands = self._connector is not None and self._connector.has_open_connection()
+            await self._pool.close(timeout=self._limits.close_timeout if stands else _ATTEMPT_SECONDS)
         self._resources.close()
 
     @asynccontextmanager

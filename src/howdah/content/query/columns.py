@@ -29,6 +29,12 @@ def column(alias: str, field: Field) -> str:
     return f"{alias}.{quote(field.column)}"
 
 
+def compared(alias: str, field: Field) -> str:
+    """Return a scalar's column as conditions and orders take it."""
+    stored = column(alias, field)
+    return _as_jsonb(stored) if field.type in ("json", "blocks") else stored
+
+
 def shown(alias: str, field: Field, dialect: Dialect) -> str:
     """Return the expression whose JSON form is the answer's."""
     stored = column(alias, field)
@@ -87,14 +93,20 @@ _ONE_VALUE = (
 )
 
 
+def _as_jsonb(stored: str) -> str:
+    """Return JSON where its column is json, as a migration makes it; for one of jsonb it costs nothing."""
+    return f"{stored}::jsonb"
+
+
 def _json(stored: str, dialect: Dialect) -> str:
     """
     Return the value as Strapi reads it: a string that holds JSON is read a second time.
 
     That is how a bare string is stored at all (as the JSON text of a string).
     """
-    text = f"({stored} #>> '{{}}')"
+    value = _as_jsonb(stored)
+    text = f"({value} #>> '{{}}')"
     is_json = f"pg_input_is_valid({text}, 'jsonb')"
     if not dialect.checks_input:
         is_json = f"{text} ~ {quote_literal(_ONE_VALUE)}"
-    return f"CASE WHEN jsonb_typeof({stored}) = 'string' AND {is_json} THEN {text}::jsonb ELSE {stored} END"
+    return f"CASE WHEN jsonb_typeof({value}) = 'string' AND {is_json} THEN {text}::jsonb ELSE {value} END"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from howdah.content.query.columns import Dialect, as_stored, column, shown
+from howdah.content.query.columns import Dialect, as_stored, column, compared, shown
 from howdah.content.query.joins import Join, join_to
 from howdah.content.query.schema import Field, Schema, Schemas
 from howdah.content.query.tree import (
@@ -288,7 +288,7 @@ class _Writer:
         direction = "DESC" if key.descending else "ASC"
         *relations, scalar = key.path
         if not relations:
-            return f"{column(alias, scalar)} {direction}"
+            return f"{compared(alias, scalar)} {direction}"
         # Of several rows behind, the one that comes first decides.
         sources: list[str] = []
         condition, owner, here = "", schema, alias
@@ -302,7 +302,7 @@ class _Writer:
                 sources.append(join.source)
                 condition = join.condition
             owner, here = self._schemas[relation.target], there
-        value = column(here, scalar)
+        value = compared(here, scalar)
         return (
             f"(SELECT {value} FROM {' '.join(sources)} WHERE {condition}"
             f" ORDER BY {value} {direction} NULLS LAST LIMIT 1) {direction}"
@@ -362,7 +362,7 @@ class _Writer:
         return f"({' OR '.join(tests)})"
 
     def _compare(self, item: Comparison, alias: str) -> str:
-        stored = column(alias, item.field)
+        stored = compared(alias, item.field)
         match item.operator:
             case "$null":
                 return f"{stored} IS NULL"

@@ -42,6 +42,14 @@ _HEADERS = (
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"referrer-policy", b"no-referrer"),
 )
+#: What a statement over the content types' tables raises only where the tables are others.
+_OTHER_TABLES = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.DatatypeMismatch,
+    psycopg.errors.CannotCoerce,
+)
 
 
 class ContentApi:
@@ -167,6 +175,9 @@ class ContentApi:
             # A standby, or the fence of a migration that was on its way while this write was.
             log.warning("The database takes no writes: %s", error)
             return _unavailable("The database takes no writes now.", 5)
+        except _OTHER_TABLES as error:
+            log.warning("The tables are not those of the content types (howdah content verify): %s", error)
+            return _unavailable("The tables of the database are not those of the content types.", 60)
         except psycopg.Error as error:
             translated = translate_database_error(error)
             if translated is not None:
