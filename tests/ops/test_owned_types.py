@@ -8,9 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from howdah.errors import RefusedError
 from howdah.ops.quarantine import list_rows
 from support.files import make_database
-from support.owned import owned_database, query
+from support.owned import dump_schema, owned_database, query, run_script
 from support.runs import migrate_file, target_request
 
 
@@ -102,6 +103,38 @@ def test_times_without_a_zone_are_those_of_the_zone_that_was_named(tmp_path: Pat
         assert [(row.key.rowid, row.reason) for row in listed] == [(4, "no-such-local-time")]
         (logs,) = report.tables
         assert dict(logs.values_changed)["repeated-hour"] == 1
+
+
+def test_columns_that_no_codec_writes_go_by_way_of_text(tmp_path: Path, server: Any) -> None:
+    source = make_database(
+        tmp_path / "s.db",
+        "CREATE TABLE places (id INTEGER PRIMARY KEY, spot TEXT, address TEXT);"
+        'INSERT INTO places VALUES (1,\'(1,2)\',\'{"town": "Ulm, (old)", "code": 89073}\'), (2,NULL,NULL);',
+    )
+    script = (
+        "CREATE TYPE address AS (code integer, town text);"
+        "CREATE TABLE places (id integer PRIMARY KEY, spot point, address address);"
+    )
+    with owned_database(server.dsn(), script) as app:
+        schema = dump_schema(server.bindir, app)
+        with pytest.raises(RefusedError) as caught:
+            migrate_file(source, app)
+        assert caught.value.code == "P-309"
+        assert '"places"."spot" (point), "places"."address" (public.address)' in caught.value.detail
+        run_script(app, "ALTER TABLE places ALTER COLUMN spot TYPE text, ALTER COLUMN address TYPE text;")
+        assert migrate_file(source, app).exit_status == 0
+        run_script(
+            app,
+            "ALTER TABLE places ALTER COLUMN spot TYPE point USING spot::point, ALTER COLUMN address TYPE"
+            " address USING json_populate_record(NULL::address, address::json);",
+        )
+        assert query(
+            app, "SELECT id, spot::text, (address).code, (address).town FROM places ORDER BY id"
+        ) == [
+            (1, "(1,2)", 89073, "Ulm, (old)"),
+            (2, None, None, None),
+        ]
+        assert dump_schema(server.bindir, app) == schema
 
 
 def test_sets_of_ranges_documents_and_bytes_arrive_and_are_proven(tmp_path: Path, server: Any) -> None:

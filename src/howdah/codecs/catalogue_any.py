@@ -44,7 +44,7 @@ _NOT_UTF8 = {"invalid-utf8": "The bytes are not UTF-8."}
 _MOMENT_PARAMETERS = {
     "unit": "what numbers count: seconds, milliseconds, microseconds or nanoseconds since 1970, days since "
     "1970, Julian days, .NET ticks, seconds since 2001 (Apple), microseconds since 1601 (WebKit); auto tells "
-    "the first four apart by magnitude, between 1990 and 2100",
+    "Julian days and what counts from 1970, but for days, apart by magnitude, between 1990 and 2100",
     "zone": "IANA name of the zone of texts without zone and of the type without zone (default UTC)",
 }
 _DIGITS = {"digits": "digits after the second that the type keeps, required where it is not six"}

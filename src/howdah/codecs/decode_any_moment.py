@@ -173,8 +173,9 @@ def _counted(value: float, unit: str) -> int:
 
 def _by_magnitude(value: Decimal) -> str:
     low, high = AUTO_SECONDS
-    for unit, thousands in zip(AUTO_UNITS, range(4), strict=True):
-        if low * 1000**thousands <= value < high * 1000**thousands:
+    for unit in AUTO_UNITS:
+        before_1970 = int((_EPOCH - _ORIGINS.get(unit, _EPOCH)) // _MICROSECOND)
+        if low * 10**6 <= _WIDE.multiply(value, _SIZES[unit]) - before_1970 < high * 10**6:
             return unit
     raise ValueError("unclear")
 

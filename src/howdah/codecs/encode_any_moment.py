@@ -202,7 +202,8 @@ def _unit_by_magnitude(value: Fraction) -> str:
     first, last = AUTO_SECONDS
     for unit in AUTO_UNITS:
         scale = _COUNT_UNITS[unit]
-        if first * 1_000_000 <= value * scale.numerator / scale.denominator < last * 1_000_000:
+        since_1970 = value * scale.numerator / scale.denominator + scale.origin_us
+        if first * 1_000_000 <= since_1970 < last * 1_000_000:
             return unit
     raise Unfit("unit-unclear")
 

@@ -17,7 +17,7 @@ UNIT_CHOICES = ("auto", "s", "ms", "us", "ns", "days", "julian", "ticks", "apple
 
 
 #: Units that "auto" tells apart, and the seconds between which it does: 1990-01-01 to 2100-01-01.
-AUTO_UNITS = ("s", "ms", "us", "ns")
+AUTO_UNITS = ("s", "ms", "us", "ns", "julian")
 AUTO_SECONDS = (631_152_000, 4_102_444_800)
 
 

@@ -339,7 +339,8 @@ _KINDS = (
         severity=ERROR,
         title="No codec writes the type of the target",
         explanation="Composite types, geometry and some others have no form in SQLite that Howdah knows.",
-        hint="Leave the table out, or carry the column by hand.",
+        hint="Make the column text for the migration and give it its type again afterwards "
+        "(ALTER TABLE … ALTER COLUMN … TYPE …), or leave the table out.",
     ),
     FindingKind(
         code="F-223",

@@ -107,7 +107,8 @@ def check_writable(plan: Plan) -> None:
             "P-309",
             "the target has columns of types that Howdah cannot write",
             detail=", ".join(unwritable),
-            hint="Leave those tables out, or choose keep for them.",
+            hint="Make those columns text for the migration and give them their types again afterwards "
+            "(ALTER TABLE … ALTER COLUMN … TYPE …); or leave those tables out, or choose keep for them.",
         )
 
 
