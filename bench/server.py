@@ -102,7 +102,11 @@ class BenchServer:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
             )
-            # What the contestant before has left to write is not this one's to pay for.
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write out what the contestant before has left to write: it is not the next one's to pay for."""
+        with self._connect() as connection:
             connection.execute("CHECKPOINT")
 
     def drop_database(self, name: str) -> None:
