@@ -46,6 +46,11 @@ def _summary(report: RunReport) -> dict[str, Any]:
     }
 
 
+def test_every_file_of_the_collection_is_written_down() -> None:
+    directory = shared_path("databases/README.md").parent
+    assert {path.name for path in directory.iterdir()} - {"README.md"} == set(_FILES)
+
+
 @pytest.mark.parametrize("name", _FILES)
 def test_the_file_is_carried_as_written_down(
     name: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

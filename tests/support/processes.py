@@ -6,8 +6,9 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,26 @@ def ready():
     print("ready", flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
 """
+
+
+def run_measured(command: Sequence[str | Path], environment: Mapping[str, str]) -> tuple[int, int]:
+    """
+    Run a command without its output; return its status and the most memory it had resident, in kB.
+
+    The kernel's word for the process alone: what wait4() tells counts the parent in, where it was forked.
+    """
+    peak = 0
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        # Gone between the two lines, it has no such file any more, or one without the line.
+        with suppress(OSError, StopIteration):
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            line = next(line for line in lines if line.startswith("VmHWM:"))
+            # Before exec() it is a copy of this process.
+            if Path(f"/proc/{process.pid}/cmdline").read_bytes() != Path("/proc/self/cmdline").read_bytes():
+                peak = max(peak, int(line.split()[1]))
+        time.sleep(0.01)
+    return process.returncode, peak
 
 
 @contextmanager
