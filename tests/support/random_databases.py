@@ -99,6 +99,7 @@ COMPUTED = [
     "row_number() OVER (ORDER BY {c}, {d})", "rank() OVER (ORDER BY {c})", "count(*) OVER (PARTITION BY {c})",
     "sum({c}) OVER (PARTITION BY {d})", "concat({c}, 'x')", "concat_ws(',', {c}, {d})", "likely({c})",
     "CAST({c} AS BLOB)", "x'6162' || {c}", "1.5", "'it''s'", "NULL", "TRUE", "octet_length({c})",
+    "sum({c}) OVER (ORDER BY {d} RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING)",
 ]  # fmt: skip
 AGGREGATES = [
     "count(*)", "count({c})", "count(DISTINCT {c})", "sum({c})", "total({c})", "avg({c})", "min({c})",
@@ -106,7 +107,8 @@ AGGREGATES = [
     "json_group_array({c})", "sum({c} > 1)", "max({c}) - min({c})",
 ]  # fmt: skip
 TAILS = [
-    "", "", "", " WHERE {c} > 1", " WHERE {c} IS NOT NULL AND {d} <> 'a'", " WHERE {c} LIKE '%a%'",
+    "", "", "", " WHERE {c} > 1", " WHERE EXISTS (SELECT 1 FROM json_each({c}) WHERE value > 1)",
+    " WHERE {c} IS NOT NULL AND {d} <> 'a'", " WHERE {c} LIKE '%a%'",
     " WHERE {c} IN (SELECT {d} FROM {t})", " WHERE EXISTS (SELECT 1 FROM {t} AS u WHERE u.{c} = {t}.{d})",
     " ORDER BY {c}", " ORDER BY {c} DESC, {d} LIMIT 3", " WHERE {c}", " WHERE NOT {c}",
 ]  # fmt: skip

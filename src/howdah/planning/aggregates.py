@@ -217,7 +217,7 @@ def window(translator: Expressions, node: Node) -> Value:
     if node.args.get("order") is not None:
         parts.append(_keys(inner, node.args["order"]).strip())
     if node.args.get("spec") is not None:
-        parts.append(_frame(node.args["spec"]))
+        parts.append(_frame(node.args["spec"], inner, node.args.get("order")))
     over = f" OVER ({' '.join(parts)})"
     function = node.this
     filter_of = function.this if isinstance(function, exp.Filter) else function
@@ -254,25 +254,40 @@ def _require_function(node: Node) -> None:
         raise Untranslatable("a window over something that is no aggregate")
 
 
-def _frame(spec: Node) -> str:
+def _frame(spec: Node, translator: Expressions, order: Node) -> str:
     only(spec, "kind", "start", "start_side", "end", "end_side", "exclude")
+    kind = str(spec.args["kind"]).upper()
+    in_doubles = kind == "RANGE" and _is_sorted_by_doubles(spec, translator, order)
 
     def bound(value: Node | str, side: str | None) -> str:
         if isinstance(value, str):
             return f"{value} {side}" if side else value
+        if in_doubles and isinstance(value, exp.Literal) and not value.is_string:
+            return f"{value.this}::double precision {side}"
         if not isinstance(value, exp.Literal) or not value.this.isdigit():
             raise Untranslatable("a window frame that is not known")
         return f"{value.this} {side}"
 
-    kind = str(spec.args["kind"]).upper()
     start = bound(spec.args["start"], spec.args.get("start_side"))
-    if kind == "RANGE" and any(not isinstance(spec.args.get(end), str | None) for end in ("start", "end")):
-        raise Untranslatable("a window frame that reaches over a range of values")
     exclude = spec.args.get("exclude")
     without = f" EXCLUDE {exclude.name if hasattr(exclude, 'name') else exclude}" if exclude else ""
     if spec.args.get("end") is None:
         return f"{kind} {start}{without}"
     return f"{kind} BETWEEN {start} AND {bound(spec.args['end'], spec.args.get('end_side'))}{without}"
+
+
+def _is_sorted_by_doubles(spec: Node, translator: Expressions, order: Node) -> bool:
+    """
+    Return whether a frame reaches over a range of floating point values; False for whole numbers.
+
+    Raises Untranslatable where it reaches over a range of anything else, which SQLite takes for equal alone.
+    """
+    if all(isinstance(spec.args.get(end), str | None) for end in ("start", "end")):
+        return False
+    kinds = [translator.translate(item.this).kind for item in order.expressions] if order is not None else []
+    if kinds not in ([Kind.INTEGER], [Kind.REAL]):
+        raise Untranslatable("a window frame over a range of values that are not all numbers of one kind")
+    return kinds == [Kind.REAL]
 
 
 def _over(translator: Expressions, name: str) -> str:

@@ -313,6 +313,7 @@ _BY_NAME: dict[str, _Handler] = {
     "quote": text_calls.quoted,
     "unicode": text_calls.code_point,
     "printf": printf,
+    "json": json_calls.json,
     "json_valid": json_calls.json_valid,
     "json_type": json_calls.json_type,
     "json_array_length": json_calls.json_array_length,

@@ -9,14 +9,18 @@ row gives it (`Kind.ANY`); texts that are made are written without blanks, as SQ
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from json import loads
 
 from sqlglot import exp
 
 from howdah.names import quote_literal
 from howdah.planning.expressions import Expressions, Node
-from howdah.planning.sql_values import Kind, Untranslatable, Value, as_number, as_text
+from howdah.planning.sql_values import Kind, Untranslatable, Value, as_number, as_text, text_value
 
 #: .name, ."any name", [3], [#-1]
+#: A string, or blanks outside of one.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[ \t\r\n]+')
 _STEP = re.compile(r'\.([^."\[\]]+)|\."([^"\\]*)"|\[(\d+)\]|\[#-(\d+)\]')
 
 
@@ -50,7 +54,8 @@ def follow_path(root: str, path: str) -> str:
     return sql
 
 
-def _path_of(node: Node) -> str:
+def path_of(node: Node) -> str:
+    """Return the constant path of an argument. Raises Untranslatable for one that is not known."""
     if not isinstance(node, exp.Literal):
         raise Untranslatable("a JSON path that is not known")
     if not node.is_string:
@@ -74,7 +79,7 @@ def json_extract(translator: Expressions, node: Node) -> Value:
         raise Untranslatable("json_extract() with several paths")
     if node.args.get("json_subtype") and not node.expression.name.startswith("$"):
         raise Untranslatable("a JSON path that does not begin with $")
-    path = _path_of(node.expression)
+    path = path_of(node.expression)
     found = follow_path(document(translator.translate(node.this)), path)
     if isinstance(node, exp.JSONExtractScalar):
         return any_value(found)
@@ -89,18 +94,21 @@ def _two_at_most(translator: Expressions, node: Node, name: str) -> str:
     if not 1 <= len(arguments) <= 2:
         raise Untranslatable(f"{name}() with {len(arguments)} arguments")
     root = document(translator.translate(arguments[0]))
-    return follow_path(root, _path_of(arguments[1])) if len(arguments) == 2 else root
+    return follow_path(root, path_of(arguments[1])) if len(arguments) == 2 else root
 
 
 def json_type(translator: Expressions, node: Node) -> Value:
     """Translate json_type(x [, path])."""
-    found = _two_at_most(translator, node, "json_type")
+    return Value(sql=type_of(_two_at_most(translator, node, "json_type")), kind=Kind.TEXT)
+
+
+def type_of(found: str) -> str:
+    """Return what json_type() says of a JSON value."""
     text = f"({found} #>> '{{}}')"
-    return Value(
-        sql=f"CASE json_typeof({found}) WHEN 'string' THEN 'text' WHEN 'boolean' THEN {text}"
+    return (
+        f"CASE json_typeof({found}) WHEN 'string' THEN 'text' WHEN 'boolean' THEN {text}"
         f" WHEN 'number' THEN CASE WHEN {text} ~ '[.eE]' THEN 'real' ELSE 'integer' END"
-        f" ELSE json_typeof({found}) END",
-        kind=Kind.TEXT,
+        f" ELSE json_typeof({found}) END"
     )
 
 
@@ -175,6 +183,33 @@ def member(name: Value, value: Value) -> str:
     if name.kind is not Kind.TEXT:
         raise Untranslatable(f"json_object() with a name of {name.kind}")
     return f"to_json({name.sql}::text)::text || ':' || {written_json(value)}"
+
+
+def json(translator: Expressions, node: Node) -> Value:
+    """Translate json(x) of a JSON text that a function made, which has no blanks, or of a constant."""
+    if len(node.expressions) != 1:
+        raise Untranslatable("json() with several arguments")
+    value = translator.translate(node.expressions[0])
+    if value.kind is Kind.NULL or value.is_json:
+        return value
+    if isinstance(value.literal, str):
+        blanks = _TOKEN.sub(lambda token: token[0] if token[0].startswith('"') else "", value.literal)
+        if is_plain_json(value.literal):
+            return replace(text_value(blanks), is_json=True)
+    raise Untranslatable("json() of a text that may have blanks")
+
+
+def is_plain_json(text: str) -> bool:
+    """Return whether a text is JSON by RFC 8259 (SQLite takes more, and rewrites it)."""
+    try:
+        loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def json_quote(translator: Expressions, node: Node) -> Value:

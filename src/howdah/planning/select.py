@@ -8,20 +8,22 @@ column without case, recursive queries…) raises `Untranslatable`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from howdah.model.source import Affinity, fold_name
+from howdah.model.source import fold_name
 from howdah.names import quote
 from howdah.planning.aggregates import direction, with_named_windows
 from howdah.planning.comparison import order_key
-from howdah.planning.design import TableDesign
 from howdah.planning.dialect import parse_statement
 from howdah.planning.expressions import Expressions, Node, Rules, only
 from howdah.planning.group_by import group_by, group_expressions, row_order, unalias
 from howdah.planning.grouped import Grouped
+from howdah.planning.json_tables import json_each
+from howdah.planning.recursive import cast_part, names_itself, settle, take_apart
+from howdah.planning.relations import Relation
 from howdah.planning.sources import Source, Sources, require_plain
 from howdah.planning.sql_values import (
     NUMBERS,
@@ -32,55 +34,11 @@ from howdah.planning.sql_values import (
     Value,
     as_condition,
     column_value,
-    scope_column,
 )
 
 _RULES = Rules(immutable=False, aggregates=True)
 
 _SET_OPERATIONS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Relation:
-    """Something that a FROM clause may name."""
-
-    #: Qualified and quoted, or a query in parentheses.
-    sql: str
-    #: In SQLite's order; `ScopeColumn.sql` is the quoted name alone.
-    columns: tuple[ScopeColumn, ...]
-    #: The column that rowid names, None where no column is the number of the row.
-    rowid: ScopeColumn | None = None
-    #: `ScopeColumn.sql` of the primary key that PostgreSQL has, () without one.
-    primary_key: tuple[str, ...] = ()
-
-    @classmethod
-    def of_values(
-        cls,
-        sql: str,
-        names: Sequence[str],
-        values: Sequence[Value],
-        target_names: Sequence[str] | None = None,
-    ) -> Relation:
-        """Make a relation of what a query puts out; `target_names` where they are others in PostgreSQL."""
-        columns = []
-        for name, target_name, value in zip(names, target_names or names, values, strict=True):
-            known = value.column or value.form
-            columns.append(
-                ScopeColumn(
-                    name=name,
-                    sql=quote(target_name),
-                    # What JSON holds is a text from here on, which nothing may be concluded from.
-                    kind=Kind.OPAQUE if value.kind is Kind.ANY else value.kind,
-                    type=known.type if known else "bigint" if value.wide else "",
-                    codec=known.codec if known else "",
-                    format=known.format if known else "",
-                    params=known.params if known else {},
-                    # An expression has no affinity (datatype3.html section 3.3).
-                    affinity=value.column.affinity if value.column else Affinity.BLOB,
-                    collation=value.collation or "BINARY",
-                )
-            )
-        return cls(sql=sql, columns=tuple(columns))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,17 +48,6 @@ class Translated:
     sql: str
     names: tuple[str, ...]
     columns: tuple[Value, ...]
-
-
-def relation_of_table(design: TableDesign) -> Relation:
-    """Make a relation of a table that is carried."""
-    columns = tuple(scope_column(column, design.plan.column(column.name)) for column in design.source.columns)
-    return Relation(
-        sql=design.target,
-        columns=columns,
-        rowid=design.rowid,
-        primary_key=() if design.key_with_nulls else tuple(map(design.quoted, design.primary_key)),
-    )
 
 
 def names_read_by(sql: str) -> set[str]:
@@ -140,12 +87,15 @@ class Selects:
         clause = node.args.get("with_") or node.args.get("with")
         if clause is None:
             return self, ""
-        only(clause, "expressions")
-        inner, parts = self, []
+        only(clause, "expressions", "recursive")
+        inner, parts, recursive = self, [], ""
         for table in clause.expressions:
             only(table, "this", "alias")
-            query = inner.query(table.this)
             alias = table.args["alias"]
+            if names_itself(table):
+                recursive, query = "RECURSIVE ", inner._recursive(table)
+            else:
+                query = inner.query(table.this)
             names = [column.name for column in alias.args.get("columns") or ()] or query.names
             if len(names) != len(query.columns):
                 raise Untranslatable("WITH whose columns do not match")
@@ -153,7 +103,21 @@ class Selects:
             parts.append(f"{quote(alias.name)} ({listed}) AS ({query.sql})")
             relation = Relation.of_values(quote(alias.name), names, query.columns)
             inner = replace(inner, relations={**inner.relations, fold_name(alias.name): relation})
-        return inner, f"WITH {', '.join(parts)} "
+        return inner, f"WITH {recursive}{', '.join(parts)} "
+
+    def _recursive(self, table: Node) -> Translated:
+        parts, alias = take_apart(table), table.args["alias"]
+        first = self.query(parts.first)
+        names = tuple(column.name for column in alias.args.get("columns") or ()) or first.names
+        settled = tuple(settle(column) for column in first.columns)
+        if len(names) != len(settled):
+            raise Untranslatable("WITH whose columns do not match")
+        own = Relation.of_values(quote(alias.name), names, settled)
+        inner = replace(self, relations={**self.relations, fold_name(alias.name): own})
+        following = inner.query(parts.following)
+        union = "UNION ALL" if parts.every_row else "UNION"
+        both = [cast_part(part.sql, part.columns, settled) for part in (first, following)]
+        return Translated(sql=f" {union} ".join(both), names=names, columns=settled)
 
     def _select(self, node: Node) -> Translated:
         only(
@@ -218,18 +182,18 @@ class Selects:
         clause = node.args.get("from_") or node.args.get("from")
         if clause is None:
             return Sources((), frozenset(), self.outer), ""
-        source, sql = self._source(clause.this)
+        source, sql = self._source(clause.this, Sources((), frozenset(), self.outer))
         scope, text = Sources((source,), frozenset(), self.outer), f" FROM {sql}"
         for join in node.args.get("joins") or ():
-            only(join, "this", "on", "using", "side", "kind")
-            source, sql = self._source(join.this)
+            only(join, "this", "on", "using", "side", "kind", "method")
+            source, sql = self._source(join.this, scope)
             if any(fold_name(source.alias) == fold_name(other.alias) for other in scope.sources):
                 raise Untranslatable(f'the name "{source.alias}" twice in FROM')
             scope, clause_sql = self._join(scope, source, sql, join)
             text += clause_sql
         return scope, text
 
-    def _source(self, node: Node) -> tuple[Source, str]:
+    def _source(self, node: Node, before: Sources) -> tuple[Source, str]:
         if isinstance(node, exp.Subquery) and isinstance(node.this, (exp.Select, *_SET_OPERATIONS)):
             only(node, "this", "alias")
             # In SQLite a query in FROM does not see the tables beside it.
@@ -238,8 +202,11 @@ class Selects:
             listed = ", ".join(quote(name) for name in inner.names)
             relation = Relation.of_values("", inner.names, inner.columns)
             return _aliased(relation, alias), f"({inner.sql}) AS {quote(alias)} ({listed})"
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Func):
+            only(node, "this", "alias")
+            return json_each(node, self._expressions(before))
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
-            raise Untranslatable("a table function, or tables in parentheses")
+            raise Untranslatable("tables in parentheses")
         only(node, "this", "alias", "db", "indexed")
         if node.db and fold_name(node.db) != "main":
             raise Untranslatable(f'a table of the attached database "{node.db}"')
@@ -251,8 +218,9 @@ class Selects:
 
     def _join(self, scope: Sources, source: Source, sql: str, join: Node) -> tuple[Sources, str]:
         side = str(join.args.get("side") or "").upper()
+        using = [column.name for column in join.args.get("using") or ()] or _natural(scope, source, join)
+        source = replace(source, merged=frozenset(map(fold_name, using)))
         both = replace(scope, sources=(*scope.sources, source))
-        using = [column.name for column in join.args.get("using") or ()]
         kind = f"{side} JOIN" if side else "JOIN"
         if using:
             merged = scope.merged | {fold_name(name) for name in using}
@@ -281,6 +249,16 @@ class Selects:
             return both, f" CROSS JOIN {sql}"
         condition = as_condition(self._expressions(both).translate(on))
         return both, f" {kind} {sql} ON {condition.sql}"
+
+
+def _natural(scope: Sources, source: Source, join: Node) -> list[str]:
+    """Return by which columns a NATURAL JOIN joins, [] for any other join."""
+    method = str(join.args.get("method") or "").upper()
+    if method not in ("", "NATURAL"):
+        raise Untranslatable(f"{method} JOIN")
+    before = {fold_name(column.name) for earlier in scope.sources for column in earlier.columns}
+    shared = [column.name for column in source.columns if fold_name(column.name) in before]
+    return shared if method else []
 
 
 def _own_name(column: ScopeColumn, scope: Sources) -> str:
@@ -317,12 +295,17 @@ def _outputs(node: Node, expressions: Expressions, scope: Sources) -> list[tuple
 
 
 def _star(table: str, scope: Sources, seen: Scope) -> list[tuple[str, Value]]:
-    if scope.merged:
-        raise Untranslatable("* over JOIN … USING")
     chosen = [source for source in scope.sources if not table or fold_name(source.alias) == fold_name(table)]
     if not chosen:
         raise Untranslatable(f'"{table}.*"')
-    columns = [(source, column) for source in chosen for column in source.columns]
+    if any(source.refused for source in chosen):
+        raise Untranslatable("* over a table function")
+    columns = [
+        (source, column)
+        for source in chosen
+        for column in source.columns
+        if table or fold_name(column.name) not in source.merged
+    ]
     if isinstance(seen, Grouped):
         found = [(column, seen.resolve(source.alias, column.name)) for source, column in columns]
         return [(column.name, column_value(known or column)) for column, known in found]

@@ -18,6 +18,10 @@ class Source:
     columns: tuple[ScopeColumn, ...]
     rowid: ScopeColumn | None = None
     primary_key: tuple[str, ...] = ()
+    #: Lower-case names of columns that JOIN … USING merged with those of tables before it.
+    merged: frozenset[str] = frozenset()
+    #: Lower-case names of columns that cannot be translated.
+    refused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Sources:
             for column in source.columns
             if fold_name(column.name) == fold_name(name)
         ]
+        if any(
+            fold_name(name) in source.refused and fold_name(table) in ("", fold_name(source.alias))
+            for source in self.sources
+        ):
+            raise Untranslatable(f'the column "{name}" of a table function')
         if len(found) > 1 and fold_name(name) not in self.merged:
             raise Untranslatable(f'the name "{name}", which several tables have')
         if found:

@@ -71,6 +71,8 @@ class ScopeColumn:
     affinity: Affinity = Affinity.BLOB
     collation: str = "BINARY"
     generated: bool = False
+    #: Kind.ANY: the JSON value that `sql` is the text of.
+    node: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +196,7 @@ def column_value(column: ScopeColumn) -> Value:
         column=column,
         collation="" if column.collation.upper() == "BINARY" else column.collation.upper(),
         wide=column.type in ("bigint", "int8"),
+        node=column.node,
     )
 
 

@@ -21,7 +21,8 @@ from howdah.planning.assignment import assigned
 from howdah.planning.design import TableDesign
 from howdah.planning.dialect import parse_statement
 from howdah.planning.expressions import Expressions, Node, Rules, only
-from howdah.planning.select import Relation, Selects, relation_of_table
+from howdah.planning.relations import Relation, relation_of_table
+from howdah.planning.select import Selects
 from howdah.planning.sql_values import (
     Kind,
     Scope,

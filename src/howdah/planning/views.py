@@ -20,7 +20,8 @@ from howdah.planning.answers import compare_view
 from howdah.planning.design import Names, TableDesign
 from howdah.planning.findings import make_finding
 from howdah.planning.order import order_by_needs
-from howdah.planning.select import Relation, Selects, names_read_by, relation_of_table
+from howdah.planning.relations import Relation, relation_of_table
+from howdah.planning.select import Selects, names_read_by
 from howdah.planning.sql_values import Untranslatable
 
 
