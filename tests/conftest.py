@@ -80,6 +80,13 @@ def database(server: TestServer) -> Iterator[str]:
         yield conninfo
 
 
+@pytest.fixture(scope="module")
+def module_database(server: TestServer) -> Iterator[str]:
+    """A database that the tests of a module share."""
+    with new_database(server.dsn(), "test") as conninfo:
+        yield conninfo
+
+
 @pytest.fixture(scope="session", params=sorted(_newest_of_each_major()), ids=lambda major: f"pg{major}")
 def any_server_major(request: pytest.FixtureRequest) -> Iterator[TestServer]:
     """A server of each major at hand, one after the other."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from howdah.model.plan import PlanOptions
 from howdah.ops.migrate import MigrateRequest, migrate
 from support.files import make_database
 from support.runs import target_request
@@ -24,22 +25,31 @@ _SOURCE = """
 """
 
 
-@pytest.fixture
-def stubs(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the report directory has for the triggers of a migrated file."""
+@pytest.fixture(params=["create", "stub"])
+def stubs(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """What the report directory has for the triggers of a migrated file, under either policy."""
     monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
     source = make_database(tmp_path / "triggers.db", _SOURCE)
     report = migrate(
-        MigrateRequest(source=str(source), target=target_request(database), report_dir=tmp_path / "report")
+        MigrateRequest(
+            source=str(source),
+            target=target_request(database),
+            report_dir=tmp_path / "report",
+            options=PlanOptions(policies=(f"triggers={request.param}",)),
+        )
     )
     told = [finding for finding in report.findings if finding.code == "F-103"]
-    assert len(told) == 3
     assert all("triggers.sql" in finding.hint for finding in told)
-    assert ["complete" in finding.message for finding in told] == [True, True, False]
+    complete = [] if request.param == "create" else [True, True]
+    assert ["complete" in finding.message for finding in told] == [*complete, False]
     return (tmp_path / "report" / "triggers.sql").read_text()
 
 
-def test_the_file_runs_and_what_is_complete_acts_as_in_sqlite(stubs: str, database: str) -> None:
+def test_what_is_certain_acts_as_in_sqlite_made_by_the_run_or_from_the_file(
+    stubs: str, database: str
+) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(stubs.encode())
         with pytest.raises(psycopg.errors.RaiseException, match="it's 100% kept"):

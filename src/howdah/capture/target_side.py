@@ -1,8 +1,9 @@
 """
-What changes on PostgreSQL when writes begin or end there: foreign keys, sequences, the fence.
+What changes on PostgreSQL when writes begin or end there: foreign keys, triggers, sequences, the fence.
 
 Foreign keys come at the cutover, NOT VALID so that nobody waits for a scan, and are validated after
-the release. The fence is a trigger per table that refuses every write but those of the apply.
+the release; the application's own triggers come with them, so that none fires for what is applied. The fence
+is a trigger per table that refuses every write but those of the apply.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from psycopg import sql
 from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
 from howdah.loading.runner import deferred_steps
+from howdah.loading.trial_step import run_trigger_step
+from howdah.loading.triggers import drop_trigger_functions
 from howdah.model.findings import Finding
-from howdah.model.plan import Plan, StepKind
+from howdah.model.plan import Plan, Step, StepKind
 from howdah.model.source import fold_name
 from howdah.names import qualified
 from howdah.planning.findings import make_finding
@@ -57,26 +60,34 @@ def set_sequences(connection: Connection, plan: Plan, live: LiveFile) -> None:
         )
 
 
-def add_foreign_keys(connection: Connection, job: LoadJob) -> dict[str, StepOutcome]:
-    """Add the deferred foreign keys NOT VALID and record them, in the caller's transaction."""
+def make_deferred(connection: Connection, job: LoadJob) -> None:
+    """
+    Add the deferred foreign keys NOT VALID, then the triggers, and record them, in the caller's transaction.
+
+    Whatever is applied is applied before: no trigger fires for it.
+    """
     ledger = Ledger(state=job.state)
     done = ledger.outcomes(connection, job.run_id)
-    added: dict[str, StepOutcome] = {}
     for step in deferred_steps(job.plan):
         if step.id in done:
             continue
-        outcome = StepOutcome(step_id=step.id, fell_back=True)
-        try:
-            with connection.transaction():
-                connection.execute(cast("Any", step.fallback_sql or step.sql))
-        except psycopg.ProgrammingError as error:
-            finding = make_finding(
-                "F-904", f'foreign key "{step.object}"', str(error.diag.message_primary), detail=step.sql
-            )
-            outcome = StepOutcome(step_id=step.id, left_out=True, findings=(finding,))
+        if step.kind is StepKind.TRIGGER:
+            outcome = run_trigger_step(connection, job, step)
+        else:
+            outcome = _add_foreign_key(connection, step)
         ledger.record_step(connection, job.run_id, outcome)
-        added[step.id] = outcome
-    return added
+
+
+def _add_foreign_key(connection: Connection, step: Step) -> StepOutcome:
+    try:
+        with connection.transaction():
+            connection.execute(cast("Any", step.fallback_sql or step.sql))
+    except psycopg.ProgrammingError as error:
+        finding = make_finding(
+            "F-904", f'foreign key "{step.object}"', str(error.diag.message_primary), detail=step.sql
+        )
+        return StepOutcome(step_id=step.id, left_out=True, findings=(finding,))
+    return StepOutcome(step_id=step.id, fell_back=True)
 
 
 def validate_foreign_keys(connection: Connection, job: LoadJob) -> tuple[Finding, ...]:
@@ -110,18 +121,21 @@ def validate_foreign_keys(connection: Connection, job: LoadJob) -> tuple[Finding
     return tuple(findings)
 
 
-def drop_foreign_keys(connection: Connection, job: LoadJob) -> None:
-    """Take the foreign keys off again, in the caller's transaction."""
+def drop_deferred(connection: Connection, job: LoadJob) -> None:
+    """Take foreign keys and triggers off again, in the caller's transaction."""
     ledger = Ledger(state=job.state)
     done = ledger.outcomes(connection, job.run_id)
     for step in deferred_steps(job.plan):
-        if step.id not in done or step.kind is not StepKind.FOREIGN_KEY:
+        if step.id not in done:
             continue
-        connection.execute(
-            sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(
-                compose_table(job.plan.table(step.table)), sql.Identifier(step.object)
+        if step.kind is StepKind.TRIGGER:
+            drop_trigger_functions(connection, job.plan, [step], done, cascade=True)
+        else:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(
+                    compose_table(job.plan.table(step.table)), sql.Identifier(step.object)
+                )
             )
-        )
         ledger.forget_step(connection, job.run_id, step.id)
 
 

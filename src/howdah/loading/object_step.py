@@ -26,6 +26,13 @@ from howdah.state.ledger import StepOutcome
 from howdah.state.store import Connection
 
 _KEYS = (StepKind.PRIMARY_KEY, StepKind.UNIQUE)
+#: What says nothing about the object.
+_OF_THE_MOMENT = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.AdminShutdown,
+)
 _COMPUTED = (StepKind.UNIQUE, StepKind.INDEX, StepKind.CHECK)
 
 
@@ -52,7 +59,7 @@ def run_object_step(connection: Connection, job: LoadJob, step: Step) -> StepOut
         # An expression that SQLite can compute for every row and PostgreSQL cannot: 2**63 - 1 + 1.
         outcome = _fall_back(connection, job, step, error) if step.fallback_sql else _leave_out(step, error)
     except psycopg.Error as error:
-        if not step.optional or connection.broken:
+        if not step.optional or connection.broken or isinstance(error, _OF_THE_MOMENT):
             raise
         outcome = _leave_out(step, error)
     return StepOutcome(

@@ -65,18 +65,6 @@ def put_interims_back(connection: Connection, saved: SavedState) -> None:
 
 
 @contextmanager
-def quiet_triggers(connection: Connection, job: LoadJob) -> Iterator[None]:
-    """Keep the application's triggers from firing, unless they were asked to, within one transaction."""
-    interims = [item for item in job.plan.owned.interims if item.kind == "trigger"] if job.plan.owned else []
-    for interim in interims:
-        connection.execute(cast("Any", interim.take_sql))
-    with application_path(connection, job.plan):
-        yield
-    for interim in interims:
-        connection.execute(cast("Any", interim.restore_sql))
-
-
-@contextmanager
 def application_path(connection: Connection, plan: Plan) -> Iterator[None]:
     """
     Give rows on their way into an application's tables the search path that the role has by itself.

@@ -22,8 +22,8 @@ from howdah.loading.big_rows import copy_big_row
 from howdah.loading.copy_statement import compose_table
 from howdah.loading.encode_batch import encode_batch
 from howdah.loading.job import LoadJob
-from howdah.loading.owned_prepare import quiet_triggers
 from howdah.loading.owned_repair import repair_owned_objects
+from howdah.loading.triggers import quiet_triggers
 from howdah.model.plan import Step, StepKind, TablePlan
 from howdah.model.quarantine import Cell
 from howdah.model.report import Difference
@@ -40,6 +40,7 @@ _KINDS_OF_OBJECT = {
     "index": (StepKind.PRIMARY_KEY, StepKind.UNIQUE, StepKind.INDEX),
     "constraint": (StepKind.PRIMARY_KEY, StepKind.CHECK, StepKind.FOREIGN_KEY),
     "view": (StepKind.VIEW,),
+    "trigger": (StepKind.TRIGGER,),
 }
 
 #: Exact values of the key of a row.
@@ -197,13 +198,23 @@ def _is_about(found: Difference, step: Step) -> bool:
 
 
 def _rebuild(connection: Connection, job: LoadJob, found: Difference, step: Step) -> int:
-    """Build a missing object, or make one whole that is there but not valid."""
+    """Build a missing object, or make one whole that is there but not valid or not enabled."""
     if found.target == "NOT VALID":
         statement = sql.SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(
             compose_table(job.plan.table(step.table)), sql.Identifier(step.object)
         )
         connection.execute(statement)
         return 1
+    if found.kind == "trigger":
+        table = compose_table(job.plan.table(step.table))
+        if found.target != "missing":
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ENABLE TRIGGER {}").format(table, sql.Identifier(step.object))
+            )
+            return 1
+        # Its function may have stayed when it was dropped.
+        function = sql.Identifier(job.plan.options.schema, step.object)
+        connection.execute(sql.SQL("DROP FUNCTION IF EXISTS {}()").format(function))
     if found.kind == "index" and found.target != "missing":
         plan = job.plan.table(step.table)
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(plan.target_schema, step.object)))

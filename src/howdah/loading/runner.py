@@ -70,6 +70,12 @@ def build_stages(steps: Iterable[Step]) -> tuple[Stage, ...]:
             ),
             Stage(name="compare answers", steps=of(StepKind.COMPARISON), parallel=False),
             Stage(name="analyze", steps=of(StepKind.ANALYZE)),
+            # Last of all, so that no trigger fires for a row that is loaded.
+            Stage(
+                name="try and make triggers",
+                steps=tuple(step for step in steps if step.kind in (StepKind.TRIAL, StepKind.TRIGGER)),
+                parallel=False,
+            ),
         )
         if stage.steps
     )
@@ -85,7 +91,7 @@ def deferred_steps(plan: Plan) -> tuple[Step, ...]:
     """Return the steps that a live migration carries out at its cutover (pure)."""
     if not plan.options.defer_foreign_keys:
         return ()
-    return tuple(step for step in plan.steps if step.kind is StepKind.FOREIGN_KEY)
+    return tuple(step for step in plan.steps if step.kind in (StepKind.FOREIGN_KEY, StepKind.TRIGGER))
 
 
 def run_in_one_transaction(connection: Connection, job: LoadJob, phases: PhaseLog) -> dict[str, StepOutcome]:

@@ -10,6 +10,7 @@ from howdah.loading.owned_prepare import application_path, run_prepare_step
 from howdah.loading.owned_restore import run_restore_step
 from howdah.loading.owned_rows import run_merge_step
 from howdah.loading.owned_sequences import run_sequences_step
+from howdah.loading.trial_step import run_trial_step, run_trigger_step
 from howdah.model.plan import Step, StepKind
 from howdah.state.ledger import StepOutcome
 from howdah.state.store import Connection
@@ -33,6 +34,10 @@ def run_step(connection: Connection, job: LoadJob, step: Step, advance: Advance)
             return run_restore_step(connection, job, step)
         case StepKind.COMPARISON:
             return run_comparison_step(connection, job, step)
+        case StepKind.TRIAL:
+            return run_trial_step(connection, job, step)
+        case StepKind.TRIGGER:
+            return run_trigger_step(connection, job, step)
         case StepKind.SEQUENCE if not step.sql:
             return run_sequences_step(connection, job, step)
         case _:

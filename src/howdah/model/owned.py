@@ -34,6 +34,10 @@ class TableKind(StrEnum):
     PARTITION = "partition"
 
 
+#: pg_trigger.tgenabled → what ALTER TABLE says to have it so.
+ENABLE_TRIGGER = {"O": "ENABLE TRIGGER", "R": "ENABLE REPLICA TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class OwnedTrigger:
     schema: str

@@ -50,6 +50,9 @@ class StepKind(StrEnum):
     #: Executes what was translated on both sides and removes it where the answers differ.
     COMPARISON = "comparison"
     ANALYZE = "analyze"
+    #: Tries the translated triggers on both sides, and leaves nothing behind but what it found.
+    TRIAL = "trial"
+    TRIGGER = "trigger"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,34 @@ class Comparison:
     written_sql: str = ""
     #: Its answer changes with the moment or by chance, so that two answers may differ.
     changing: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerTrial:
+    """A trigger that is tried on both sides with the same statements; names are the source's."""
+
+    name: str
+    table: str
+    #: DELETE, INSERT or UPDATE.
+    event: str
+    #: Of UPDATE OF.
+    columns: tuple[str, ...] = ()
+    #: Columns of its table that its text speaks of.
+    mentioned: tuple[str, ...] = ()
+    #: Constants of its text, near which it may act otherwise.
+    numbers: tuple[float, ...] = ()
+    texts: tuple[str, ...] = ()
+    #: Tables that its statements write to.
+    writes: tuple[str, ...] = ()
+    #: Columns of other tables that its text speaks of, as (table, column).
+    related: tuple[tuple[str, str], ...] = ()
+    #: Its answer changes by chance.
+    changing: bool = False
+    #: The step that makes it, the SQL of that step, and the application's own statement.
+    step_id: str
+    translated_sql: str
+    drop_sql: str
+    written_sql: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +152,8 @@ class Step:
     parent_columns: tuple[str, ...] = ()
     #: COMPARISON: what is asked, one question after the other.
     comparisons: tuple[Comparison, ...] = ()
+    #: TRIAL: the triggers, in the order of their steps.
+    trials: tuple[TriggerTrial, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +298,22 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TriggerPlan:
+    """What becomes of a trigger of the source."""
+
+    name: str
+    table: str
+    #: "create", or "stub": it is written to triggers.sql and not run.
+    policy: str
+    #: Why no translation is certain, "" where one is.
+    reason: str = ""
+    #: The step that makes it, "" for a stub.
+    step_id: str = ""
+    #: What triggers.sql has of it where it is not made.
+    stub: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     source_path: str
     options: PlanOptions
@@ -272,8 +321,7 @@ class Plan:
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
     estimate: Estimate | None = None
-    #: The triggers of the source for PostgreSQL, to be finished and run by a person; "" without any.
-    trigger_stubs: str = ""
+    triggers: tuple[TriggerPlan, ...] = ()
     #: Source tables left out, with the reason.
     skipped: tuple[tuple[str, str], ...] = ()
     #: What must be left as it was, where the application created the tables.

@@ -9,7 +9,7 @@ import time
 from howdah.capture.apply import is_keyed
 from howdah.capture.machine import Goal, Phase
 from howdah.capture.source_journal import fence_triggers
-from howdah.capture.target_side import drop_foreign_keys, set_autovacuum
+from howdah.capture.target_side import drop_deferred, set_autovacuum
 from howdah.errors import EnvironmentFailedError
 from howdah.ops.live_keyless import require_small_keyless
 from howdah.ops.live_run import LiveRun
@@ -43,7 +43,7 @@ def unfence(live: LiveRun) -> None:
     with live.connection.transaction():
         live.connection.execute("SET LOCAL lock_timeout = '30s'")
         live.way_back.disarm(live.connection)
-        drop_foreign_keys(live.connection, live.job)
+        drop_deferred(live.connection, live.job)
         set_autovacuum(live.connection, live.run.plan, enabled=True)
         live.record.set(live.connection, phase=str(Phase.FOLLOWING), goal=str(Goal.FOLLOW), fenced_at=None)
     drop_fence(live)

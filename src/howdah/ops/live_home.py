@@ -8,7 +8,7 @@ from psycopg import sql
 
 from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
 from howdah.capture.machine import Goal, Phase
-from howdah.capture.target_side import drop_foreign_keys, fence_target, set_autovacuum, unfence_target
+from howdah.capture.target_side import drop_deferred, fence_target, set_autovacuum, unfence_target
 from howdah.errors import RefusedError
 from howdah.model.plan import TablePlan
 from howdah.model.verb_reports import InexactReport
@@ -24,7 +24,7 @@ def reopen(live: LiveRun) -> None:
     with live.connection.transaction():
         unfence_target(live.connection, live.state)
         live.way_back.disarm(live.connection)
-        drop_foreign_keys(live.connection, live.job)
+        drop_deferred(live.connection, live.job)
         live.record.set(
             live.connection,
             phase=str(Phase.FOLLOWING),

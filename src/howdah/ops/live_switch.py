@@ -10,7 +10,7 @@ from howdah.capture.machine import Phase
 from howdah.capture.prove_dirty import prove_keys
 from howdah.capture.record import Capture
 from howdah.capture.reversibility import find_irreversible
-from howdah.capture.target_side import add_foreign_keys, set_sequences
+from howdah.capture.target_side import make_deferred, set_sequences
 from howdah.errors import RefusedError
 from howdah.ops.live_apply import apply_batch
 from howdah.ops.live_fence import run_release_hook, unfence
@@ -46,7 +46,7 @@ def drain(live: LiveRun, capture: Capture) -> None:
         with live.connection.transaction():
             apply_batch(live, changes, noted, touched=noted.touched)
             set_sequences(live.connection, live.run.plan, live.file)
-            add_foreign_keys(live.connection, live.job)
+            make_deferred(live.connection, live.job)
             live.way_back.disarm(live.connection)
             live.way_back.arm(live.connection)
             live.record.set(live.connection, phase=str(Phase.DRAINED), schema_version=version)

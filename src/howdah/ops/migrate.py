@@ -35,6 +35,7 @@ from howdah.ops.run_report import (
     collect_touched,
     count_objects,
     outcome_findings,
+    render_stubs,
 )
 from howdah.ops.source_facts import SourceFacts, read_kept_snapshot, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target, read_open_target
@@ -415,7 +416,7 @@ def _finish(
     if keys:
         write_quarantine_file(quarantine.rows(connection), workspace.quarantine)
         connection.rollback()
-    write_report_directory(report, report_dir, trigger_stubs=run.plan.trigger_stubs)
+    write_report_directory(report, report_dir, trigger_stubs=render_stubs(run.plan, outcomes))
     with connection.transaction():
         # The state of everything before must be durable before the run is called finished.
         connection.execute("SET LOCAL synchronous_commit = on")

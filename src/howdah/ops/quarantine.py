@@ -9,8 +9,8 @@ from pathlib import Path
 
 from howdah.errors import ExitStatus, RefusedError, UsageError
 from howdah.loading.job import LoadJob
-from howdah.loading.owned_prepare import quiet_triggers
 from howdah.loading.retry import retry_quarantined
+from howdah.loading.triggers import quiet_triggers
 from howdah.model.census import Census
 from howdah.model.plan import Plan, PlanOptions
 from howdah.model.quarantine import QuarantinedRow

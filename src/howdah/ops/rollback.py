@@ -8,6 +8,7 @@ was made from; an unfinished one is undone as it is, since nothing in it is vali
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, cast
 
 import psycopg
@@ -17,6 +18,7 @@ from howdah.capture.record import CaptureRecord
 from howdah.capture.way_back import WayBack
 from howdah.errors import DifferenceError, RefusedError
 from howdah.loading.owned_undo import undo_owned_run
+from howdah.loading.triggers import drop_trigger_functions
 from howdah.model.plan import StepKind
 from howdah.model.verb_reports import RollbackReport
 from howdah.ops.end_following import end_following
@@ -26,7 +28,7 @@ from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.sqlite.live_file import LiveFile
-from howdah.state.ledger import Ledger, Run
+from howdah.state.ledger import Ledger, Run, StepOutcome
 from howdah.state.quarantine import Quarantine
 from howdah.state.saved import SavedState
 from howdah.state.store import Connection, StateSchema, exclusive_run, remove_state, state_exists
@@ -132,7 +134,7 @@ def forget_run(connection: Connection, state: StateSchema, run: Run) -> tuple[st
     if run.plan.owned is not None:
         changed = undo_owned_run(connection, run.plan, SavedState(state=state, run_id=run.id))
     else:
-        changed = drop_run_objects(connection, run)
+        changed = drop_run_objects(connection, run, ledger.outcomes(connection, run.id))
     if any(other.id != run.id for other in ledger.runs(connection)):
         ledger.set_status(connection, run.id, "undone")
     else:
@@ -140,9 +142,11 @@ def forget_run(connection: Connection, state: StateSchema, run: Run) -> tuple[st
     return changed
 
 
-def drop_run_objects(connection: Connection, run: Run) -> tuple[str, ...]:
+def drop_run_objects(
+    connection: Connection, run: Run, outcomes: Mapping[str, StepOutcome]
+) -> tuple[str, ...]:
     """
-    Drop the views and tables that a run created, in the caller's transaction; return their names.
+    Drop what a run created, in the caller's transaction; return the names of the views and tables.
 
     Raises RefusedError where something that is not the run's depends on them.
     """
@@ -155,6 +159,8 @@ def drop_run_objects(connection: Connection, run: Run) -> tuple[str, ...]:
         if tables:
             names = sql.SQL(", ").join(sql.Identifier(schema, table) for table in tables)
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(names))
+        # The triggers went with their tables.
+        drop_trigger_functions(connection, run.plan, run.plan.steps, outcomes, cascade=False)
         if run.schema_created:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {}").format(sql.Identifier(schema)))
     except psycopg.errors.DependentObjectsStillExist as error:

@@ -22,6 +22,18 @@ from howdah.model.source import Snapshot, SourceCatalog
 from howdah.sqlite.salvage import DAMAGE_CODES
 from howdah.state.ledger import StepOutcome, ids_left_out
 
+#: Of the report directory's triggers.sql.
+_TRIGGERS_HEADER = """\
+-- Triggers of the SQLite database that the migration did not make. Nothing of this file has been run.
+-- Read each, finish what says TODO, then run it with psql.
+"""
+_MAKING_NOTHING = (
+    StepKind.COPY,
+    StepKind.ANALYZE,
+    StepKind.SCHEMA,
+    StepKind.COMPARISON,
+    StepKind.TRIAL,
+)
 _STATUS_WORDS = {
     ExitStatus.OK: "done",
     ExitStatus.DIFFERENT: "different",
@@ -139,7 +151,7 @@ def count_objects(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> dict[str, 
     counted = Counter(
         step.kind.value
         for step in plan.steps
-        if step.kind not in (StepKind.COPY, StepKind.ANALYZE, StepKind.SCHEMA, StepKind.COMPARISON)
+        if step.kind not in _MAKING_NOTHING
         # Steps without SQL of their own are about an application's schema, in which nothing is made.
         and step.sql
         and step.id in outcomes
@@ -152,6 +164,13 @@ def outcome_findings(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> tuple[F
     """Return the findings of the plan, then those that carrying it out added."""
     added = [finding for outcome in outcomes.values() for finding in outcome.findings]
     return (*plan.findings, *added)
+
+
+def render_stubs(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> str:
+    """Return triggers.sql: the triggers that were not made, "" where all were."""
+    missing = ids_left_out(outcomes.values())
+    stubs = [trigger.stub for trigger in plan.triggers if not trigger.step_id or trigger.step_id in missing]
+    return "\n".join([_TRIGGERS_HEADER, *stubs]) if stubs else ""
 
 
 def build_run_report(

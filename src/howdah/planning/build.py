@@ -41,7 +41,7 @@ from howdah.planning.steps import (
 )
 from howdah.planning.target_checks import check_collation
 from howdah.planning.target_names import name_relations, wished_columns
-from howdah.planning.triggers import TranslatedTrigger, render_triggers, translate_triggers
+from howdah.planning.trigger_steps import plan_triggers
 from howdah.planning.type_groups import ColumnKey, decide_types
 from howdah.planning.views import build_view_steps
 
@@ -94,7 +94,8 @@ def build_plan(
     searches, search_findings = offer_search(catalog, designs, names, make=options.full_text)
     steps += searches
     by_name = {fold_name(design.name): design for design in designs}
-    triggers = translate_triggers(catalog.triggers, by_name)
+    triggers = plan_triggers(catalog.triggers, by_name, options, edits)
+    steps += triggers.steps
     return Plan(
         source_path=catalog.path,
         options=options,
@@ -109,24 +110,14 @@ def build_plan(
                 *key_findings,
                 *step_findings,
                 *search_findings,
-                *_trigger_findings(triggers),
+                *triggers.findings,
                 *(check_collation(target, options) if target is not None else ()),
             ]
         ),
         estimate=estimate_run(catalog, designs, steps),
         skipped=selection.skipped,
-        trigger_stubs=render_triggers(triggers, by_name, options),
+        triggers=triggers.triggers,
     )
-
-
-def _trigger_findings(triggers: Iterable[TranslatedTrigger]) -> list[Finding]:
-    findings = []
-    for item in triggers:
-        found = "it complete" if item.body is not None else f"a stub of it: {item.reason}"
-        message = f"it is not carried; triggers.sql in the report directory has {found}"
-        label = f'trigger "{item.trigger.name}" of "{item.trigger.table}"'
-        findings.append(make_finding("F-103", label, message, detail=item.trigger.sql))
-    return findings
 
 
 def _order_tables(selection: Selection, foreign_keys: Iterable[ResolvedForeignKey]) -> tuple[Table, ...]:

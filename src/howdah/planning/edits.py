@@ -54,6 +54,8 @@ class PlanEdits:
     #: Options that the file sets, by field of `PlanOptions`.
     options: Mapping[str, object] = field(default_factory=dict)
     tables: Mapping[str, TableEdit] = field(default_factory=dict)
+    #: Policy of each trigger that the file names, "" where it gives none.
+    triggers: Mapping[str, str] = field(default_factory=dict)
     #: The file lists every table and column of the source; one more in the source is an error.
     complete: bool = False
     #: Name of the file, for messages.

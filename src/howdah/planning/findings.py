@@ -73,8 +73,9 @@ _KINDS = (
         code="F-103",
         severity=ERROR,
         title="A trigger is not carried",
-        explanation="Triggers are programs in SQLite's dialect. A migration runs none, and writes them for "
-        "PostgreSQL as far as that is certain: complete where it only refuses or skips rows, else as a stub.",
+        explanation="Triggers are programs in SQLite's dialect. Those whose translation is certain are made "
+        "once the rows are there; of the others triggers.sql in the report directory has a stub, and of "
+        "those that were not to be made (policy stub) the translation.",
         hint="Finish triggers.sql in the report directory and run it, or let the application do its work.",
     ),
     FindingKind(
@@ -633,6 +634,22 @@ _KINDS = (
         explanation="It took too long on one side, its answer changes with the moment or by chance, or "
         "SQLite cannot compute it for every row. The object is there.",
         hint="Compare the answers by hand before relying on them.",
+    ),
+    FindingKind(
+        code="F-907",
+        severity=ERROR,
+        title="A trigger acted otherwise than in SQLite and was not made",
+        explanation="Before a trigger is made, the same statements are made on both sides and taken back. "
+        "The detail has the first whose effects differ and both SQL texts; triggers.sql has a stub.",
+        hint="Write it by hand from the two texts.",
+    ),
+    FindingKind(
+        code="F-908",
+        severity=WARNING,
+        title="What a trigger does was not compared with SQLite",
+        explanation="No statement that was made let it act, what it does changes by chance, or one side "
+        "could not tell. The trigger is there.",
+        hint="Try it by hand before relying on it.",
     ),
     FindingKind(
         code="F-601",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from howdah.model.owned import (
+    ENABLE_TRIGGER,
     FilledColumn,
     Interim,
     OwnedFacts,
@@ -28,8 +29,6 @@ from howdah.planning.steps import build_copy_steps
 
 #: Ids of the steps that stand for the whole schema.
 PREPARE_STEP, RESTORE_STEP, SEQUENCES_STEP = "prepare", "restore", "sequences"
-
-_ENABLE = {"O": "ENABLE TRIGGER", "R": "ENABLE REPLICA TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
 
 
 def build_owned_steps(designs: Sequence[TableDesign], options: PlanOptions) -> list[Step]:
@@ -137,7 +136,7 @@ def _trigger_interim(trigger: OwnedTrigger) -> Interim:
         kind="trigger",
         object=f'trigger "{trigger.name}" of table "{trigger.table}"',
         take_sql=f"ALTER TABLE ONLY {table} DISABLE TRIGGER {name}",
-        restore_sql=f"ALTER TABLE ONLY {table} {_ENABLE[trigger.enabled]} {name}",
+        restore_sql=f"ALTER TABLE ONLY {table} {ENABLE_TRIGGER[trigger.enabled]} {name}",
     )
 
 

@@ -26,9 +26,10 @@ from howdah.model.plan import (
     PlanOptions,
     RejectPolicy,
     TablePlan,
+    TriggerPlan,
 )
 from howdah.planning.edits import ColumnEdit, PlanEdits, TableEdit
-from howdah.planning.policies import read_policies
+from howdah.planning.policies import POLICIES, read_policies
 from howdah.planning.selection import LEFT_OUT_BY_FILE
 
 #: Version of the file's form; a later form is refused instead of being read half.
@@ -37,13 +38,13 @@ FORMAT = 1
 _HEADER = (
     "What howdah will do. Edit and run: howdah migrate SOURCE TARGET --plan THIS-FILE",
     "A table with include = false stays where it is. For a column you may set target_name, type, codec and",
-    "params; codecs and their parameters: docs/reference/codecs.md.",
+    "params; codecs and their parameters: docs/reference/codecs.md. Of a trigger the policy: create or stub.",
 )
 
 #: Codecs that show values as they are; a comment would only repeat them.
 _PLAIN = frozenset({"integer", "real", "text", "bytes"})
 
-_TOP_KEYS = {"howdah_plan", "source", "complete", "options", "tables"}
+_TOP_KEYS = {"howdah_plan", "source", "complete", "options", "tables", "triggers"}
 _TABLE_KEYS = {"include", "target_name", "rows", "orphans", "columns"}
 _COLUMN_KEYS = {"type", "codec", "params", "target_name"}
 
@@ -74,6 +75,11 @@ def render_plan(plan: Plan) -> str:
         else:
             tables.add(tomlkit.comment(_one_line(f'left out: "{name}" ({reason})')))
     document.add("tables", tables)
+    if plan.triggers:
+        triggers = tomlkit.table(is_super_table=True)
+        for trigger in plan.triggers:
+            triggers.add(trigger.name, _render_trigger(trigger))
+        document.add("triggers", triggers)
     return tomlkit.dumps(document)
 
 
@@ -109,6 +115,14 @@ def _render_table(plan: TablePlan, orphans: str) -> tomlkit.items.Table:
     for column in plan.columns:
         columns.add(column.name, _render_column(column))
     table.add("columns", columns)
+    return table
+
+
+def _render_trigger(plan: TriggerPlan) -> tomlkit.items.Table:
+    table = tomlkit.table()
+    if plan.reason:
+        table.add(tomlkit.comment(_one_line(f"no certain translation: {plan.reason}")))
+    table.add("policy", tomlkit.item(plan.policy))
     return table
 
 
@@ -172,9 +186,22 @@ def parse_plan_file(text: str, file: str = "plan file") -> PlanEdits:
             name: _parse_table(file, f'tables."{name}"', _section(file, name, table))
             for name, table in tables.items()
         },
+        triggers={
+            name: _parse_trigger(file, f'triggers."{name}"', _section(file, name, trigger))
+            for name, trigger in _section(file, "triggers", content.get("triggers", {})).items()
+        },
         complete=complete,
         file=file,
     )
+
+
+def _parse_trigger(file: str, where: str, content: Mapping[str, Any]) -> str:
+    _require_known(file, where, content, {"policy"})
+    policy = content.get("policy", "")
+    choices = POLICIES["triggers"].choices
+    if policy not in ("", *choices):
+        _wrong(file, f"{where}.policy", " or ".join(choices))
+    return str(policy)
 
 
 def _parse_options(file: str, content: Mapping[str, Any]) -> dict[str, object]:

@@ -71,6 +71,11 @@ POLICIES: Mapping[str, Policy] = {
         "tables are ours to create: an application's own keys are never left NOT VALID",
         choices=ORPHAN_CHOICES,
     ),
+    "triggers": Policy(
+        about="triggers whose translation is certain: made after the rows, or left in `triggers.sql`; "
+        "`policy` of a trigger in the plan file",
+        choices=("create", "stub"),
+    ),
 }
 
 

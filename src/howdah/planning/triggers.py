@@ -2,7 +2,8 @@
 Triggers as PL/pgSQL: complete where certain, else a stub that a person finishes.
 
 Pure. Of a body that is not certain the SQLite text stands in the function as a comment, and the function
-fails when it is called, so that a stub is not taken for the trigger.
+fails when it is called, so that a stub is not taken for the trigger. `planning.trigger_steps` makes steps
+of what is complete.
 """
 
 from __future__ import annotations
@@ -13,16 +14,11 @@ from dataclasses import dataclass
 from howdah.errors import RefusedError
 from howdah.model.plan import PlanOptions
 from howdah.model.source import Trigger, fold_name
-from howdah.names import qualified, quote, quote_literal
+from howdah.names import assign_names, qualified, quote, quote_literal
 from howdah.planning.design import TableDesign
 from howdah.planning.sql_values import Untranslatable
 from howdah.planning.target_names import fold
 from howdah.planning.trigger_bodies import Body, translate_body
-
-_HEADER = """\
--- The triggers of the SQLite database, for PostgreSQL. Nothing of this file has been run.
--- Read each, finish what says TODO, then run it with psql.
-"""
 
 _TAG = "$howdah$"
 #: A setting of the session that names the triggers that are running.
@@ -34,36 +30,53 @@ class TranslatedTrigger:
     """A trigger of the source, and what it is in PostgreSQL."""
 
     trigger: Trigger
+    #: The name of the trigger and of its function, unquoted.
+    target_name: str
+    #: The table that it is of; None where that is a view or is not carried.
+    design: TableDesign | None = None
     #: None for a stub.
-    body: Body | None
+    body: Body | None = None
+    #: The SQL that makes it, "" for a stub.
+    sql: str = ""
     #: Why it is a stub, "" where it is complete.
     reason: str = ""
 
 
 def translate_triggers(
-    triggers: Sequence[Trigger], designs: Mapping[str, TableDesign]
+    triggers: Sequence[Trigger], designs: Mapping[str, TableDesign], options: PlanOptions
 ) -> tuple[TranslatedTrigger, ...]:
     """Translate all triggers of the source; `designs` by folded source name."""
-    translated = [_translate(trigger, designs) for trigger in triggers]
+    names = assign_names(fold(trigger.name, options) for trigger in triggers)
+    translated = [
+        _translate(trigger, names[fold(trigger.name, options)], designs, options) for trigger in triggers
+    ]
     return tuple(
-        TranslatedTrigger(trigger=item.trigger, body=None, reason="its order among others matters")
-        if _depends_on_order(item, translated)
-        else item
+        _stub_because(item, "its order among others matters") if _depends_on_order(item, translated) else item
         for item in translated
     )
 
 
-def _translate(trigger: Trigger, designs: Mapping[str, TableDesign]) -> TranslatedTrigger:
+def _translate(
+    trigger: Trigger, name: str, designs: Mapping[str, TableDesign], options: PlanOptions
+) -> TranslatedTrigger:
     design = designs.get(fold_name(trigger.table))
+    stub = TranslatedTrigger(trigger=trigger, target_name=name, design=design)
     if design is None:
-        reason = f'"{trigger.table}" is a view or is not carried'
-        return TranslatedTrigger(trigger=trigger, body=None, reason=reason)
+        return _stub_because(stub, f'"{trigger.table}" is a view or is not carried')
     if not trigger.timing or not trigger.name:
-        return TranslatedTrigger(trigger=trigger, body=None, reason="it could not be read")
+        return _stub_because(stub, "it could not be read")
     try:
-        return TranslatedTrigger(trigger=trigger, body=translate_body(trigger, design, designs))
+        body = translate_body(trigger, design, designs)
+        sql = _create(stub, _complete(body, trigger, qualified(options.schema, name)), options)
     except (Untranslatable, RefusedError) as reason:
-        return TranslatedTrigger(trigger=trigger, body=None, reason=str(reason))
+        return _stub_because(stub, str(reason))
+    return TranslatedTrigger(trigger=trigger, target_name=name, design=design, body=body, sql=sql)
+
+
+def _stub_because(item: TranslatedTrigger, reason: str) -> TranslatedTrigger:
+    return TranslatedTrigger(
+        trigger=item.trigger, target_name=item.target_name, design=item.design, reason=reason
+    )
 
 
 def _depends_on_order(item: TranslatedTrigger, others: Sequence[TranslatedTrigger]) -> bool:
@@ -81,38 +94,30 @@ def _depends_on_order(item: TranslatedTrigger, others: Sequence[TranslatedTrigge
     )
 
 
-def render_triggers(
-    triggers: Sequence[TranslatedTrigger], designs: Mapping[str, TableDesign], options: PlanOptions
-) -> str:
-    """Return the file for all triggers, "" where there is none."""
-    parts = [_render(item, designs.get(fold_name(item.trigger.table)), options) for item in triggers]
-    return "\n".join([_HEADER, *parts]) if parts else ""
-
-
-def _render(item: TranslatedTrigger, design: TableDesign | None, options: PlanOptions) -> str:
+def render_trigger(item: TranslatedTrigger, options: PlanOptions, *, reason: str = "") -> str:
+    """Return what triggers.sql has of one: complete, or with a `reason` or its own a stub."""
     trigger = item.trigger
     written = "\n".join(f"-- {line}" for line in trigger.sql.splitlines())
     title = f'-- Trigger "{_one_line(trigger.name)}" of "{_one_line(trigger.table)}". In SQLite:'
     if not trigger.timing or not trigger.name:
         return f"{title}\n{written}\n-- TODO: its statement could not be read.\n"
+    reason = reason or item.reason
     try:
-        return f"{title}\n{written}\n{_create(item, design, options)}"
+        return f"{title}\n{written}\n{_create(item, _stub(trigger, reason), options) if reason else item.sql}"
     except RefusedError as error:
         return f"{title}\n{written}\n-- TODO: {_one_line(error.message)}\n"
 
 
-def _create(item: TranslatedTrigger, design: TableDesign | None, options: PlanOptions) -> str:
-    trigger = item.trigger
-    name = fold(trigger.name, options)
-    function = qualified(options.schema, name)
+def _create(item: TranslatedTrigger, body: str, options: PlanOptions) -> str:
+    trigger, design = item.trigger, item.design
+    function = qualified(options.schema, item.target_name)
     target = design.target if design is not None else qualified(options.schema, fold(trigger.table, options))
     columns = ", ".join(quote(_target_name(column, design, options)) for column in trigger.columns)
-    body = _stub(item) if item.body is None else _complete(item.body, trigger, function)
     event = trigger.event + (f" OF {columns}" if columns else "")
     return (
         f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {_TAG}\n"
         f"{body}\n{_TAG};\n"
-        f"CREATE TRIGGER {quote(name)} {trigger.timing} {event} ON {target}\n"
+        f"CREATE TRIGGER {quote(item.target_name)} {trigger.timing} {event} ON {target}\n"
         f"    FOR EACH ROW EXECUTE FUNCTION {function}();\n"
     )
 
@@ -125,15 +130,14 @@ def _target_name(column: str, design: TableDesign | None, options: PlanOptions) 
     return design.plan.column(found.name).target_name
 
 
-def _stub(item: TranslatedTrigger) -> str:
-    trigger = item.trigger
+def _stub(trigger: Trigger, reason: str) -> str:
     lines = "\n".join(f"    -- {line}" for line in (trigger.body_sql or trigger.sql).splitlines())
     if trigger.when_sql:
         lines = f"    -- WHEN {_one_line(trigger.when_sql)}\n{lines}"
     refusal = quote_literal(f'trigger "{_one_line(trigger.name)}" is not written yet').replace("%", "%%")
     return (
         f"BEGIN\n    -- TODO: write this for PostgreSQL, then remove the next line."
-        f" Not certain: {_one_line(item.reason)}.\n{lines}\n"
+        f" Not certain: {_one_line(reason)}.\n{lines}\n"
         f"    RAISE EXCEPTION {refusal};\n    RETURN {_row(trigger)};\nEND"
     )
 

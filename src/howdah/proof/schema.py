@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from howdah.model.owned import OwnedTrigger
 from howdah.model.plan import ColumnPlan, Plan, Step, StepKind, TablePlan
 from howdah.model.report import Difference
 from howdah.model.target import TargetColumn, TargetFacts, TargetTable
@@ -38,13 +39,17 @@ def find_table(facts: TargetFacts, plan: TablePlan) -> TargetTable | None:
 
 
 def check_schema(
-    plan: Plan, facts: TargetFacts, type_names: Mapping[str, str], known: KnownGaps
+    plan: Plan,
+    facts: TargetFacts,
+    type_names: Mapping[str, str],
+    known: KnownGaps,
+    triggers: Iterable[OwnedTrigger] = (),
 ) -> list[Difference]:
     """
     Return every object that is missing, of another type, invalid or not enforced.
 
     `type_names` maps each type as the plan writes it to the name that the server gives
-    it (`format_type`); a type that is not in it is compared as written.
+    it (`format_type`); a type that is not in it is compared as written. `triggers` are those of the schema.
     """
     differences: list[Difference] = []
     for table in plan.tables:
@@ -57,6 +62,7 @@ def check_schema(
         steps = [step for step in plan.steps if step.table == table.name and step.id not in known.missing]
         differences.extend(_check_objects(table, target, steps, known))
     differences.extend(_check_views(plan.steps, facts, known))
+    differences.extend(_check_triggers(plan, triggers, known))
     return differences
 
 
@@ -177,3 +183,21 @@ def _check_views(steps: Iterable[Step], facts: TargetFacts, known: KnownGaps) ->
             yield Difference(
                 kind="view", table="", object=step.object, source=f"view {step.object}", target="missing"
             )
+
+
+def _check_triggers(plan: Plan, triggers: Iterable[OwnedTrigger], known: KnownGaps) -> Iterator[Difference]:
+    enabled = {(trigger.table, trigger.name): trigger.enabled for trigger in triggers}
+    for step in plan.steps:
+        if step.kind is not StepKind.TRIGGER or step.id in known.missing:
+            continue
+        there = enabled.get((plan.table(step.table).target_name, step.object))
+        # One that fires for a replica alone fires for no application.
+        if there in ("O", "A"):
+            continue
+        yield Difference(
+            kind="trigger",
+            table=step.table,
+            object=step.object,
+            source=f"trigger {step.object}",
+            target="missing" if there is None else "disabled",
+        )

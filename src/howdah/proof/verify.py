@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from howdah.errors import IntegrityError
-from howdah.model.plan import Plan, TablePlan
+from howdah.model.plan import Plan, StepKind, TablePlan
 from howdah.model.report import Difference, ProofStatus, TableProof
 from howdah.model.source import Snapshot, SourceCatalog
 from howdah.model.target import TargetFacts
@@ -91,7 +91,7 @@ def verify(
         if plan.owned is not None:
             schema = check_owned_schema(plan, plan.owned, facts, now)
         else:
-            schema = check_schema(plan, facts, read_type_names(connection, plan), known)
+            schema = check_schema(plan, facts, read_type_names(connection, plan), known, now.triggers)
         saved = read_saved_places(connection, plan)
         proof = ProofJob(
             source_path=path,
@@ -139,10 +139,12 @@ def exported_snapshot(conninfo: str, *, writing: bool = False) -> Iterator[tuple
 
 
 def _read_owned(connection: Connection, plan: Plan) -> OwnedNow:
-    """Read what `check_owned_schema` wants beside the tables; nothing where the tables are ours."""
-    if plan.owned is None:
-        return OwnedNow(triggers=(), foreign_keys=(), sequences=())
+    """Read what the check of the schema wants beside the tables; of tables that are ours the triggers."""
     schema = plan.options.schema
+    if plan.owned is None:
+        made = any(step.kind is StepKind.TRIGGER for step in plan.steps)
+        triggers = read_triggers(connection, schema) if made else ()
+        return OwnedNow(triggers=triggers, foreign_keys=(), sequences=())
     return OwnedNow(
         triggers=read_triggers(connection, schema),
         foreign_keys=read_foreign_keys(connection, schema),

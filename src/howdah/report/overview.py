@@ -21,6 +21,14 @@ from howdah.units import format_amount, format_count, format_seconds, format_siz
 _COLUMNS_SHOWN = 30
 #: Codecs under which a value looks in PostgreSQL as it does in SQLite: nothing to compare.
 _AS_STORED = frozenset({"integer", "real", "text", "bytes"})
+_COUNTED = (
+    StepKind.UNIQUE,
+    StepKind.INDEX,
+    StepKind.CHECK,
+    StepKind.FOREIGN_KEY,
+    StepKind.VIEW,
+    StepKind.TRIGGER,
+)
 _STORAGE_CLASSES = ("integers", "reals", "texts", "blobs")
 
 
@@ -136,10 +144,7 @@ def describe_classes(column: ColumnCensus) -> str:
 
 def _describe_plan(plan: Plan, width: int) -> list[str]:
     objects = Counter(step.kind for step in plan.steps)
-    counted = {
-        kind.value.replace("-", " "): objects[kind]
-        for kind in (StepKind.UNIQUE, StepKind.INDEX, StepKind.CHECK, StepKind.FOREIGN_KEY, StepKind.VIEW)
-    }
+    counted = {kind.value.replace("-", " "): objects[kind] for kind in _COUNTED}
     if unique := counted.pop("unique"):
         counted = {"unique constraint": unique, **counted}
     return lay_out_facts(

@@ -198,15 +198,22 @@ def _take_out(path: str, catalog: SourceCatalog, quarantined: Mapping[str, Colle
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
         connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
         connection.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").fetchall()
-        for name, keys in quarantined.items():
-            table = catalog.table(name)
-            for text in keys:
-                condition, bindings = _by_key(table, SourceKey.from_text(text))
-                connection.execute(f"DELETE FROM {quote_sqlite(table.name)} WHERE {condition}", bindings)
+        delete_rows(connection, catalog, quarantined)
     except apsw.Error as error:
         raise NotAnsweredError(f"rows could not be taken out of a copy: {error}") from error
     finally:
         connection.close()
+
+
+def delete_rows(
+    connection: apsw.Connection, catalog: SourceCatalog, quarantined: Mapping[str, Collection[str]]
+) -> None:
+    """Delete the rows with these canonical keys, by table. Raises NotAnsweredError, apsw.Error."""
+    for name, keys in quarantined.items():
+        table = catalog.table(name)
+        for text in keys:
+            condition, bindings = _by_key(table, SourceKey.from_text(text))
+            connection.execute(f"DELETE FROM {quote_sqlite(table.name)} WHERE {condition}", bindings)
 
 
 def _by_key(table: Table, key: SourceKey) -> tuple[str, tuple[Any, ...]]:
