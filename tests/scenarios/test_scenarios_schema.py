@@ -314,6 +314,25 @@ _EXPRESSIONS = [
 
 _FOREIGN_KEYS = [
     Scenario(
+        case=74,
+        name="columns that were added later have their default in the rows before, made tables have values",
+        sql="CREATE TABLE grown (id INTEGER PRIMARY KEY, a TEXT, gone TEXT);"
+        "INSERT INTO grown VALUES (1, 'before', 'x');"
+        "ALTER TABLE grown ADD COLUMN b TEXT DEFAULT 'given'; ALTER TABLE grown ADD COLUMN c DEFAULT 1.50;"
+        "ALTER TABLE grown RENAME COLUMN a TO renamed;"
+        "CREATE TABLE selected AS SELECT 1 AS i, 1.5 AS r, 'x' AS t, x'00' AS b, NULL AS n;"
+        "CREATE TABLE backwards (id INTEGER PRIMARY KEY DESC, v TEXT);"
+        "INSERT INTO backwards VALUES (9, 'x');",
+        types={"grown.c": "double precision", "selected.i": "bigint", "selected.b": "bytea"},
+        rows={
+            "SELECT id, renamed, b, c FROM grown": [(1, "before", "given", 1.5)],
+            "INSERT INTO grown (renamed) VALUES ('after') RETURNING b, c": [("given", 1.5)],
+            "SELECT i, r, t, b, n FROM selected": [(1, 1.5, "x", b"\x00", None)],
+            "SELECT id, v FROM backwards": [(9, "x")],
+        },
+        findings=["F-319"],
+    ),
+    Scenario(
         case=75,
         name="every kind of foreign key",
         sql="CREATE TABLE fk_parent (id INTEGER PRIMARY KEY, code TEXT UNIQUE, x INTEGER, y INTEGER,"
@@ -449,6 +468,21 @@ _PROGRAMS = [
         },
         findings=["F-101", "F-102", "F-111"],
         told=["fts5", "to_tsvector('simple', coalesce(\"body\", ''))"],
+    ),
+    Scenario(
+        case=79,
+        name="what only computes or indexes is told, with counters of tables that are gone nothing happens",
+        sql="CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT);"
+        "INSERT INTO counted (v) VALUES ('x'); INSERT INTO sqlite_sequence VALUES ('gone', 5);"
+        "CREATE VIRTUAL TABLE bare_fts USING fts5(words, content='');"
+        "INSERT INTO bare_fts (rowid, words) VALUES (1, 'hello');"
+        "CREATE VIRTUAL TABLE bare_words USING fts5vocab('bare_fts', 'row');",
+        rows={
+            "INSERT INTO counted (v) VALUES ('y') RETURNING id": [(2,)],
+            "SELECT count(*) FROM pg_class WHERE relname LIKE 'bare%' OR relname = 'gone'": [(0,)],
+        },
+        findings=["F-101", "F-102"],
+        told=["fts5vocab", "bare_fts_docsize"],
     ),
 ]
 
