@@ -281,12 +281,3 @@ def test_a_datetime_that_holds_2024_stays_an_integer(tmp_path: Path, database: s
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT at, pg_typeof(at)::text FROM t").fetchall() == [(2024, "bigint")]
     assert any(finding["object"] == 'column "t"."at"' for finding in ended.document["findings"])
-
-
-def test_nothing_is_followed_into_tables_of_an_application(tmp_path: Path, database: str) -> None:
-    source = make_database(tmp_path / "app.db", "CREATE TABLE t (id INTEGER PRIMARY KEY);")
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("CREATE TABLE t (id int PRIMARY KEY)")
-    program = Program(directory=tmp_path, home=tmp_path / "home")
-    ended = program.run("follow", source, database, "--install-triggers", "--until-caught-up")
-    assert ended.status == 4, ended.err

@@ -23,6 +23,7 @@ from howdah.loading.copy_statement import ROW_REJECTED, compose_copy, compose_ta
 from howdah.loading.copy_step import copy_or_bisect
 from howdah.loading.encode_batch import EncodedBatch, encode_batch
 from howdah.loading.job import LoadJob
+from howdah.loading.owned_prepare import application_path
 from howdah.model.plan import TablePlan
 from howdah.model.quarantine import Cell
 from howdah.postgres.copy import build_copy_rows, copy_in
@@ -65,7 +66,7 @@ def tables_to_copy_whole(
     """Return the tables that were written to and have no key to tell which rows."""
     return [
         plan
-        for plan in job.plan.tables
+        for plan in job.plan.loaded_tables
         if not is_keyed(design, plan)
         and (
             noted.touched.get(design.table(plan.name).number, 0)
@@ -85,7 +86,7 @@ def read_changes(
     """
     changes = []
     in_memory = sum(map(len, noted.keys.values())) <= KEYS_IN_MEMORY
-    for plan in job.plan.tables:
+    for plan in job.plan.loaded_tables:
         keys = noted.keys.get(design.table(plan.name).number, ())
         if not keys or not is_keyed(design, plan):
             continue
@@ -116,20 +117,28 @@ def apply_changes(connection: Connection, job: LoadJob, changes: Iterable[TableC
     connection.execute("SET LOCAL enable_hashjoin = off")
     connection.execute("SET LOCAL enable_mergejoin = off")
     connection.execute("SELECT set_config('howdah.applying', 'on', true)")
-    for change in changes:
-        _take_out(connection, change)
-        _forget_quarantine(connection, job, change)
-        for batch in change.batches:
-            rejected = list(batch.quarantined)
-            rejected += _put_in(connection, job, change.plan, batch)
-            applied.rows += batch.row_count
-            applied.quarantined += len(rejected)
-            if rejected:
-                job.quarantine.add(connection, rejected)
-        if change.keys is not None:
-            applied.keys += len(change.keys)
-            applied.by_table[change.plan.name] = change.keys
+    if job.plan.owned is not None:
+        # A deferred constraint of the application would reject a row when nobody can say which any more.
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with application_path(connection, job.plan):
+        for change in changes:
+            _apply(connection, job, change, applied)
     return applied
+
+
+def _apply(connection: Connection, job: LoadJob, change: TableChange, applied: Applied) -> None:
+    _take_out(connection, change)
+    _forget_quarantine(connection, job, change)
+    for batch in change.batches:
+        rejected = list(batch.quarantined)
+        rejected += _put_in(connection, job, change.plan, batch)
+        applied.rows += batch.row_count
+        applied.quarantined += len(rejected)
+        if rejected:
+            job.quarantine.add(connection, rejected)
+    if change.keys is not None:
+        applied.keys += len(change.keys)
+        applied.by_table[change.plan.name] = change.keys
 
 
 def _put_in(connection: Connection, job: LoadJob, plan: TablePlan, batch: EncodedBatch) -> list[Any]:
@@ -146,15 +155,20 @@ def _put_in(connection: Connection, job: LoadJob, plan: TablePlan, batch: Encode
 def _take_out(connection: Connection, change: TableChange) -> None:
     plan = change.plan
     if change.keys is None:
-        connection.execute(sql.SQL("DELETE FROM ONLY {}").format(compose_table(plan)))
+        connection.execute(sql.SQL("DELETE FROM {}{}").format(_only(plan), compose_table(plan)))
         return
     stage_keys(connection, plan, change.keys, sql.Identifier("pg_temp", "howdah_keys"), temporary=True)
     connection.execute(
-        sql.SQL("DELETE FROM ONLY {table} t USING pg_temp.howdah_keys d WHERE {match}").format(
-            table=compose_table(plan), match=_match(plan)
+        sql.SQL("DELETE FROM {only}{table} t USING pg_temp.howdah_keys d WHERE {match}").format(
+            only=_only(plan), table=compose_table(plan), match=_match(plan)
         )
     )
     connection.execute("DROP TABLE pg_temp.howdah_keys")
+
+
+def _only(plan: TablePlan) -> sql.SQL:
+    # A partitioned table has no rows of its own.
+    return sql.SQL("" if plan.partitioned else "ONLY ")
 
 
 def _match(plan: TablePlan) -> sql.Composed:

@@ -17,7 +17,7 @@ from howdah.model.findings import Finding
 from howdah.model.limits import BIG_VALUE_BYTES
 from howdah.model.plan import Plan, TablePlan
 from howdah.model.quarantine import Cell, SourceKey
-from howdah.model.source import SourceCatalog, fold_name
+from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.verb_reports import HomeTableReport
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.findings import make_finding, name_table
@@ -131,21 +131,38 @@ def _stage(file: HomeFile, home: Home, plan: TablePlan, batch: HomeBatch) -> Non
 
 def write_sequences(file: HomeFile, reader: ArrowReader, home: Home) -> None:
     """Let AUTOINCREMENT go on where PostgreSQL's numbering stands."""
-    for plan in home.plan.tables:
+    for plan in home.plan.loaded_tables:
         table = home.catalog.table(plan.name)
-        identity = next((column for column in plan.columns if column.identity), None)
-        if not table.autoincrement or identity is None:
+        chosen = _sequence_of(home.plan, plan, table) if table.autoincrement else ""
+        if not chosen:
             continue
-        name = qualified(plan.target_schema, plan.target_name)
         query = (
             "SELECT coalesce(s.last_value, 0)::bigint FROM pg_catalog.pg_sequences s"
-            " WHERE pg_catalog.format('%I.%I', s.schemaname, s.sequencename)::regclass"
-            f" = pg_catalog.pg_get_serial_sequence({quote_literal(name)},"
-            f" {quote_literal(identity.target_name)})::regclass"
+            f" WHERE pg_catalog.format('%I.%I', s.schemaname, s.sequencename)::regclass = {chosen}::regclass"
         )
         for batch in reader.read(query):
             for value in batch.columns[0].to_pylist():
                 file.set_sequence(table.name, int(value))
+
+
+def _sequence_of(plan: Plan, table: TablePlan, source: Table) -> str:
+    """Return SQL for the name of the sequence that numbers the rows, "" where none goes forward."""
+    if plan.owned is None:
+        identity = next((column for column in table.columns if column.identity), None)
+        if identity is None:
+            return ""
+        name = qualified(table.target_schema, table.target_name)
+        return (
+            f"pg_catalog.pg_get_serial_sequence({quote_literal(name)}, {quote_literal(identity.target_name)})"
+        )
+    numbered = next((each.target_name for each in table.columns if each.name == source.rowid_alias), None)
+    use = (table.target_schema, table.target_name, numbered)
+    for sequence in plan.owned.sequences:
+        if sequence.increment > 0 and use in [
+            (each.schema, each.table, each.column) for each in sequence.uses
+        ]:
+            return quote_literal(qualified(sequence.schema, sequence.name))
+    return ""
 
 
 def rebuild_search(file: HomeFile, catalog: SourceCatalog, changed: set[str]) -> list[Finding]:

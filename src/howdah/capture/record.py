@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -35,7 +35,9 @@ CREATE TABLE IF NOT EXISTS {schema}.capture (
     home_batch      bigint NOT NULL DEFAULT 0,
     fenced_at       timestamptz,
     released_at     timestamptz,
-    proof           text NOT NULL DEFAULT ''
+    proof           text NOT NULL DEFAULT '',
+    -- Tables for which autovacuum is off for now → their own settings.
+    autovacuum      json NOT NULL DEFAULT '{{}}'
 );
 """
 
@@ -49,7 +51,8 @@ _VISIBLE = (
 
 _COLUMNS = (
     "run_id, source, epoch, phase, goal, watermark, schema_version, touched, backlog, rows_applied,"
-    " extract(epoch FROM clock_timestamp() - caught_up_at)::float8, home_batch, fenced_at, released_at, proof"
+    " extract(epoch FROM clock_timestamp() - caught_up_at)::float8, home_batch, fenced_at, released_at,"
+    " proof, autovacuum"
 )
 
 
@@ -71,6 +74,8 @@ class Capture:
     fenced_at: datetime | None
     released_at: datetime | None
     proof: str
+    #: Tables for which autovacuum is off for now → what `capture.autovacuum` gives it back by.
+    autovacuum: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +123,7 @@ class CaptureRecord:
             fenced_at=rest[0],
             released_at=rest[1],
             proof=rest[2],
+            autovacuum=rest[3],
         )
 
     async def position(self, connection: AsyncConnection) -> Position | None:

@@ -28,9 +28,18 @@ def find_irreversible(plan: Plan) -> tuple[Finding, ...]:
     """Return a finding for each column whose type is wider than its way home."""
     return tuple(
         make_finding("F-607", name_column(table.name, column.name), f"{column.type} can hold {beyond}")
-        for table in plan.tables
+        for table in plan.loaded_tables
         for column in table.copied_columns
         for beyond in _beyond(column)
+    ) + tuple(
+        make_finding(
+            "F-607",
+            name_column(table.name, name),
+            "PostgreSQL has no place for it and the table has no key, so it is empty in rows that come home",
+        )
+        for table in plan.loaded_tables
+        if not table.key
+        for name in table.left_out
     )
 
 

@@ -107,7 +107,7 @@ class WayBack:
     def prepare(self, connection: Connection, run_id: str, plan: Plan) -> None:
         """Make everything but the triggers, so that these alone are left for a moment that is short."""
         connection.execute(self.state.query(_TABLES))
-        for number, table in enumerate(plan.tables, start=1):
+        for number, table in enumerate(plan.loaded_tables, start=1):
             self._prepare_table(connection, run_id, number, table)
 
     def _prepare_table(self, connection: Connection, run_id: str, number: int, table: TablePlan) -> None:

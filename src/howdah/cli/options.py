@@ -133,6 +133,13 @@ SourceTz = Annotated[
     str,
     typer.Option("--source-tz", envvar="HOWDAH_SOURCE_TZ", help="Zone of times that do not name theirs."),
 ]
+AllowConnections = Annotated[
+    bool,
+    typer.Option(
+        "--allow-connections",
+        help="Agree to load an application's tables while others are connected to the database.",
+    ),
+]
 FireTriggers = Annotated[
     bool,
     typer.Option(

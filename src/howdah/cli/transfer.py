@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from howdah.cli.options import (
+    AllowConnections,
     Collation,
     Exclude,
     Fill,
@@ -175,13 +176,7 @@ def migrate_command(
         ),
     ] = None,
     report_dir: ReportDir = None,
-    allow_connections: Annotated[
-        bool,
-        typer.Option(
-            "--allow-connections",
-            help="Agree to load an application's tables while others are connected to the database.",
-        ),
-    ] = False,
+    allow_connections: AllowConnections = False,
     yes: Yes = False,
     state_schema: StateSchemaName = "howdah",
     pg_bindir: PgBindir = None,

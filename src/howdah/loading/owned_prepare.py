@@ -6,7 +6,7 @@ One step in one transaction with its records: either all of it is done and known
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ def run_prepare_step(connection: Connection, job: LoadJob, step: Step) -> StepOu
     owned = owned_plan(job)
     saved = SavedState(state=job.state, run_id=job.run_id)
     saved.install(connection)
-    tables = [table for table in job.plan.tables if table.loaded]
+    tables = job.plan.loaded_tables
     _lock(connection, tables)
     take_interims(connection, saved, owned)
     for number, table in enumerate(tables, start=1):
@@ -41,7 +41,7 @@ def owned_plan(job: LoadJob) -> OwnedPlan:
     return job.plan.owned
 
 
-def _lock(connection: Connection, tables: list[TablePlan]) -> None:
+def _lock(connection: Connection, tables: Sequence[TablePlan]) -> None:
     if tables:
         # All at once and before anything: nobody reads a table that is empty for now, nor writes one.
         names = ", ".join(qualified(table.target_schema, table.target_name) for table in tables)

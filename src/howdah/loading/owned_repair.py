@@ -29,9 +29,8 @@ def repair_owned_objects(connection: Connection, job: LoadJob, differences: Sequ
             move_on(connection, job, sequence)
             repaired += 1
     for key in owned.foreign_keys:
-        wanted = f"foreign-key:{key.schema}.{key.table}.{key.name}"
         for interim in owned.interims:
-            if interim.id == wanted and ("constraint", key.name) in missing:
+            if interim.id == key.interim_id and ("constraint", key.name) in missing:
                 try:
                     with connection.transaction():
                         connection.execute(cast("Any", interim.restore_sql))

@@ -91,7 +91,8 @@ def deferred_steps(plan: Plan) -> tuple[Step, ...]:
     """Return the steps that a live migration carries out at its cutover (pure)."""
     if not plan.options.defer_foreign_keys:
         return ()
-    return tuple(step for step in plan.steps if step.kind in (StepKind.FOREIGN_KEY, StepKind.TRIGGER))
+    deferred = (StepKind.FOREIGN_KEY, StepKind.TRIGGER, StepKind.RESTORE)
+    return tuple(step for step in plan.steps if step.kind in deferred)
 
 
 def run_in_one_transaction(connection: Connection, job: LoadJob, phases: PhaseLog) -> dict[str, StepOutcome]:

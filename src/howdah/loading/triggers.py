@@ -20,6 +20,7 @@ from howdah.model.plan import Plan, Step, StepKind
 from howdah.names import qualified, quote
 from howdah.postgres.owned_catalog import read_triggers
 from howdah.state.ledger import StepOutcome, ids_left_out
+from howdah.state.saved import SavedState
 from howdah.state.store import Connection
 
 
@@ -27,7 +28,9 @@ from howdah.state.store import Connection
 def quiet_triggers(connection: Connection, job: LoadJob) -> Iterator[None]:
     """Keep triggers from firing, unless an application's were asked to, within one transaction."""
     if job.plan.owned is not None:
-        interims = [item for item in job.plan.owned.interims if item.kind == "trigger"]
+        taken = SavedState(state=job.state, run_id=job.run_id).taken(connection)
+        # While a run is followed they are aside already, and stay there.
+        interims = [item for item in job.plan.owned.interims if item.kind == "trigger" and item not in taken]
     else:
         interims = _find_made(connection, job.plan)
     for interim in interims:

@@ -70,6 +70,16 @@ class OwnedForeignKey:
     #: The role may drop and add it (it owns the table).
     may_alter: bool = True
 
+    @property
+    def interim_id(self) -> str:
+        """The id of the interim that puts it out of the way."""
+        return f"foreign-key:{self.schema}.{self.table}.{self.name}"
+
+    @property
+    def to_validate(self) -> bool:
+        """Whether it comes back NOT VALID where nobody may wait for a scan, and is validated later."""
+        return self.validated and self.enforced
+
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceUse:
@@ -187,6 +197,8 @@ class OwnedPlan:
     foreign_keys: tuple[OwnedForeignKey, ...] = ()
     sequences: tuple[OwnedSequence, ...] = ()
     interims: tuple[Interim, ...] = ()
+    #: Names of the schema's other tables: they take no rows.
+    others: tuple[str, ...] = ()
     #: Where rows that were there before are kept: schema, and what their tables' names begin with.
     saved_schema: str = ""
     saved_prefix: str = ""

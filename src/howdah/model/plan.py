@@ -327,6 +327,11 @@ class Plan:
     #: What must be left as it was, where the application created the tables.
     owned: OwnedPlan | None = None
 
+    @property
+    def loaded_tables(self) -> tuple[TablePlan, ...]:
+        """The tables whose rows are carried."""
+        return tuple(table for table in self.tables if table.loaded)
+
     def table(self, name: str) -> TablePlan:
         """Return the plan of the source table of exactly that name. Raises KeyError."""
         for table in self.tables:

@@ -160,19 +160,23 @@ def find_altered(plan: Plan, facts: TargetFacts) -> tuple[list[Finding], list[st
     """Return what the plan does not know of as findings, and what it would miss as sentences. Pure."""
     findings: list[Finding] = []
     lost: list[str] = []
-    for table in plan.tables:
+    before = {table.name: table for table in plan.owned.tables} if plan.owned is not None else {}
+    for table in plan.loaded_tables:
         target = find_table(facts, table)
         if target is None:
             lost.append(f'table "{table.target_name}" is gone')
             continue
         known = {column.target_name for column in table.columns}
         there = {column.name for column in target.columns}
+        # An application's table may have columns that no row brings a value for.
+        known_before = {column.name for column in before[target.name].columns} if before else set()
         lost += [f'column "{table.target_name}"."{name}" is gone' for name in sorted(known - there)]
         findings += [
             make_finding("F-602", name_column(table.target_name, name), "it was added since the migration")
-            for name in sorted(there - known)
+            for name in sorted(there - known - known_before)
         ]
-    planned = {table.target_name for table in plan.tables}
+    planned = {table.target_name for table in plan.tables} | set(before)
+    planned |= set(plan.owned.others) if plan.owned is not None else set()
     findings += [
         make_finding("F-602", name_table(table.name), "it was added since the migration")
         for table in facts.tables
@@ -226,7 +230,7 @@ def _write(
     ):
         broken = file.broken_references()
         with file.transaction():
-            for plan in home.plan.tables:
+            for plan in home.plan.loaded_tables:
                 tables.append(write_table(file, reader, home, plan))
             write_sequences(file, reader, home)
             home.findings += rebuild_search(

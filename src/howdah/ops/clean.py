@@ -7,8 +7,9 @@ from howdah.model.verb_reports import CleanReport
 from howdah.ops.target import TargetRequest, open_target
 from howdah.ops.workspace import run_workspace
 from howdah.places import state_directory
-from howdah.state.ledger import Ledger
-from howdah.state.store import StateSchema, exclusive_run, remove_state, state_exists
+from howdah.state.ledger import Ledger, Run
+from howdah.state.saved import SavedState
+from howdah.state.store import Connection, StateSchema, exclusive_run, remove_state, state_exists
 
 
 def clean(request: TargetRequest, *, keep_files: bool = False) -> CleanReport:
@@ -34,6 +35,7 @@ def clean(request: TargetRequest, *, keep_files: bool = False) -> CleanReport:
                     hint=f'Finish it with "howdah migrate {unfinished[0].source}" or undo it with'
                     ' "howdah rollback".',
                 )
+            _require_whole(connection, state, runs)
             with connection.transaction():
                 remove_state(connection, state)
         directories = []
@@ -46,4 +48,20 @@ def clean(request: TargetRequest, *, keep_files: bool = False) -> CleanReport:
             target=target.display,
             runs=tuple(run.id for run in runs),
             directories=tuple(directories),
+        )
+
+
+def _require_whole(connection: Connection, state: StateSchema, runs: list[Run]) -> None:
+    """What is out of the way in an application's schema comes back by the records that would go."""
+    aside = [
+        run
+        for run in runs
+        if run.plan.owned is not None and SavedState(state=state, run_id=run.id).taken(connection)
+    ]
+    connection.rollback()
+    if aside:
+        raise RefusedError(
+            "M-503",
+            f"Run {aside[0].id} is followed, and constraints and triggers of the application are aside.",
+            hint='"howdah cutover" finishes it, "howdah follow --stop" and "howdah rollback" put them back.',
         )

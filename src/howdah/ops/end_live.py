@@ -11,9 +11,9 @@ import os
 import stat
 from pathlib import Path
 
+from howdah.capture.autovacuum import resume_autovacuum
 from howdah.capture.machine import Phase
 from howdah.capture.record import CaptureRecord
-from howdah.capture.target_side import set_autovacuum
 from howdah.errors import RefusedError
 from howdah.sqlite.live_file import LiveFile
 from howdah.sqlite.snapshot import hash_file
@@ -47,10 +47,9 @@ def end_live(connection: Connection, state: StateSchema, *, unproven: bool) -> t
         )
     files = _archive(capture.source) if os.path.exists(capture.source) else ()
     with connection.transaction():
-        if capture.phase is Phase.RELEASED:
-            # Only the proof lets it back, and it never ended.
-            plan = Ledger(state=state).run(connection, capture.run_id).plan
-            set_autovacuum(connection, plan, enabled=True)
+        # Only the proof lets it back, and it may never have ended.
+        plan = Ledger(state=state).run(connection, capture.run_id).plan
+        resume_autovacuum(connection, plan, capture.autovacuum)
         record.remove(connection)
     return files
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 
+from howdah.capture.deferred_constraints import put_constraints_up, validate_foreign_keys
 from howdah.capture.machine import Goal, Phase, Step
 from howdah.capture.record import Capture, CaptureRecord
 from howdah.capture.source_journal import JOURNAL_LIMIT, begin_statements, design_journal
 from howdah.errors import ExitStatus, RefusedError, UsageError
 from howdah.model.plan import PlanOptions
+from howdah.model.report import RunReport
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.live_fence import unfence
 from howdah.ops.live_keyless import require_small_keyless
@@ -38,6 +40,8 @@ class FollowRequest:
     target: TargetRequest = field(default_factory=TargetRequest)
     options: PlanOptions = field(default_factory=PlanOptions)
     jobs: int | None = None
+    #: Agrees to an application's schema while others are connected to the database.
+    allow_connections: bool = False
     #: Agrees to tables and triggers named _howdah_… in the SQLite file.
     consent: bool = False
     #: Entries that the journal may hold before it disarms itself.
@@ -123,22 +127,11 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> No
     with LiveFile(request.source) as live:
         _require_small_keyless(live, request.options)
         epoch = _install_journal(live, request.journal_limit)
-    report = migrate(
-        MigrateRequest(
-            source=request.source,
-            target=request.target,
-            # Into tables that we make: what an application's own triggers and keys do is not known here.
-            options=replace(
-                request.options,
-                defer_foreign_keys=True,
-                schema_mode="create",
-                # No trigger can note what changes in a virtual table.
-                virtual_tables=False,
-            ),
-            jobs=request.jobs,
-        ),
-        progress,
-    )
+    try:
+        report = _load(request, progress)
+    except RefusedError:
+        _leave_unchanged(request, state)
+        raise
     with open_target(request.target, source=request.source) as target:
         run = Ledger(state=state).run(target.connection, report.run_id)
         target.connection.rollback()
@@ -146,6 +139,34 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> No
         with target.connection.transaction():
             # The schema cookie is looked at anew by the first batch.
             CaptureRecord(state=state).begin(target.connection, run.id, run.source, epoch, -1)
+
+
+def _load(request: FollowRequest, progress: Progress) -> RunReport:
+    return migrate(
+        MigrateRequest(
+            source=request.source,
+            target=request.target,
+            options=replace(
+                request.options,
+                defer_foreign_keys=True,
+                # No trigger can note what changes in a virtual table.
+                virtual_tables=False,
+            ),
+            jobs=request.jobs,
+            allow_connections=request.allow_connections,
+        ),
+        progress,
+    )
+
+
+def _leave_unchanged(request: FollowRequest, state: StateSchema) -> None:
+    """Take the journal out again where the target refused; a run that is begun goes on with it."""
+    with open_target(request.target, source=request.source) as target:
+        begun = _live_runs(target.connection, state)
+        target.connection.rollback()
+    if not begun:
+        with LiveFile(request.source) as live:
+            live.remove_our_objects()
 
 
 def _require_small_keyless(live: LiveFile, options: PlanOptions) -> None:
@@ -234,6 +255,11 @@ def stop(source: str, request: TargetRequest, progress: Progress | None = None) 
                 )
             if capture.phase in (Phase.FENCING, Phase.DRAINED):
                 unfence(run)
+            if run.run.plan.owned is not None:
+                # The application's schema is to be what it was, whatever becomes of the rows.
+                with target.connection.transaction():
+                    put_constraints_up(target.connection, run.job)
+                run.findings += validate_foreign_keys(target.connection, run.job)
             report = run.report("follow", "stopped")
             run.file.remove_our_objects()
             with target.connection.transaction():

@@ -67,7 +67,7 @@ def copy_of(live: LiveRun, name: str) -> Iterator[str]:
 def _compare_with(live: LiveRun, frozen: LiveFile, path: str) -> tuple[Noted, Proof]:
     with frozen.looking():
         noted = frozen.read_noted(live.capture().watermark, live.key_widths())
-        whole = [plan for plan in live.run.plan.tables if not is_keyed(live.design, plan)]
+        whole = [plan for plan in live.run.plan.loaded_tables if not is_keyed(live.design, plan)]
         changes = read_changes(frozen, live.design, live.job, noted, whole)
         apply_batch(live, changes, noted, touched=None)
     return noted, verify_against(live, path, read_catalog_of(path), listed_max=_LISTED_MAX)
@@ -77,7 +77,7 @@ def _mend_from(live: LiveRun, frozen: LiveFile, noted: Noted, proof: Proof) -> i
     keys = keys_of_differences(proof, live.run.plan)
     too_many = [
         plan
-        for plan in live.run.plan.tables
+        for plan in live.run.plan.loaded_tables
         if is_keyed(live.design, plan) and proof.tables[plan.name].differences > _LISTED_MAX
     ]
     numbered = {live.design.table(name).number: tuple(found) for name, found in keys.items()}

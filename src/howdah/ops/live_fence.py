@@ -7,13 +7,14 @@ import sys
 import time
 
 from howdah.capture.apply import is_keyed
+from howdah.capture.autovacuum import pause_autovacuum, resume_autovacuum
+from howdah.capture.deferred_constraints import take_constraints_down
 from howdah.capture.machine import Goal, Phase
 from howdah.capture.source_journal import fence_triggers
-from howdah.capture.target_side import drop_deferred, set_autovacuum
 from howdah.errors import EnvironmentFailedError
 from howdah.ops.live_keyless import require_small_keyless
 from howdah.ops.live_run import LiveRun
-from howdah.ops.live_watch import require_journal
+from howdah.ops.live_watch import require_counterparts, require_journal
 from howdah.planning.findings import make_finding
 
 
@@ -22,13 +23,19 @@ def fence(live: LiveRun) -> None:
     live.sessions.open_ahead(readers=1)
     capture = live.capture()
     require_journal(live, capture)
-    keyed = {plan.name: is_keyed(live.design, plan) for plan in live.run.plan.tables}
+    require_counterparts(live)
+    keyed = {plan.name: is_keyed(live.design, plan) for plan in live.run.plan.loaded_tables}
     require_small_keyless(live.file, [name for name, has_key in keyed.items() if not has_key])
     with live.connection.transaction():
-        # With the phase, so that whoever takes the migration out of it knows to undo this: an autovacuum on
-        # a table would hold up the foreign keys for a second, until it gives way.
-        set_autovacuum(live.connection, live.run.plan, enabled=False)
-        live.record.set(live.connection, phase=str(Phase.FENCING), goal=str(Goal.CUTOVER), fenced_at="now")
+        # With the phase, so that whoever takes the migration out of it knows to undo this.
+        paused = capture.autovacuum or pause_autovacuum(live.connection, live.run.plan)
+        live.record.set(
+            live.connection,
+            phase=str(Phase.FENCING),
+            goal=str(Goal.CUTOVER),
+            fenced_at="now",
+            autovacuum=dict(paused),
+        )
     triggers = fence_triggers(live.catalog, live.target.display)
     with live.file.writing(), live.file.shadow_tables_open():
         objects = live.file.our_objects()
@@ -43,10 +50,18 @@ def unfence(live: LiveRun) -> None:
     with live.connection.transaction():
         live.connection.execute("SET LOCAL lock_timeout = '30s'")
         live.way_back.disarm(live.connection)
-        drop_deferred(live.connection, live.job)
-        set_autovacuum(live.connection, live.run.plan, enabled=True)
+        take_constraints_down(live.connection, live.job)
+        let_autovacuum_back(live)
         live.record.set(live.connection, phase=str(Phase.FOLLOWING), goal=str(Goal.FOLLOW), fenced_at=None)
     drop_fence(live)
+
+
+def let_autovacuum_back(live: LiveRun) -> None:
+    """Undo what the fence did to it, in the caller's transaction."""
+    found = live.record.read(live.connection)
+    if found is not None and found.autovacuum:
+        resume_autovacuum(live.connection, live.run.plan, found.autovacuum)
+        live.record.set(live.connection, autovacuum={})
 
 
 def drop_fence(live: LiveRun) -> None:

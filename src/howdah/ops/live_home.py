@@ -6,13 +6,14 @@ import time
 
 from psycopg import sql
 
+from howdah.capture.deferred_constraints import take_constraints_down
 from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
 from howdah.capture.machine import Goal, Phase
-from howdah.capture.target_side import drop_deferred, fence_target, set_autovacuum, unfence_target
+from howdah.capture.target_side import fence_target, unfence_target
 from howdah.errors import RefusedError
 from howdah.model.plan import TablePlan
 from howdah.model.verb_reports import InexactReport
-from howdah.ops.live_fence import drop_fence, run_hook, run_release_hook
+from howdah.ops.live_fence import drop_fence, let_autovacuum_back, run_hook, run_release_hook
 from howdah.ops.live_run import LiveRun
 from howdah.postgres.connect import Connection
 from howdah.sqlite.home_file import HomeFile
@@ -24,7 +25,7 @@ def reopen(live: LiveRun) -> None:
     with live.connection.transaction():
         unfence_target(live.connection, live.state)
         live.way_back.disarm(live.connection)
-        drop_deferred(live.connection, live.job)
+        take_constraints_down(live.connection, live.job)
         live.record.set(
             live.connection,
             phase=str(Phase.FOLLOWING),
@@ -43,7 +44,7 @@ def home_fence(live: LiveRun) -> None:
         live.connection.execute("SET LOCAL lock_timeout = '30s'")
         fence_target(live.connection, live.state, live.run.plan, live.file.path)
         # Where the proof after the cutover never ended, it is still off.
-        set_autovacuum(live.connection, live.run.plan, enabled=True)
+        let_autovacuum_back(live)
         live.record.set(live.connection, phase=str(Phase.HOME_FENCING), goal=str(Goal.GO_HOME))
     live.pause.began = time.monotonic()
     run_hook(live, "on-fence", live.options.on_fence)
@@ -100,7 +101,7 @@ def carry_home(live: LiveRun, *, sequences: bool = False) -> None:
 def _noted_tables(live: LiveRun, connection: Connection, home: Home) -> list[TablePlan]:
     """Return the tables of which anything was noted."""
     found = []
-    for plan in live.run.plan.tables:
+    for plan in live.run.plan.loaded_tables:
         table = home.noted[plan.name]
         if table.number in home.whole:
             found.append(plan)

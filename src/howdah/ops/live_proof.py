@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from howdah.capture.apply import is_keyed
+from howdah.capture.deferred_constraints import validate_foreign_keys
 from howdah.capture.home_rows import HomeReader
 from howdah.capture.machine import Phase
-from howdah.capture.target_side import set_autovacuum, validate_foreign_keys
 from howdah.model.quarantine import Cell
 from howdah.model.report import Difference
 from howdah.model.verb_reports import UnprovenKey
 from howdah.names import qualified, quote
 from howdah.ops.carry_back import ROW_KINDS
 from howdah.ops.live_compare import copy_of, verify_against
+from howdah.ops.live_fence import let_autovacuum_back
 from howdah.ops.live_run import LiveRun
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.arrow_reader import ArrowReader
@@ -54,7 +55,7 @@ def prove_all(live: LiveRun) -> None:
     live.sessions.close()
     status = "different" if live.difference_count else "proven"
     with live.connection.transaction():
-        set_autovacuum(live.connection, live.run.plan, enabled=True)
+        let_autovacuum_back(live)
     findings = validate_foreign_keys(live.connection, live.job) if status == "proven" else ()
     live.findings += findings
     with live.connection.transaction():
@@ -147,7 +148,7 @@ def prove_home(live: LiveRun) -> None:
 def _keys_noted_in_file(live: LiveRun, noted: Noted) -> dict[str, set[tuple[Cell, ...]]]:
     """Return what was written on SQLite beyond a watermark."""
     since: dict[str, set[tuple[Cell, ...]]] = {}
-    for plan in live.run.plan.tables:
+    for plan in live.run.plan.loaded_tables:
         number = live.design.table(plan.name).number
         if not is_keyed(live.design, plan):
             if number in noted.touched:

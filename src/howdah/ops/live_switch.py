@@ -6,16 +6,18 @@ import time
 from collections.abc import Sequence
 
 from howdah.capture.apply import is_keyed, read_changes, tables_to_copy_whole
+from howdah.capture.deferred_constraints import put_constraints_up
 from howdah.capture.machine import Phase
 from howdah.capture.prove_dirty import prove_keys
 from howdah.capture.record import Capture
 from howdah.capture.reversibility import find_irreversible
-from howdah.capture.target_side import make_deferred, set_sequences
+from howdah.capture.target_side import set_sequences
 from howdah.errors import RefusedError
 from howdah.ops.live_apply import apply_batch
 from howdah.ops.live_fence import run_release_hook, unfence
 from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveRun
+from howdah.ops.live_watch import require_counterparts
 from howdah.sqlite.live_file import NotedKey
 from howdah.state.quarantine import Quarantine
 
@@ -31,6 +33,8 @@ def drain(live: LiveRun, capture: Capture) -> None:
     """The last batch, and everything that PostgreSQL needs to take writes, in one transaction."""
     if not live.pause.began:
         live.pause.began = time.monotonic()
+    with live.pause.part("check"):
+        require_counterparts(live)
     with live.pause.part("drain"), live.file.looking():
         state = live.file.journal_state()
         version = live.file.schema_version()
@@ -45,11 +49,12 @@ def drain(live: LiveRun, capture: Capture) -> None:
         changes = read_changes(live.file, live.design, live.job, noted, whole)
         with live.connection.transaction():
             apply_batch(live, changes, noted, touched=noted.touched)
-            set_sequences(live.connection, live.run.plan, live.file)
-            make_deferred(live.connection, live.job)
+            findings = set_sequences(live.connection, live.job, live.file)
+            put_constraints_up(live.connection, live.job)
             live.way_back.disarm(live.connection)
             live.way_back.arm(live.connection)
             live.record.set(live.connection, phase=str(Phase.DRAINED), schema_version=version)
+    live.findings += findings
 
 
 def prove_dirty(live: LiveRun) -> None:
@@ -75,7 +80,7 @@ def _keys_that_may_have_moved(live: LiveRun) -> dict[str, Sequence[NotedKey]]:
         noted = live.file.read_noted(0, live.key_widths())
     return {
         plan.name: noted.keys[live.design.table(plan.name).number]
-        for plan in live.run.plan.tables
+        for plan in live.run.plan.loaded_tables
         if is_keyed(live.design, plan) and live.design.table(plan.name).number in noted.keys
     }
 

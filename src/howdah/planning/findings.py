@@ -699,7 +699,8 @@ _KINDS = (
         title="A column on PostgreSQL can hold what SQLite cannot take back",
         explanation="The column's type is wider than what the codec can bring home. Values of that kind, "
         "should the application write any, are counted when rows are carried back, and not "
-        "written without consent.",
+        "written without consent. A column that PostgreSQL does not have keeps its values in rows with a "
+        "key; a table without one is written as a whole.",
     ),
     FindingKind(
         code="F-611",

@@ -37,7 +37,7 @@ from howdah.planning.owned_steps import (
 )
 from howdah.planning.policies import params_under, read_policies
 from howdah.planning.samples import preview_values
-from howdah.planning.selection import Selection
+from howdah.planning.selection import NO_COUNTERPART, Selection
 from howdah.planning.target_names import wished_columns, wished_tables
 
 
@@ -103,9 +103,7 @@ def build_owned_plan(
         )
     steps = build_owned_steps(designs, options)
     skipped = tuple(
-        (table.name, "no counterpart in the target")
-        for table in match.source_only
-        if not census_of(census, table).rows
+        (table.name, NO_COUNTERPART) for table in match.source_only if not census_of(census, table).rows
     )
     return Plan(
         source_path=catalog.path,
@@ -123,6 +121,7 @@ def build_owned_plan(
             foreign_keys=foreign_keys,
             sequences=choose_sequences(owned, loaded),
             interims=build_interims(owned, loaded, foreign_keys, fills, options),
+            others=tuple(table.name for table in owned.tables if table.name not in loaded),
         ),
     )
 

@@ -116,16 +116,22 @@ def build_interims(
 
 def _foreign_key_interim(key: OwnedForeignKey) -> Interim:
     table, name = qualified(key.schema, key.table), quote(key.name)
-    restore = f"ALTER TABLE {table} ADD CONSTRAINT {name} {key.definition}"
-    if key.comment is not None:
-        restore += f"; COMMENT ON CONSTRAINT {name} ON {table} IS {quote_literal(key.comment)}"
     return Interim(
-        id=f"foreign-key:{key.schema}.{key.table}.{key.name}",
+        id=key.interim_id,
         kind="foreign key",
         object=f'foreign key "{key.name}" of table "{key.table}"',
         take_sql=f"ALTER TABLE {table} DROP CONSTRAINT {name}",
-        restore_sql=restore,
+        restore_sql=compose_foreign_key(key),
     )
+
+
+def compose_foreign_key(key: OwnedForeignKey, *, not_valid: bool = False) -> str:
+    """Return the SQL that makes it again, its comment included; on request without looking at the rows."""
+    table, name = qualified(key.schema, key.table), quote(key.name)
+    made = f"ALTER TABLE {table} ADD CONSTRAINT {name} {key.definition}{' NOT VALID' if not_valid else ''}"
+    if key.comment is not None:
+        made += f"; COMMENT ON CONSTRAINT {name} ON {table} IS {quote_literal(key.comment)}"
+    return made
 
 
 def _trigger_interim(trigger: OwnedTrigger) -> Interim:

@@ -27,6 +27,8 @@ class Selection:
 
 #: Reason of tables that the plan file leaves out; rendered back into it.
 LEFT_OUT_BY_FILE = "left out in the plan file"
+#: Reason of tables without a row that the application's schema does not have.
+NO_COUNTERPART = "no counterpart in the target"
 
 
 def select_tables(

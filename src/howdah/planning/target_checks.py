@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from howdah.errors import RefusedError
 from howdah.model.findings import Finding
+from howdah.model.owned import RowPolicy
 from howdah.model.plan import Plan, PlanOptions
 from howdah.model.target import TargetFacts
 from howdah.names import quote
@@ -77,7 +78,8 @@ def check_empty(facts: TargetFacts, options: PlanOptions, *, ignored_schemas: Co
 
 def check_owned_plan(plan: Plan, *, allow_connections: bool) -> None:
     """
-    Raise RefusedError P-308 with everything that keeps rows from going into the application's schema.
+    Raise RefusedError P-308 with everything that keeps rows from going into the application's schema,
+    P-311 for a merge into a target that is followed into.
 
     Sessions of others are such a thing unless somebody agreed to them.
     """
@@ -91,6 +93,14 @@ def check_owned_plan(plan: Plan, *, allow_connections: bool) -> None:
             hint=" ".join(dict.fromkeys(finding.hint for finding in refused if finding.hint)),
         )
     check_writable(plan)
+    merged = [table.name for table in plan.tables if table.row_policy is RowPolicy.MERGE]
+    if plan.options.defer_foreign_keys and merged:
+        raise RefusedError(
+            "P-311",
+            "rows of the target cannot stay beside those of a source that is followed; nothing was changed",
+            detail="Tables with the policy merge: " + ", ".join(merged) + ".",
+            hint="Choose replace or keep for them with --rows.",
+        )
 
 
 def check_writable(plan: Plan) -> None:

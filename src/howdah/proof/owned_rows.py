@@ -37,6 +37,18 @@ def read_saved_places(connection: Connection, plan: Plan) -> dict[str, str]:
     return {merged[table]: qualified(owned.saved_schema, saved) for table, saved in rows if table in merged}
 
 
+def read_aside(connection: Connection, owned: OwnedPlan) -> frozenset[str]:
+    """Return the ids of the interims of a followed run that are out of the way now."""
+    rows = connection.execute(
+        cast(
+            "Any",
+            f"SELECT id FROM {qualified(owned.saved_schema, 'interim')}"
+            f" WHERE 'saved_' || run_id || '_' = {quote_literal(owned.saved_prefix)}",
+        )
+    ).fetchall()
+    return frozenset(name for (name,) in rows)
+
+
 def build_filter(table: TablePlan, saved: str) -> str:
     """Return the condition that leaves out the rows that stayed; pure."""
     target = qualified(table.target_schema, table.target_name)

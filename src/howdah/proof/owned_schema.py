@@ -9,12 +9,13 @@ was not there before is left alone: people add indexes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from howdah.model.owned import OwnedForeignKey, OwnedPlan, OwnedSequence, OwnedTrigger
 from howdah.model.plan import Plan
 from howdah.model.report import Difference
 from howdah.model.target import TargetColumn, TargetFacts, TargetTable
+from howdah.proof.schema import KnownGaps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +25,19 @@ class OwnedNow:
     triggers: tuple[OwnedTrigger, ...]
     foreign_keys: tuple[OwnedForeignKey, ...]
     sequences: tuple[OwnedSequence, ...]
+    #: Ids of the interims that are out of the way: the run is followed, and they come back with the cutover.
+    aside: frozenset[str] = frozenset()
 
 
-def check_owned_schema(plan: Plan, owned: OwnedPlan, facts: TargetFacts, now: OwnedNow) -> list[Difference]:
-    """Return every object that is missing or is not what it was."""
+def check_owned_schema(
+    plan: Plan, owned: OwnedPlan, facts: TargetFacts, now: OwnedNow, known: KnownGaps | None = None
+) -> list[Difference]:
+    """
+    Return every object that is missing or is not what it was.
+
+    `known` names foreign keys that stay NOT VALID by a finding of the run.
+    """
+    owned = _as_left(owned, now.aside, known.not_valid if known is not None else frozenset())
     names = {table.target_name: table.name for table in plan.tables}
     tables = {table.name: table for table in facts.tables}
     differences: list[Difference] = []
@@ -64,6 +74,43 @@ def check_owned_schema(plan: Plan, owned: OwnedPlan, facts: TargetFacts, now: Ow
     differences.extend(_check_triggers(names, owned.triggers, now.triggers))
     differences.extend(_check_foreign_keys(names, owned, now))
     return differences
+
+
+def _as_left(owned: OwnedPlan, aside: frozenset[str], not_valid: frozenset[str]) -> OwnedPlan:
+    """Return what the run owes at this moment: without what is aside, NOT VALID where it was told."""
+    if not aside and not not_valid:
+        return owned
+    keys = tuple(
+        replace(key, definition=f"{key.definition} NOT VALID") if key.interim_id in not_valid else key
+        for key in owned.foreign_keys
+        if key.interim_id not in aside
+    )
+    own = {(key.schema, key.table, key.name): key for key in owned.foreign_keys}
+    left = {(key.schema, key.table, key.name): key for key in keys}
+    return replace(
+        owned,
+        foreign_keys=keys,
+        triggers=tuple(
+            replace(trigger, enabled="D") if f"trigger:{trigger.table}.{trigger.name}" in aside else trigger
+            for trigger in owned.triggers
+        ),
+        tables=tuple(
+            replace(
+                table,
+                constraints=tuple(
+                    replace(item, definition=left[place].definition) if place in left else item
+                    for item in table.constraints
+                    for place in [(table.schema, table.name, item.name)]
+                    # A partition's key, which is not among them, comes and goes with its parent's.
+                    if place in left or (place not in own and item.kind != "f")
+                ),
+                columns=tuple(
+                    column for column in table.columns if f"default:{table.name}.{column.name}" not in aside
+                ),
+            )
+            for table in owned.tables
+        ),
+    )
 
 
 def _check_columns(

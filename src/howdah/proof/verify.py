@@ -26,7 +26,7 @@ from howdah.postgres.owned_catalog import read_foreign_keys, read_sequences, rea
 from howdah.process.progress import NullProgress, Progress
 from howdah.proof.buckets import list_buckets
 from howdah.proof.job import Outcome, ProofJob, TableJob
-from howdah.proof.owned_rows import build_filter, check_kept_rows, read_saved_places
+from howdah.proof.owned_rows import build_filter, check_kept_rows, read_aside, read_saved_places
 from howdah.proof.owned_schema import OwnedNow, check_owned_schema
 from howdah.proof.owned_sequences import check_owned_sequences
 from howdah.proof.pieces import RANGE_BYTES, Piece, PieceResult, RangePiece, SumPiece, running, split_range
@@ -89,7 +89,7 @@ def verify(
         facts = read_target_facts(connection, plan.options.schema)
         now = _read_owned(connection, plan)
         if plan.owned is not None:
-            schema = check_owned_schema(plan, plan.owned, facts, now)
+            schema = check_owned_schema(plan, plan.owned, facts, now, known)
         else:
             schema = check_schema(plan, facts, read_type_names(connection, plan), known, now.triggers)
         saved = read_saved_places(connection, plan)
@@ -149,6 +149,7 @@ def _read_owned(connection: Connection, plan: Plan) -> OwnedNow:
         triggers=read_triggers(connection, schema),
         foreign_keys=read_foreign_keys(connection, schema),
         sequences=read_sequences(connection, schema),
+        aside=read_aside(connection, plan.owned) if plan.options.defer_foreign_keys else frozenset(),
     )
 
 

@@ -5,7 +5,7 @@ The file is a private copy, or the fenced one. Its triggers (the application's, 
 foreign keys are off for this connection: what they would do has happened on PostgreSQL already.
 Rows are staged in a temporary table of the same affinities, compared there, and only those
 that differ are taken out and put back, all taken out before any is put back, so that unique
-values may change places. Rowids that PostgreSQL does not know stay as they were.
+values may change places. Rowids and columns that PostgreSQL does not know stay as they were.
 """
 
 from __future__ import annotations
@@ -41,6 +41,20 @@ class HomeTable:
     def keeps_rowids(self) -> bool:
         """Whether rows have a rowid that is not one of the columns."""
         return self.table.rowid_name is not None and self.table.rowid_alias is None
+
+    @property
+    def stays(self) -> tuple[str, ...]:
+        """Columns that no value is brought for: a row that is written again keeps what it has there."""
+        return tuple(
+            column.name
+            for column in self.table.columns
+            if not column.generated and column.name not in self.columns
+        )
+
+    @property
+    def known_columns(self) -> tuple[str, ...]:
+        """What a row that is written again takes over from the one in its place."""
+        return ((str(self.table.rowid_name),) if self.keeps_rowids else ()) + self.stays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,25 +193,30 @@ class HomeFile:
         table = quote_sqlite(home.table.name)
         staged = self._count(f"SELECT count(*) FROM {_STAGE}")
         deleted = self._take_out(home, _GONE)
+        known = home.known_columns
+        taken = "".join(f", t.{quote_sqlite(name)} AS k{place}" for place, name in enumerate(known))
+        self._execute(
+            f"CREATE TEMP TABLE _howdah_old AS SELECT s.rowid AS place{taken}"
+            f" FROM {_STAGE} s CROSS JOIN main.{table} t ON {_match(home, 't', 's')}"
+        )
         if home.keeps_rowids:
-            rowid = quote_sqlite(str(home.table.rowid_name))
             self._execute(
-                f"CREATE TEMP TABLE _howdah_old AS SELECT s.rowid AS place, t.{rowid} AS rid"
-                f" FROM {_STAGE} s CROSS JOIN main.{table} t ON {_match(home, 't', 's')}"
+                f"DELETE FROM main.{table} WHERE {quote_sqlite(known[0])} IN (SELECT k0 FROM {_OLD})"
             )
-            self._execute(f"DELETE FROM main.{table} WHERE {rowid} IN (SELECT rid FROM {_OLD})")
             updated = self._connection.changes()
-            # Known rowids first: a new row takes the next number, which one of them may have.
-            self._execute(
-                f"INSERT INTO main.{table} ({rowid}, {_list(home.columns)})"
-                f" SELECT o.rid, {_list(home.columns, 's')} FROM {_STAGE} s"
-                f" LEFT JOIN {_OLD} o ON o.place = s.rowid ORDER BY o.rid IS NULL, s.rowid"
-            )
         else:
             updated = self._take_out(home, _STAGE)
-            self._execute(
-                f"INSERT INTO main.{table} ({_list(home.columns)}) SELECT {_list(home.columns)} FROM {_STAGE}"
-            )
+        # Known rowids first: a new row takes the next number, which one of them may have.
+        given = "".join(f", o.k{place}" for place in range(len(known)))
+        self._execute(
+            f"INSERT INTO main.{table} ({_list((*home.columns, *known))})"
+            f" SELECT {_list(home.columns, 's')}{given} FROM {_OLD} o CROSS JOIN {_STAGE} s"
+            " ON s.rowid = o.place ORDER BY o.place"
+        )
+        self._execute(
+            f"INSERT INTO main.{table} ({_list(home.columns)}) SELECT {_list(home.columns)} FROM {_STAGE}"
+            f" WHERE rowid NOT IN (SELECT place FROM {_OLD}) ORDER BY rowid"
+        )
         return Changes(inserted=staged - updated, updated=updated, deleted=deleted)
 
     def _take_out(self, home: HomeTable, name: str) -> int:
