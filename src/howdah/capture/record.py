@@ -77,6 +77,11 @@ class Capture:
     #: Tables for which autovacuum is off for now → what `capture.autovacuum` gives it back by.
     autovacuum: Mapping[str, Sequence[str]]
 
+    @property
+    def journaled(self) -> bool:
+        """Whether the source has a journal; without one both sides are compared, over and over."""
+        return bool(self.epoch)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Position:

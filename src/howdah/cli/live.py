@@ -52,6 +52,13 @@ def follow_command(
         bool,
         typer.Option("--install-triggers", help="Agree to a journal (_howdah_…) in the SQLite file."),
     ] = False,
+    triggers: Annotated[
+        bool,
+        typer.Option(
+            "--triggers/--no-triggers",
+            help="Without triggers the SQLite file is not changed; both sides are compared over and over.",
+        ),
+    ] = True,
     stop: Annotated[
         bool, typer.Option("--stop", help="Remove every trace from the SQLite file, and follow no more.")
     ] = False,
@@ -121,6 +128,7 @@ def follow_command(
                     jobs=jobs,
                     allow_connections=allow_connections,
                     consent=install_triggers,
+                    triggers=triggers,
                     journal_limit=journal_limit,
                     until_caught_up=until_caught_up,
                     metrics_port=metrics_port,

@@ -57,12 +57,30 @@ def cutover(request: CutoverRequest, progress: Progress | None = None) -> LiveRe
     ):
         if request.abort:
             return _abort(live)
+        _require_stop(live)
         phases.progress.phase("cutover")
         try:
             return _cut_over(live)
         except BaseException:
             give_up_fence(live)
             raise
+
+
+def _require_stop(live: LiveRun) -> None:
+    """Without a journal there is no fence in the file either: the application has to stop by itself."""
+    capture = live.capture()
+    if capture.journaled or capture.phase not in (Phase.FOLLOWING, Phase.FENCING, Phase.DRAINED):
+        return
+    if not live.options.on_fence:
+        raise RefusedError(
+            "L-126",
+            "Nothing in the SQLite file refuses writes of an application that is followed without triggers.",
+            detail="A write that it makes after the release would be lost.",
+            hint="Name the command that stops it with --on-fence.",
+        )
+    if capture.phase is not Phase.FOLLOWING:
+        # The lock that kept writers waiting went with the process that held it.
+        unfence(live)
 
 
 def _cut_over(live: LiveRun) -> LiveReport:

@@ -45,7 +45,8 @@ def end_live(connection: Connection, state: StateSchema, *, unproven: bool) -> t
             "The fenced file is not proven yet: this would give up the only way home.",
             hint='Run "howdah cutover" again to prove it, or say --unproven.',
         )
-    files = _archive(capture.source) if os.path.exists(capture.source) else ()
+    # A source that was not to be changed stays as it is.
+    files = _archive(capture.source) if capture.journaled and os.path.exists(capture.source) else ()
     with connection.transaction():
         # Only the proof lets it back, and it may never have ended.
         plan = Ledger(state=state).run(connection, capture.run_id).plan

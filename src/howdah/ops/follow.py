@@ -8,6 +8,7 @@ while the snapshot was taken is simply applied again.
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, field, replace
 
 from howdah.capture.deferred_constraints import put_constraints_up, validate_foreign_keys
@@ -44,6 +45,8 @@ class FollowRequest:
     allow_connections: bool = False
     #: Agrees to tables and triggers named _howdah_… in the SQLite file.
     consent: bool = False
+    #: False: nothing is put into the SQLite file; both sides are compared over and over.
+    triggers: bool = True
     #: Entries that the journal may hold before it disarms itself.
     journal_limit: int = JOURNAL_LIMIT
     #: Ends as soon as nothing is left to apply.
@@ -75,8 +78,15 @@ def follow(request: FollowRequest, progress: Progress | None = None) -> LiveRepo
 
 
 def _follow(request: FollowRequest, state: StateSchema, phases: PhaseLog) -> LiveReport:
-    if read_capture(request.target, state, request.source) is None:
+    capture = read_capture(request.target, state, request.source)
+    if capture is None:
         _begin(request, state, phases.progress)
+    elif capture.journaled and not request.triggers:
+        raise RefusedError(
+            "L-128",
+            "The source is followed with triggers already.",
+            hint='"howdah follow --stop" removes them, "howdah rollback" and "howdah follow" begin anew.',
+        )
     with (
         open_target(request.target, source=request.source) as target,
         exclusive_run(target.connection, state),
@@ -95,15 +105,26 @@ def _go_on(live: LiveRun, request: FollowRequest) -> LiveReport:
     while True:
         capture = live.capture()
         request.tell(build_standing(capture, live.count_waiting(capture), rate))
+        began = time.monotonic()
         step = take_step(live, Goal.YIELD if capture.goal is Goal.YIELD else Goal.FOLLOW)
         if step is Step.LET_GO:
             with live.connection.transaction():
                 live.record.set(live.connection, goal=str(Goal.FOLLOW))
             return live.report("follow", "yielded")
-        if step is Step.WAIT and request.until_caught_up:
+        done = step is Step.WAIT or (step is Step.APPLY and not capture.journaled)
+        if done and request.until_caught_up:
             report = live.report("follow", "caught-up")
             quarantined = ExitStatus.QUARANTINED if report.rows_quarantined else ExitStatus.OK
             return replace(report, exit_status=int(quarantined))
+        if step is Step.APPLY and not capture.journaled:
+            _rest(live, time.monotonic() - began)
+
+
+def _rest(live: LiveRun, seconds: float) -> None:
+    """Leave both databases alone for as long as the comparison took, or until somebody wants to take over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and live.capture().goal is not Goal.YIELD:
+        time.sleep(min(0.5, max(0.0, until - time.monotonic())))
 
 
 def read_capture(request: TargetRequest, state: StateSchema, source: str | None) -> Capture | None:
@@ -115,18 +136,20 @@ def read_capture(request: TargetRequest, state: StateSchema, source: str | None)
 
 
 def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> None:
-    if not request.consent:
+    if request.triggers and not request.consent:
         raise RefusedError(
             "L-113",
             "Following puts tables and triggers named _howdah_… into the SQLite file, and wants consent.",
             detail="They note the keys of changed rows. Every write of the application costs about half"
             ' as much again while they are there; "howdah follow --stop" removes them.',
-            hint="Say --install-triggers.",
+            hint="Say --install-triggers, or --no-triggers to compare both sides over and over instead.",
         )
     _require_new(request, state)
-    with LiveFile(request.source) as live:
-        _require_small_keyless(live, request.options)
-        epoch = _install_journal(live, request.journal_limit)
+    epoch = ""
+    if request.triggers:
+        with LiveFile(request.source) as live:
+            _require_small_keyless(live, request.options)
+            epoch = _install_journal(live, request.journal_limit)
     try:
         report = _load(request, progress)
     except RefusedError:
@@ -135,7 +158,8 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> No
     with open_target(request.target, source=request.source) as target:
         run = Ledger(state=state).run(target.connection, report.run_id)
         target.connection.rollback()
-        _require_journal_in_snapshot(run, epoch)
+        if epoch:
+            _require_journal_in_snapshot(run, epoch)
         with target.connection.transaction():
             # The schema cookie is looked at anew by the first batch.
             CaptureRecord(state=state).begin(target.connection, run.id, run.source, epoch, -1)

@@ -41,6 +41,12 @@ def go_home(request: TargetRequest, options: LiveOptions, progress: Progress | N
     capture = read_capture(request, state, None)
     if capture is None:
         raise RefusedError("L-101", "Nothing is followed into this target.")
+    if not capture.journaled:
+        raise RefusedError(
+            "L-127",
+            "A source that is followed without triggers is not written to, so nothing goes home into it.",
+            hint='"howdah rollback --carry-back" writes a new SQLite file with everything.',
+        )
     with (
         open_target(request) as target,
         taking_over(target, state),

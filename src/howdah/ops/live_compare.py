@@ -14,6 +14,7 @@ from howdah.model.quarantine import Cell
 from howdah.model.source import SourceCatalog
 from howdah.ops.live_apply import apply_batch
 from howdah.ops.live_run import LiveRun
+from howdah.ops.live_schema import require_same_columns
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.connect import Connection
 from howdah.proof.big_values import BIG_VALUE_CODECS
@@ -25,6 +26,7 @@ from howdah.state.ledger import Ledger, ids_left_out
 from howdah.state.quarantine import Quarantine
 
 _LISTED_MAX = 100_000
+_NOTHING_NOTED = Noted(upto=0, keys={}, touched={}, entries=0)
 
 
 def reconcile(live: LiveRun) -> int:
@@ -33,13 +35,18 @@ def reconcile(live: LiveRun) -> int:
 
     What changes meanwhile is in the journal and comes after it.
     """
+    with live.file.looking():
+        version = live.file.data_version()
     with (
         live.phases.phase("compare and mend") as count,
         copy_of(live, "reconcile") as path,
         LiveFile(path) as frozen,
     ):
+        with frozen.looking():
+            require_same_columns(live, frozen.read_catalog())
         noted, proof = _compare_with(live, frozen, path)
         count.rows = rows = _mend_from(live, frozen, noted, proof)
+    live.compared_at = version
     return rows
 
 
@@ -65,28 +72,51 @@ def copy_of(live: LiveRun, name: str) -> Iterator[str]:
 
 
 def _compare_with(live: LiveRun, frozen: LiveFile, path: str) -> tuple[Noted, Proof]:
+    catalog = read_catalog_of(path)
+    capture = live.capture()
+    if not capture.journaled:
+        return _NOTHING_NOTED, verify_against(live, path, catalog, listed_max=_LISTED_MAX)
     with frozen.looking():
-        noted = frozen.read_noted(live.capture().watermark, live.key_widths())
+        noted = frozen.read_noted(capture.watermark, live.key_widths())
         whole = [plan for plan in live.run.plan.loaded_tables if not is_keyed(live.design, plan)]
         changes = read_changes(frozen, live.design, live.job, noted, whole)
         apply_batch(live, changes, noted, touched=None)
-    return noted, verify_against(live, path, read_catalog_of(path), listed_max=_LISTED_MAX)
+    return noted, verify_against(live, path, catalog, listed_max=_LISTED_MAX)
 
 
 def _mend_from(live: LiveRun, frozen: LiveFile, noted: Noted, proof: Proof) -> int:
     keys = keys_of_differences(proof, live.run.plan)
+    # Rows in quarantine are not compared, and nobody notes that one was corrected.
+    aside = {} if live.capture().journaled else _keys_in_quarantine(live)
+    for name, found in aside.items():
+        keys.setdefault(name, []).extend(found)
     too_many = [
         plan
         for plan in live.run.plan.loaded_tables
-        if is_keyed(live.design, plan) and proof.tables[plan.name].differences > _LISTED_MAX
+        if proof.tables[plan.name].differences > _LISTED_MAX
+        or (not is_keyed(live.design, plan) and (proof.tables[plan.name].differences or plan.name in aside))
     ]
-    numbered = {live.design.table(name).number: tuple(found) for name, found in keys.items()}
+    numbered = {
+        live.design.table(name).number: tuple(found)
+        for name, found in keys.items()
+        if name not in {plan.name for plan in too_many}
+    }
     if not numbered and not too_many:
         return 0
     with frozen.looking():
         changes = read_changes(frozen, live.design, live.job, replace(noted, keys=numbered), too_many)
         apply_batch(live, changes, noted, touched=None)
     return sum(map(len, numbered.values()))
+
+
+def _keys_in_quarantine(live: LiveRun) -> dict[str, list[NotedKey]]:
+    rows = Quarantine(state=live.state, run_id=live.run.id).rows(live.connection)
+    live.connection.rollback()
+    found: dict[str, list[NotedKey]] = {}
+    for row in rows:
+        key = live.run.plan.table(row.table).key
+        found.setdefault(row.table, []).append(tuple(_as_stored(row.cells[name]) for name in key))
+    return found
 
 
 def verify_against(

@@ -14,7 +14,8 @@ from howdah.capture.source_journal import fence_triggers
 from howdah.errors import EnvironmentFailedError
 from howdah.ops.live_keyless import require_small_keyless
 from howdah.ops.live_run import LiveRun
-from howdah.ops.live_watch import require_counterparts, require_journal
+from howdah.ops.live_schema import require_counterparts
+from howdah.ops.live_watch import require_journal
 from howdah.planning.findings import make_finding
 
 
@@ -22,7 +23,11 @@ def fence(live: LiveRun) -> None:
     """Refuse every write on SQLite from here on; the pause begins when this is committed."""
     live.sessions.open_ahead(readers=1)
     capture = live.capture()
-    require_journal(live, capture)
+    if not capture.journaled:
+        # Nothing in the file can refuse a write: the person's command does, and then a lock.
+        run_hook(live, "on-fence", live.options.on_fence)
+    else:
+        require_journal(live, capture)
     require_counterparts(live)
     keyed = {plan.name: is_keyed(live.design, plan) for plan in live.run.plan.loaded_tables}
     require_small_keyless(live.file, [name for name, has_key in keyed.items() if not has_key])
@@ -36,6 +41,10 @@ def fence(live: LiveRun) -> None:
             fenced_at="now",
             autovacuum=dict(paused),
         )
+    if not capture.journaled:
+        live.file.hold()
+        live.pause.began = time.monotonic()
+        return
     triggers = fence_triggers(live.catalog, live.target.display)
     with live.file.writing(), live.file.shadow_tables_open():
         objects = live.file.our_objects()
@@ -66,6 +75,9 @@ def let_autovacuum_back(live: LiveRun) -> None:
 
 def drop_fence(live: LiveRun) -> None:
     """Let the SQLite file take writes again; the record's phase is the caller's."""
+    if not live.capture().journaled:
+        live.file.let_go()
+        return
     with live.file.writing(), live.file.shadow_tables_open():
         objects = live.file.our_objects()
         live.file.execute_all(f"DROP TRIGGER {name}" for name in objects if name.startswith("_howdah_fence_"))

@@ -95,6 +95,8 @@ class LiveRun:
         #: on both sides (None: not looked).
         self.dirty: dict[str, Sequence[NotedKey]] | None = None
         self.dirty_proven: bool | None = None
+        #: Without a journal: what `LiveFile.data_version` said when both sides were compared last.
+        self.compared_at: int | None = None
         #: The moment of the release, while the session that holds it lives.
         self.exported: tuple[Connection, str] | None = None
         with file.looking():

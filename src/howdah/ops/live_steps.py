@@ -11,6 +11,7 @@ from howdah.capture.machine import CLOSE_ENOUGH, Facts, Goal, Phase, Step, next_
 from howdah.capture.record import Capture
 from howdah.errors import DifferenceError, RefusedError
 from howdah.ops.live_apply import apply_noted, keyless_aside, note_caught_up
+from howdah.ops.live_compare import reconcile
 from howdah.ops.live_fence import drop_fence, fence, run_release_hook, unfence
 from howdah.ops.live_home import carry_home, home_drain, home_fence, home_release, reopen
 from howdah.ops.live_proof import prove_all
@@ -34,6 +35,9 @@ def read_facts(live: LiveRun, capture: Capture, goal: Goal) -> Facts:
         state = live.file.journal_state()
         backlog = 0 if state is None else live.file.count_entries(capture.watermark)
         touched = 0 if state is None else len(keyless_aside(live, capture, quarantine))
+        fenced = state is not None and state.fenced
+        if not capture.journaled:
+            backlog, fenced = _not_compared(live, goal), live.file.held
     return Facts(
         phase=capture.phase,
         goal=goal,
@@ -41,11 +45,18 @@ def read_facts(live: LiveRun, capture: Capture, goal: Goal) -> Facts:
         quarantined=sum(map(len, quarantine.values())),
         quarantine_accepted=live.options.accept_quarantine,
         prepared=prepared,
-        fenced=state is not None and state.fenced,
+        fenced=fenced,
         dirty_proven=live.dirty_proven,
         home_backlog=home_backlog,
         told=capture.goal is not Goal.GO_HOME,
     )
+
+
+def _not_compared(live: LiveRun, goal: Goal) -> int:
+    """Without a journal: whether both sides are to be compared; before a fence once is enough."""
+    if live.compared_at is None:
+        return CLOSE_ENOUGH + 1
+    return int(goal is Goal.FOLLOW and live.file.data_version() != live.compared_at)
 
 
 def take_step(live: LiveRun, goal: Goal) -> Step:
@@ -53,6 +64,11 @@ def take_step(live: LiveRun, goal: Goal) -> Step:
     capture = live.capture()
     step = next_step(read_facts(live, capture, goal))
     match step:
+        case Step.APPLY if not capture.journaled:
+            live.file.require_same_file()
+            reconcile(live)
+        case Step.WAIT if not capture.journaled:
+            note_caught_up(live)
         case Step.APPLY:
             require_journal(live, capture)
             apply_noted(live, capture)

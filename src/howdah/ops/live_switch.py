@@ -14,10 +14,11 @@ from howdah.capture.reversibility import find_irreversible
 from howdah.capture.target_side import set_sequences
 from howdah.errors import RefusedError
 from howdah.ops.live_apply import apply_batch
+from howdah.ops.live_compare import reconcile
 from howdah.ops.live_fence import run_release_hook, unfence
 from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveRun
-from howdah.ops.live_watch import require_counterparts
+from howdah.ops.live_schema import require_counterparts
 from howdah.sqlite.live_file import NotedKey
 from howdah.state.quarantine import Quarantine
 
@@ -35,6 +36,10 @@ def drain(live: LiveRun, capture: Capture) -> None:
         live.pause.began = time.monotonic()
     with live.pause.part("check"):
         require_counterparts(live)
+    if not capture.journaled:
+        with live.pause.part("drain"):
+            _drain_by_comparing(live)
+        return
     with live.pause.part("drain"), live.file.looking():
         state = live.file.journal_state()
         version = live.file.schema_version()
@@ -49,12 +54,23 @@ def drain(live: LiveRun, capture: Capture) -> None:
         changes = read_changes(live.file, live.design, live.job, noted, whole)
         with live.connection.transaction():
             apply_batch(live, changes, noted, touched=noted.touched)
-            findings = set_sequences(live.connection, live.job, live.file)
-            put_constraints_up(live.connection, live.job)
-            live.way_back.disarm(live.connection)
-            live.way_back.arm(live.connection)
-            live.record.set(live.connection, phase=str(Phase.DRAINED), schema_version=version)
-    live.findings += findings
+            _let_write(live, version)
+
+
+def _drain_by_comparing(live: LiveRun) -> None:
+    live.dirty = {}
+    reconcile(live)
+    with live.file.looking(), live.connection.transaction():
+        _let_write(live, live.file.schema_version())
+
+
+def _let_write(live: LiveRun, version: int) -> None:
+    """Everything that PostgreSQL needs to take writes, in the caller's transaction and look."""
+    live.findings += set_sequences(live.connection, live.job, live.file)
+    put_constraints_up(live.connection, live.job)
+    live.way_back.disarm(live.connection)
+    live.way_back.arm(live.connection)
+    live.record.set(live.connection, phase=str(Phase.DRAINED), schema_version=version)
 
 
 def prove_dirty(live: LiveRun) -> None:
@@ -91,12 +107,13 @@ def release(live: LiveRun) -> None:
     with live.pause.part("release"):
         with live.file.looking():
             version = live.file.schema_version()
-        if version != capture.schema_version:
+            written = not capture.journaled and live.file.data_version() != live.compared_at
+        if version != capture.schema_version or written:
             unfence(live)
             raise RefusedError(
                 "L-107",
-                "The schema of the SQLite file was changed behind the fence; nothing was released.",
-                hint="The file takes writes again. Look for what altered it, then run the cutover again.",
+                "The SQLite file was written to behind the fence, or its schema was; nothing was released.",
+                hint="The file takes writes again. Look for what did it, then run the cutover again.",
             )
         live.exported = live.sessions.export()
         with live.connection.transaction():

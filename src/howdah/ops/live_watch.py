@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from howdah.capture.record import Capture
 from howdah.errors import RefusedError
-from howdah.model.plan import TablePlan
-from howdah.model.source import SourceCatalog
 from howdah.ops.live_compare import reconcile
 from howdah.ops.live_run import LiveRun
+from howdah.ops.live_schema import require_same_columns
 from howdah.planning.findings import make_finding
-from howdah.planning.selection import NO_COUNTERPART
 
 
 def require_journal(live: LiveRun, capture: Capture) -> None:
@@ -34,7 +32,7 @@ def require_journal(live: LiveRun, capture: Capture) -> None:
             hint='Begin anew: "howdah rollback" undoes the run, "howdah follow" begins another.',
         )
     if catalog is not None and objects is not None:
-        _require_same_columns(live, catalog)
+        require_same_columns(live, catalog)
         lost = [
             (name, statement)
             for table in live.design.tables
@@ -58,42 +56,6 @@ def require_journal(live: LiveRun, capture: Capture) -> None:
         )
         _arm_again(live, capture)
         reconcile(live)
-
-
-def _require_same_columns(live: LiveRun, catalog: SourceCatalog) -> None:
-    found = {table.name: tuple(column.name for column in table.columns) for table in catalog.tables}
-    altered = [plan.name for plan in live.run.plan.tables if not _has_columns(plan, found.get(plan.name, ()))]
-    planned = {plan.name for plan in live.run.plan.tables} | {name for name, _ in live.run.plan.skipped}
-    altered += [table.name for table in catalog.tables if table.kind == "table" and table.name not in planned]
-    if altered:
-        raise RefusedError(
-            "L-103",
-            "The application changed the schema of the SQLite file.",
-            detail="Tables: " + ", ".join(sorted(altered)) + ".",
-            hint='Begin anew with the new schema: "howdah rollback", then "howdah follow".',
-        )
-
-
-def _has_columns(plan: TablePlan, found: Sequence[str]) -> bool:
-    carried = [name for name in found if name not in plan.left_out]
-    return carried == [column.name for column in plan.columns] and set(plan.left_out) <= set(found)
-
-
-def require_counterparts(live: LiveRun) -> None:
-    """Raise RefusedError (L-125) where rows came into a table that the target does not have."""
-    with live.file.looking():
-        filled = [
-            name
-            for name, reason in live.run.plan.skipped
-            if reason == NO_COUNTERPART and live.file.has_more_rows(name, 0)
-        ]
-    if filled:
-        raise RefusedError(
-            "L-125",
-            "Rows were written to tables that the application's schema on PostgreSQL does not have.",
-            detail="Tables: " + ", ".join(filled) + ". They were empty when following began.",
-            hint='Begin anew: "howdah rollback", give the target those tables, then "howdah follow".',
-        )
 
 
 def _mend_triggers(

@@ -72,6 +72,7 @@ class LiveFile:
         self.path = source_path(source)
         check_file(self.path)
         try:
+            # SQLite opens a file that may not be written to for reading alone.
             self._connection = apsw.Connection(os.path.abspath(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
             self._connection.set_busy_timeout(int(busy_timeout * 1000))
             apply_safety(self._connection)
@@ -80,6 +81,7 @@ class LiveFile:
         except apsw.Error as error:
             raise explain_failure(error, self.path) from error
         self._inode = _inode(self.path)
+        self._held = False
 
     def __enter__(self) -> Self:
         return self
@@ -119,17 +121,49 @@ class LiveFile:
         with self._transaction("BEGIN IMMEDIATE"):
             yield
 
+    def hold(self) -> None:
+        """
+        Keep every writer waiting, and change nothing, until `let_go` or the end of this process.
+
+        Raises HowdahError where somebody else writes for longer than the busy timeout.
+        """
+        try:
+            if not self._connection.readonly("main"):
+                self._connection.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise explain_failure(error, self.path) from error
+        self._held = True
+
+    def let_go(self) -> None:
+        """Let others write again."""
+        self._undo()
+        self._held = False
+
+    @property
+    def held(self) -> bool:
+        """Whether writers are kept waiting."""
+        return self._held
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever somebody else has written to the file."""
+        return int(self._connection.pragma("data_version"))
+
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[None]:
+        within = self._held and self._connection.in_transaction
         try:
-            self._connection.execute(begin)
+            if not within:
+                self._connection.execute(begin)
             yield
-            self._connection.execute("COMMIT")
+            if not within:
+                self._connection.execute("COMMIT")
         except apsw.Error as error:
-            self._undo()
+            if not within:
+                self._undo()
             raise explain_failure(error, self.path) from error
         except BaseException:
-            self._undo()
+            if not within:
+                self._undo()
             raise
 
     def _undo(self) -> None:
@@ -174,7 +208,10 @@ class LiveFile:
         return {name: (kind, sql or "") for name, kind, sql in rows}
 
     def remove_our_objects(self) -> None:
-        """Drop everything of ours, in one transaction."""
+        """Drop everything of ours, in one transaction; without anything of ours the file is only read."""
+        with self.looking():
+            if not self.our_objects():
+                return
         with self.writing(), self.shadow_tables_open():
             objects = self.our_objects()
             for wanted in ("trigger", "table"):
