@@ -141,9 +141,6 @@ CLAIMS = {
         "ops/test_owned_schema.py::test_rows_replace_those_of_the_first_start_and_the_schema_is_what_it_was",
         "ops/test_owned_schema.py::test_the_plan_tells_every_difference_before_anything_is_written",
     ),
-    "Follow an application into tables that the application created": (
-        "docs/test_readme.py::test_nothing_is_followed_into_tables_of_an_application",
-    ),
     "Translate what it is not certain of.": (),
     "becomes a finding with its SQL": (
         "planning/test_planning_views.py::test_a_view_that_is_not_certain_is_a_finding_with_its_sql",
