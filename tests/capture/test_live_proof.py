@@ -14,8 +14,10 @@ from howdah.ops.follow import FollowRequest, follow
 from howdah.ops.go_home import go_home
 from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveOptions, LiveRun
+from howdah.proof.pieces import PieceResult, RangePiece
+from howdah.proof.readers import Readers
 from howdah.report.live import render_live
-from support.faulty import run_faulty
+from support.faulty import SMALL_RANGE, run_faulty
 from support.files import make_database
 from support.processes import run_sqlite
 from support.runs import target_request
@@ -67,14 +69,19 @@ def test_damage_is_seen_among_rows_that_were_written_since(source: Path, databas
     _released_and_killed(source, database)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("UPDATE item SET note = 'new' WHERE id <= %s", (ROWS,))
-        connection.execute("ALTER TABLE item DISABLE TRIGGER ALL")
+        for table in ("item", "gone"):
+            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
         connection.execute("UPDATE item SET note = 'damaged' WHERE id = %s", (ROWS * 2,))
-        connection.execute("ALTER TABLE item ENABLE ALWAYS TRIGGER _howdah_note")
-        connection.execute("ALTER TABLE item ENABLE ALWAYS TRIGGER _howdah_note_truncate")
+        # Of this table nobody wrote a row.
+        connection.execute("DELETE FROM gone WHERE id = 2")
+        for table in ("item", "gone"):
+            for trigger in ("_howdah_note", "_howdah_note_truncate"):
+                connection.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}".encode())
     report = _cut_over(source, database)
-    assert (report.status, report.difference_count) == ("different", 1)
-    assert [(found.table, found.key_cells[0].value) for found in report.differences] == [
-        ("item", str(ROWS * 2))
+    assert (report.status, report.difference_count) == ("different", 2)
+    assert sorted((found.table, found.key_cells[0].value) for found in report.differences) == [
+        ("gone", "2"),
+        ("item", str(ROWS * 2)),
     ]
 
 
@@ -99,3 +106,39 @@ def test_the_proof_after_the_way_home_sees_damage_behind_new_writes(
     assert (report.status, report.difference_count) == ("different", 1)
     assert report.not_provable == ROWS
     assert [found.key_cells[0].value for found in report.differences] == [str(ROWS * 2)]
+
+
+def test_a_killed_proof_goes_on_where_it_was(
+    source: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE item SET note = 'damaged' WHERE id = 1")
+    killed = run_faulty("cutover", source, database, "kill-in-proof", 2)
+    assert (killed.status, killed.steps[-1]) == (-9, "prove-all")
+    with psycopg.connect(database, autocommit=True) as connection:
+        done = connection.execute(
+            "SELECT source_table, low, high FROM howdah.proven_piece ORDER BY low NULLS FIRST"
+        ).fetchall()
+        # Every row is written to before anybody goes on, the damaged one too.
+        connection.execute("UPDATE item SET note = 'new'")
+    inside = done[1][2]
+    assert done == [("item", None, done[0][2]), ("item", done[0][2] + 1, inside)]
+    compared: list[int] = []
+    monkeypatch.setattr("howdah.proof.verify.RANGE_BYTES", SMALL_RANGE)
+    original = RangePiece.run
+
+    def run(self: RangePiece, readers: Readers) -> PieceResult:
+        if self.job.table.name == "item":
+            compared.append(self.keys.low or 0)
+        return original(self, readers)
+
+    monkeypatch.setattr(RangePiece, "run", run)
+    report = _cut_over(source, database)
+    assert len(compared) > 1
+    assert min(compared) == inside + 1
+    # What was compared with the moment of the release stands; of what was written since nothing can be said.
+    assert report.not_provable == ROWS * 2 - inside
+    assert (report.status, report.difference_count) == ("different", 1)
+    assert [found.key_cells[0].value for found in report.differences] == ["1"]
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT to_regclass('howdah.proven_piece')").fetchall() == [(None,)]

@@ -2,7 +2,8 @@
 The verbs of a live migration in a process of its own, with one fault at one step.
 
 `python faulty.py VERB SOURCE DATABASE FAULT STEP`: before the step with that number the process is killed
-("kill-before") or, when it is done, ("kill-after"); "cut" ends every server session of ours instead. The
+("kill-before") or, when it is done, ("kill-after"); "cut" ends every server session of ours instead;
+"kill-in-proof" kills it when so many pieces of the full proof are recorded, which are small then. The
 step's name is printed first, so that a sweep knows where it was.
 """
 
@@ -14,8 +15,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
+
+#: Bytes of a range of the proof with "kill-in-proof".
+SMALL_RANGE = 4_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,24 @@ def cut_sessions(database: str) -> None:
         )
 
 
+def _die_in_proof(number: int) -> None:
+    from howdah.capture.proven import ProvenPieces
+    from howdah.proof import verify as proof
+
+    setattr(proof, "RANGE_BYTES", SMALL_RANGE)  # noqa: B010
+    keep = ProvenPieces.keep
+    kept = 0
+
+    def keep_or_die(self: Any, name: Any, outcome: Any) -> None:
+        nonlocal kept
+        keep(self, name, outcome)
+        kept += 1
+        if kept == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    ProvenPieces.keep = keep_or_die  # type: ignore[method-assign]
+
+
 def _main(verb: str, source: str, database: str, fault: str, number: int) -> int:
     from howdah.capture.machine import Goal, Step, next_step
     from howdah.errors import HowdahError
@@ -76,6 +99,8 @@ def _main(verb: str, source: str, database: str, fault: str, number: int) -> int
             os.kill(os.getpid(), signal.SIGKILL)
         return done
 
+    if fault == "kill-in-proof":
+        _die_in_proof(number)
     for module in (follow_verb, cutover_verb, go_home_verb):
         setattr(module, "take_step", faulty)  # noqa: B010
     target = TargetRequest(target=database)

@@ -47,7 +47,7 @@ _LOCK_WAIT = "60s"
 
 #: Tables of ours whose rows mean nothing in a restored database: who is at work, what is still to be carried,
 #: and where a live migration stands, which is bound to these journals and to a file that goes on without it.
-LEFT_OUT = ("capture", "*lease*", "*journal*", "*watermark*", "dirty_*", "way_back*")
+LEFT_OUT = ("capture", "proven_piece", "*lease*", "*journal*", "*watermark*", "dirty_*", "way_back*")
 
 
 @dataclass(frozen=True, kw_only=True)

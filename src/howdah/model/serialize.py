@@ -38,6 +38,8 @@ def _convert(hint: Any, value: Any) -> Any:
         return _convert(inner[0], value)
     if origin is tuple:
         return _convert_tuple(get_args(hint), value)
+    if origin is list:
+        return [_convert(get_args(hint)[0], item) for item in value]
     if origin is frozenset:
         return frozenset(_convert(get_args(hint)[0], item) for item in value)
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):

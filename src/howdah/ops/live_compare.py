@@ -18,6 +18,7 @@ from howdah.ops.live_schema import require_same_columns
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.connect import Connection
 from howdah.proof.big_values import BIG_VALUE_CODECS
+from howdah.proof.memory import ProofMemory
 from howdah.proof.result import Proof
 from howdah.proof.verify import verify
 from howdah.sqlite.live_file import LiveFile, Noted, NotedKey
@@ -126,6 +127,7 @@ def verify_against(
     *,
     listed_max: int = 1000,
     exported: tuple[Connection, str] | None = None,
+    memory: ProofMemory | None = None,
 ) -> Proof:
     """Compare a file at rest with PostgreSQL as it is, or as an exported snapshot sees it."""
     outcomes = Ledger(state=live.state).outcomes(live.connection, live.run.id)
@@ -146,6 +148,7 @@ def verify_against(
         progress=live.phases.progress,
         listed_max=listed_max,
         exported=exported,
+        memory=memory,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from howdah.capture.apply import is_keyed
 from howdah.capture.deferred_constraints import validate_foreign_keys
 from howdah.capture.home_rows import HomeReader
 from howdah.capture.machine import Phase
+from howdah.capture.proven import ProvenPieces, forget_pieces
 from howdah.model.quarantine import Cell
 from howdah.model.report import Difference
 from howdah.model.verb_reports import UnprovenKey
@@ -19,6 +20,8 @@ from howdah.ops.live_fence import let_autovacuum_back
 from howdah.ops.live_run import LiveRun
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.arrow_reader import ArrowReader
+from howdah.proof.job import Outcome
+from howdah.proof.memory import PieceName
 from howdah.proof.result import Proof
 from howdah.sqlite.live_file import LiveFile, Noted
 from howdah.sqlite.snapshot import take_snapshot
@@ -26,27 +29,40 @@ from howdah.state.ledger import Ledger
 
 
 def prove_all(live: LiveRun) -> None:
-    """Compare every row of the fenced file with PostgreSQL as it was at the release."""
+    """
+    Compare every row of the fenced file with PostgreSQL as it was at the release.
+
+    What is compared is recorded piece by piece. Where an earlier process was killed in it, what it had
+    proven stays proven, and the rest is compared with live rows.
+    """
     copy = live.workspace.path / "fenced.sqlite"
     live.workspace.create()
     with live.phases.phase("prove the fenced file") as count:
         snapshot = take_snapshot(live.file.path, str(copy))
         try:
             catalog = read_catalog_of(str(copy))
+            memory = ProvenPieces(
+                state=live.state,
+                connection=live.connection,
+                sha256=snapshot.sha256,
+                clean_only=live.exported is None,
+            )
             if live.exported is not None:
-                proof = verify_against(live, str(copy), catalog, exported=live.exported)
+                proof = verify_against(live, str(copy), catalog, exported=live.exported, memory=memory)
                 live.differences += proof.differences
                 live.difference_count += proof.difference_count
             else:
                 # The moment of the release is lost: what was written since cannot be told from damage.
+                known = memory.recall()
                 listed_max = _enough_to_list(live, _keys_noted_on_target(live))
-                proof = verify_against(live, str(copy), catalog, listed_max=listed_max)
+                proof = verify_against(live, str(copy), catalog, listed_max=listed_max, memory=memory)
                 _leave_out(
                     live,
                     proof,
                     # Once more, because the application went on writing.
-                    _keys_noted_on_target(live),
+                    without_proven(_keys_noted_on_target(live), known),
                     tolerated=lambda found: found.kind == "sequence",
+                    settled=[found for each in known.values() for found in each.differences],
                 )
         finally:
             copy.unlink(missing_ok=True)
@@ -62,6 +78,7 @@ def prove_all(live: LiveRun) -> None:
         Ledger(state=live.state).record_proof(
             live.connection, replace(live.run, snapshot=snapshot), status, proof.tables
         )
+        forget_pieces(live.connection, live.state)
         values = {"proof": status}
         if status == "proven":
             values["phase"] = str(Phase.COMPLETE)
@@ -78,9 +95,18 @@ _Since = Mapping[str, set[tuple[Cell, ...]]]
 
 
 def _leave_out(
-    live: LiveRun, proof: Proof, since: _Since, *, tolerated: Callable[[Difference], bool]
+    live: LiveRun,
+    proof: Proof,
+    since: _Since,
+    *,
+    tolerated: Callable[[Difference], bool],
+    settled: Sequence[Difference] = (),
 ) -> None:
-    """Take over what a proof found but for rows that were written since, which are listed instead."""
+    """
+    Take over what a proof found but for rows that were written since, which are listed instead.
+
+    What is `settled` was found before anybody wrote.
+    """
     for found in proof.differences:
         keys = since.get(found.table)
         written = (
@@ -88,7 +114,7 @@ def _leave_out(
             and found.kind in ROW_KINDS
             and (not keys or not found.key_cells or tuple(found.key_cells) in keys)
         )
-        if not written and not tolerated(found):
+        if found in settled or (not written and not tolerated(found)):
             live.differences.append(found)
     # What was not listed may be anything.
     live.difference_count = len(live.differences) + proof.difference_count - len(proof.differences)
@@ -97,6 +123,28 @@ def _leave_out(
         for table, keys in since.items()
         for key in (sorted(keys, key=repr) or [()])
     )
+
+
+def without_proven(since: _Since, known: Mapping[PieceName, Outcome]) -> dict[str, set[tuple[Cell, ...]]]:
+    """Return the keys of which a proof cannot speak: not those in pieces that were proven before. Pure."""
+    left: dict[str, set[tuple[Cell, ...]]] = {}
+    for table, keys in since.items():
+        pieces = [name for name in known if name.table == table]
+        if PieceName(table=table) in pieces:
+            continue
+        unproven = {key for key in keys if not any(_lies_in(key, name) for name in pieces)}
+        # An empty set would say that any row may have been written.
+        if unproven or not keys:
+            left[table] = unproven
+    return left
+
+
+def _lies_in(key: tuple[Cell, ...], piece: PieceName) -> bool:
+    # Only tables with one integer for a key are proven by intervals.
+    value = key[0].content
+    if len(key) != 1 or not isinstance(value, int):
+        return False
+    return (piece.low is None or piece.low <= value) and (piece.high is None or value <= piece.high)
 
 
 def _enough_to_list(live: LiveRun, since: _Since) -> int:
@@ -121,7 +169,9 @@ def _keys_noted_on_target(live: LiveRun) -> dict[str, set[tuple[Cell, ...]]]:
             columns = ", ".join(quote(name) for name in table.key)
             dirty = qualified(live.state.name, f"dirty_{table.number}")
             for batch in rows.keys(f"(SELECT DISTINCT {columns} FROM {dirty}) d"):
-                noted.setdefault(plan.name, set()).update(tuple(map(Cell.of, row)) for row in batch.rows)
+                # A table with an empty set would be one of which nothing is known.
+                for row in batch.rows:
+                    noted.setdefault(plan.name, set()).add(tuple(map(Cell.of, row)))
     live.connection.rollback()
     return noted
 

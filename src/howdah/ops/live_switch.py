@@ -9,6 +9,7 @@ from howdah.capture.apply import is_keyed, read_changes, tables_to_copy_whole
 from howdah.capture.deferred_constraints import put_constraints_up
 from howdah.capture.machine import Phase
 from howdah.capture.prove_dirty import prove_keys
+from howdah.capture.proven import forget_pieces
 from howdah.capture.record import Capture
 from howdah.capture.reversibility import find_irreversible
 from howdah.capture.target_side import set_sequences
@@ -118,6 +119,7 @@ def release(live: LiveRun) -> None:
         live.exported = live.sessions.export()
         with live.connection.transaction():
             live.connection.execute("SET LOCAL synchronous_commit = on")
+            forget_pieces(live.connection, live.state)
             live.record.set(live.connection, phase=str(Phase.RELEASED), released_at="now")
     live.pause.seconds = time.monotonic() - live.pause.began - live.pause.hooks
     run_release_hook(live)

@@ -22,6 +22,7 @@ from howdah.errors import EnvironmentFailedError
 from howdah.process.interrupts import deaf_children
 from howdah.proof.buckets import sum_source, sum_target
 from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.memory import PieceName
 from howdah.proof.ranges import compare_range
 from howdah.proof.readers import Readers
 from howdah.proof.sides import KeyRange
@@ -39,10 +40,19 @@ class PieceResult:
     #: Source name.
     table: str
     outcome: Outcome
+    #: The interval of the key, where it is one.
+    keys: KeyRange | None = None
     #: Place of the piece among those of its table.
     place: int = 0
     side: Literal["both", "source", "target"] = "both"
     sums: BucketSums | None = None
+
+    @property
+    def name(self) -> PieceName:
+        """What it is remembered by."""
+        if self.keys is None:
+            return PieceName(table=self.table)
+        return PieceName(table=self.table, low=self.keys.low, high=self.keys.high)
 
 
 class Piece(Protocol):
@@ -65,9 +75,17 @@ class RangePiece:
     place: int
     weight: int
 
+    @property
+    def name(self) -> PieceName:
+        """What it is remembered by."""
+        return PieceName(table=self.job.table.name, low=self.keys.low, high=self.keys.high)
+
     def run(self, readers: Readers) -> PieceResult:
         return PieceResult(
-            table=self.job.table.name, outcome=compare_range(readers, self.job, self.keys), place=self.place
+            table=self.job.table.name,
+            outcome=compare_range(readers, self.job, self.keys),
+            keys=self.keys,
+            place=self.place,
         )
 
 
@@ -79,6 +97,11 @@ class SumPiece:
     side: Literal["source", "target"]
     bucket_count: int
     weight: int
+
+    @property
+    def name(self) -> PieceName:
+        """What the table is remembered by, as one."""
+        return PieceName(table=self.job.table.name)
 
     def run(self, readers: Readers) -> PieceResult:
         sum_side = sum_source if self.side == "source" else sum_target

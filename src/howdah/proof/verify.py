@@ -26,6 +26,7 @@ from howdah.postgres.owned_catalog import read_foreign_keys, read_sequences, rea
 from howdah.process.progress import NullProgress, Progress
 from howdah.proof.buckets import list_buckets
 from howdah.proof.job import Outcome, ProofJob, TableJob
+from howdah.proof.memory import NoMemory, PieceName, ProofMemory
 from howdah.proof.owned_rows import build_filter, check_kept_rows, read_aside, read_saved_places
 from howdah.proof.owned_schema import OwnedNow, check_owned_schema
 from howdah.proof.owned_sequences import check_owned_sequences
@@ -67,6 +68,7 @@ def verify(
     key: bytes | None = None,
     listed_max: int = LISTED_MAX,
     exported: tuple[Connection, str] | None = None,
+    memory: ProofMemory | None = None,
 ) -> Proof:
     """
     Compare everything and return what was found; a difference is a result, not an error.
@@ -76,7 +78,7 @@ def verify(
     constraint is NOT VALID, or whose object was refused by the server, by a finding of the run.
     `key` is the key of the row hashes (up to 64 bytes), random by default. `exported` is a connection
     in a transaction whose snapshot it has exported, with that snapshot's name, for a caller who
-    wants the target compared as it was at that moment.
+    wants the target compared as it was at that moment. What `memory` has is not compared again.
 
     Raises EnvironmentFailedError where a side cannot be read to its end, IntegrityError where the
     source or an index of the target is damaged.
@@ -102,7 +104,7 @@ def verify(
         )
         states = _build_states(plan, catalog, facts, schema, quarantined, saved)
         with Readers(proof) as readers:
-            _compare_rows(readers, states, jobs, progress or NullProgress())
+            _compare_rows(readers, states, jobs, progress or NullProgress(), memory or NoMemory())
             for state in states.values():
                 _check_counts(readers, state)
             largest = {
@@ -202,13 +204,21 @@ def _build_states(
     return states
 
 
-def _compare_rows(readers: Readers, states: Mapping[str, _TableState], jobs: int, progress: Progress) -> None:
+def _compare_rows(
+    readers: Readers,
+    states: Mapping[str, _TableState],
+    jobs: int,
+    progress: Progress,
+    memory: ProofMemory,
+) -> None:
     listed_max = readers.proof.listed_max
-    pieces = [piece for state in states.values() for piece in _split_table(readers, state.job)]
+    recalled = memory.recall()
+    pieces = [piece for state in states.values() for piece in _left_to_do(readers, state, recalled)]
     with running(readers, pieces, jobs) as results:
         for result in results:
             state = states[result.table]
             state.results.append(result)
+            _keep_done(memory, state, result, listed_max)
             rows, table = result.outcome.rows_source, state.job.table
             progress.advance(table.name, rows, table.bytes * rows // max(1, table.rows))
     for state in states.values():
@@ -219,6 +229,37 @@ def _compare_rows(readers: Readers, states: Mapping[str, _TableState], jobs: int
         if state.sums:
             listed = list_buckets(readers, state.job, state.sums["source"], state.sums["target"])
             state.outcome.add(listed, listed_max)
+
+
+def _left_to_do(
+    readers: Readers, state: _TableState, recalled: Mapping[PieceName, Outcome]
+) -> Iterator[Piece]:
+    """Yield the pieces of a table that are not done; take over what is known of the others."""
+    for piece in _split_table(readers, state.job):
+        known = recalled.get(piece.name)
+        if known is None:
+            yield piece
+        elif not isinstance(piece, SumPiece) or piece.side == "source":
+            # Of a table that is compared by sums one outcome speaks for both sides.
+            place = 0 if isinstance(piece, SumPiece) else piece.place
+            state.results.append(PieceResult(table=piece.name.table, outcome=known, place=place))
+
+
+def _keep_done(memory: ProofMemory, state: _TableState, result: PieceResult, listed_max: int) -> None:
+    if result.sums is None:
+        memory.keep(result.name, result.outcome)
+        return
+    sides = {each.side: each for each in state.results if each.sums is not None}
+    if len(sides) < 2:
+        return
+    source, target = sides["source"].sums, sides["target"].sums
+    assert source is not None
+    assert target is not None
+    if len(source.differing(target)) == 0:
+        both = Outcome()
+        for each in sides.values():
+            both.add(each.outcome, listed_max)
+        memory.keep(result.name, both)
 
 
 def _check_counts(readers: Readers, state: _TableState) -> None:
@@ -234,7 +275,7 @@ def _check_counts(readers: Readers, state: _TableState) -> None:
         state.outcome.count(found, readers.proof.listed_max)
 
 
-def _split_table(readers: Readers, job: TableJob) -> list[Piece]:
+def _split_table(readers: Readers, job: TableJob) -> Sequence[SumPiece | RangePiece]:
     table = job.table
     if not by_ranges(job):
         buckets = choose_bucket_count(table.rows)
