@@ -1,9 +1,9 @@
 """
 Constraints that a target does without while it is followed into: away, back NOT VALID, validated.
 
-Of tables that we made these are the foreign keys, and the triggers that were translated; of an application's
-its foreign keys, its triggers, and the defaults that fill what the source lacks. Foreign keys come back NOT VALID at the cutover, so that nobody
-waits for a scan, and are validated after the release.
+Of tables that we made these are the foreign keys, and the triggers that were translated; of an
+application's its foreign keys, its triggers, and the defaults that fill what the source lacks. Foreign keys
+come back NOT VALID at the cutover, so that nobody waits for a scan, and are validated after the release.
 """
 
 from __future__ import annotations
