@@ -13,7 +13,11 @@ FAULTS_ARGS ?=
 DEMO_SOURCE := examples/agent-platform/strapi.db
 # Tests with nginx need it on the PATH; continuous integration installs it (.ci/system-packages).
 WITHOUT := $(if $(shell command -v nginx), , and not nginx)
-PYTEST := $(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
+# Neighbours stay on one process, which shares what a module sets up; who is done takes over from the other.
+PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal $(PYTEST_ARGS)
+
+# Compiled modules are kept, whatever the machine's habit: tests start the program many times.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo platform test test-long test-all test-shared e2e lint format docs references dist bench bench-quick bench-sizes bench-api \
 	bench-live bench-backup bench-compare fuzz faults clean
