@@ -5,7 +5,8 @@ What arrives, tool by tool: the same difficult SQLite files moved by each, and l
 
 Each tool is used as its own guide begins, with its defaults, into an empty database of one server. pgloader
 is taken from the PATH, DuckDB from the Python that BENCH_DUCKDB_PYTHON names, sling from BENCH_SLING, its
-program. What is not there is said to be not run. Writes bench/results/compare.json and the page's part.
+program, Strapi's own transfer from BENCH_STRAPI, a project with its modules: for the two files of Strapi's
+alone. What is not there is said to be not run. Writes bench/results/compare.json and the page's part.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import psycopg
 from psycopg import sql
 
 from bench.arrived import look
+from bench.strapi_transfer import run_strapi_transfer, strapi_version
 from bench.tricky import MOMENTS, write_tricky
 from howdah.postgres.embedded import EmbeddedServer, start_embedded
 
@@ -35,6 +37,9 @@ RESULTS = Path(__file__).with_name("results") / "compare.json"
 PAGE = ROOT / "docs" / "explanation" / "comparison.md"
 
 BEGIN, END = "<!-- measured: begin (make bench-compare) -->", "<!-- measured: end -->"
+
+#: As the tables name Strapi's own transfer, which knows the tables of Strapi alone.
+STRAPI = "strapi transfer"
 
 #: Ended with this status, and what it said.
 Outcome = tuple[int, str]
@@ -72,7 +77,9 @@ def compare(server: EmbeddedServer, work: Path) -> dict[str, Any]:
     results: dict[str, dict[str, Any]] = {}
     for title, (source, moments) in files.items():
         for tool, run in tools.items():
-            database = f"compare_{len(results)}_{tool}"
+            if tool == STRAPI and not title.startswith("Strapi"):
+                continue
+            database = f"compare_{len(results)}_{tool.replace(' ', '_')}"
             create_database(server, database)
             private = Path(shutil.copy(source, work / "source.db"))
             status, said = run(private, server, database, work)
@@ -111,8 +118,11 @@ def list_tools() -> tuple[dict[str, Tool], dict[str, str]]:
     tools: dict[str, Tool] = {"howdah": run_howdah}
     missing = {
         "pgferry": "a program in Go; it was not tried",
-        "strapi transfer": "needs two Strapi projects; it moves content into Strapi's own tables",
     }
+    if os.environ.get("BENCH_STRAPI"):
+        tools[STRAPI] = run_strapi_transfer
+    else:
+        missing[STRAPI] = "BENCH_STRAPI names no project"
     if shutil.which("pgloader"):
         tools["pgloader"] = run_pgloader
     else:
@@ -211,6 +221,8 @@ def versions(server: EmbeddedServer, tools: Mapping[str, Tool]) -> dict[str, str
         if tool in tools:
             words = _run(command, RESULTS)[1].split("\n")[0].replace('"', "").split()
             told[tool] = words[-1]
+    if STRAPI in tools:
+        told["Strapi"] = strapi_version()
     return {"PostgreSQL": str(server.major), **told}
 
 
