@@ -48,6 +48,15 @@ def test_writes_are_carried_out_as_by_strapi(api: httpx.Client) -> None:
     assert {name: found for name, found in differences.items() if found} == {}
 
 
+def test_values_are_read_and_refused_as_by_strapi(api: httpx.Client) -> None:
+    """Blocks of rich text, bodies that are no JSON, rows that are not there, an entry and itself."""
+    replay = Replay(api)
+    items = read_recorded("further-values")
+    differences = {item.name: replay.difference(item) for item in items}
+    assert len(items) > 150
+    assert {name: found for name, found in differences.items() if found} == {}
+
+
 @pytest.mark.slow
 def test_further_writes_are_carried_out_as_by_strapi(specimens_api: httpx.Client) -> None:
     """Every rule of every type of attribute, components, locales, drafts, relations and their places."""

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from howdah.content.entry.blocks import read_blocks
 from howdah.content.entry.relations import RelationChange, parse_change
-from howdah.content.entry.scalars import ValueRefusedError, check_scalar, type_refusal
+from howdah.content.entry.scalars import Json, ValueRefusedError, check_json, check_scalar, type_refusal
 from howdah.content.query.faults import RequestFault, invalid_body_key, invalid_values
 from howdah.content.query.schema import Field, Schema, Schemas
 
@@ -79,17 +80,24 @@ def require_known_keys(
 
 
 def check_body(
-    schemas: Schemas, schema: Schema, data: Mapping[str, Any], *, creating: bool, draft: bool
+    schemas: Schemas,
+    schema: Schema,
+    data: Mapping[str, Any],
+    *,
+    creating: bool,
+    draft: bool,
+    further: Sequence[Mapping[str, Any]] = (),
 ) -> EntryInput:
     """
-    Return what is to be written. Raises RequestFault with everything that is wrong.
+    Return what is to be written. Raises RequestFault with everything that is wrong, and `further` errors.
 
     Moments that are none are told of alone, and only where nothing else is wrong.
     """
     checker = _Checker(schemas, creating=creating, draft=draft)
     entry = checker.entry(schema, data, [])
-    if checker.errors:
-        raise invalid_values(checker.errors)
+    errors = [*checker.errors, *further]
+    if errors:
+        raise invalid_values(errors)
     if checker.moments:
         raise checker.moments[0]
     return entry
@@ -136,12 +144,26 @@ class _Checker:
             self._refuse_null(item, path)
             return
         try:
+            if item.type == "blocks":
+                found[item.name] = self._blocks(item, path, value)
+                return
             found[item.name] = check_scalar(item, name, value, draft=self._draft)
         except RequestFault as fault:
             self.moments.append(fault)
         except ValueRefusedError as refusal:
             for message in refusal.messages:
                 self._add(path, message, refusal.value, given=True)
+
+    def _blocks(self, item: Field, path: list[str], value: Any) -> Json | None:
+        name = _joined(path)
+        blocks, faults = read_blocks(value, name)
+        for fault in faults:
+            self._add([*path, *fault.path], fault.message, fault.value, given=fault.is_given)
+        if blocks is None:
+            if value is not None and self._is_required(item):
+                raise type_refusal(name, "array", None, cast=value)
+            return None
+        return check_json(name, blocks) if not faults else None
 
     def _refuse_null(self, item: Field, path: list[str]) -> None:
         kind = _YUP_TYPES.get(item.type)

@@ -13,6 +13,7 @@ from starlette.types import Receive
 from howdah.content.query.faults import RequestFault
 from howdah.content.query.qs import parse_query
 from howdah.content.query.values import require_unicode
+from howdah.service.api.json_words import constant_words, node_words
 
 #: Levels of a body; json reads it recursively.
 _DEPTH_MAX = 100
@@ -68,15 +69,17 @@ def parse_json(body: bytes) -> Any:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SyntaxFault("Unexpected token in JSON: the body is not UTF-8") from None
-    if not text.strip():
+    if not text:
         return {}
-    if text.strip()[0] not in "{[":
+    if text.strip()[:1] not in ("{", "["):
         raise SyntaxFault("invalid JSON, only supports object and array")
     try:
         document = json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int)
         _require_depth(document)
     except json.JSONDecodeError as error:
-        raise SyntaxFault(_node_words(text, error)) from None
+        raise SyntaxFault(node_words(text, error)) from None
+    except _ConstantError:
+        raise SyntaxFault(constant_words(text)) from None
     except RecursionError:
         raise SyntaxFault("JSON is nested too deeply") from None
     return document
@@ -87,8 +90,12 @@ def _parse_int(text: str) -> int | float:
     return int(text) if len(text) <= 400 else float("1e999")
 
 
-def _refuse_constant(name: str) -> Any:
-    raise SyntaxFault(f"Unexpected token '{name[0]}', ...\"{name}\" is not valid JSON")
+class _ConstantError(Exception):
+    """NaN or Infinity, which are words of Python's JSON alone."""
+
+
+def _refuse_constant(_: str) -> Any:
+    raise _ConstantError
 
 
 def _require_depth(document: Any, depth: int = 0) -> None:
@@ -103,62 +110,3 @@ def _require_depth(document: Any, depth: int = 0) -> None:
             _require_depth(item, depth + 1)
     elif isinstance(document, str):
         require_unicode(document)
-
-
-def _node_words(text: str, error: json.JSONDecodeError) -> str:
-    """Return what Node 20 says of the same mistake, as far as Python's words tell."""
-    position = error.pos
-    at_end = position >= len(text.rstrip())
-    before = text[:position].rstrip()[-1:]
-    words = {
-        "Expecting ':' delimiter": "Expected ':' after property name in JSON",
-        "Unterminated string starting at": "Unterminated string in JSON",
-        "Extra data": "Unexpected non-whitespace character after JSON",
-    }
-    if error.msg.startswith("Expecting property name"):
-        words[error.msg] = (
-            "Expected double-quoted property name in JSON"
-            if before == ","
-            else "Expected property name or '}' in JSON"
-        )
-    elif error.msg.startswith("Illegal trailing comma"):
-        words[error.msg] = "Expected double-quoted property name in JSON"
-    elif error.msg.startswith("Invalid control character"):
-        words[error.msg] = "Bad control character in string literal in JSON"
-    elif error.msg.startswith("Invalid \\"):
-        words[error.msg] = "Bad escaped character in JSON"
-    elif error.msg == "Expecting ',' delimiter":
-        inside = _innermost(text[:position])
-        words[error.msg] = (
-            "Expected ',' or ']' after array element in JSON"
-            if inside == "["
-            else "Expected ',' or '}' after property value in JSON"
-        )
-    if error.msg in words:
-        place = len(text) if error.msg.startswith("Unterminated") else position
-        return f"{words[error.msg]} at position {place}"
-    if at_end:
-        return "Unexpected end of JSON input"
-    return f"Unexpected token '{text[position]}', {_excerpt(text, position)} is not valid JSON"
-
-
-def _innermost(text: str) -> str:
-    opened: list[str] = []
-    quoted = escaped = False
-    for letter in text:
-        if quoted:
-            quoted = escaped or letter != '"'
-            escaped = letter == "\\" and not escaped
-        elif letter == '"':
-            quoted = True
-        elif letter in "{[":
-            opened.append(letter)
-        elif letter in "}]" and opened:
-            opened.pop()
-    return opened[-1] if opened else ""
-
-
-def _excerpt(text: str, position: int) -> str:
-    start, end = max(0, position - 10), min(len(text), position + 10)
-    before, after = "..." if start else "", "..." if end < len(text) else ""
-    return f'{before}"{text[start:end]}"{after}'

@@ -16,10 +16,13 @@ from typing import Any
 
 from howdah.content.document_ids import new_document_id
 from howdah.content.entry.body import EntryInput, check_body
+from howdah.content.entry.missing import missing_error, related_ids
+from howdah.content.entry.relations import parse_change
+from howdah.content.entry.stored import as_body, is_localized, is_shared
 from howdah.content.entry.unique import unique_values
-from howdah.content.query.faults import invalid, invalid_values, not_found
+from howdah.content.query.faults import RequestFault, invalid, invalid_values, not_found
 from howdah.content.query.request import locales_of, one_document
-from howdah.content.query.schema import Field, Schema
+from howdah.content.query.schema import Schema
 from howdah.content.query.selection import all_fields
 from howdah.content.query.tree import Group, Negation, Populated, ReadQuery, Selection
 from howdah.content.query.values import now_milliseconds
@@ -33,8 +36,6 @@ from howdah.service.api.rows import Rows
 from howdah.service.pooled_connection import PooledConnection
 
 _COMPONENT_DEPTH_MAX = 6
-#: What each row of a document has for itself.
-_OWN = frozenset({"documentId", "createdAt", "updatedAt", "publishedAt", "locale"})
 
 
 class DocumentWriter:
@@ -82,9 +83,17 @@ class DocumentWriter:
         schema = self._schema
         if new and document is not None:
             # A further locale: what is not localized, and not given, is as in the others.
-            own = {name: item for name, item in schema.fields.items() if name in data or _is_localized(item)}
+            own = {name: item for name, item in schema.fields.items() if name in data or is_localized(item)}
             schema = replace(schema, fields=own)
-        given = check_body(self._engine.schemas, schema, data, creating=new, draft=drafts)
+        missing = await self._missing(data, creating=new)
+        try:
+            given = check_body(
+                self._engine.schemas, schema, data, creating=new, draft=drafts, further=missing
+            )
+        except RequestFault:
+            # A document that is not there is told of alone, before anything that is wrong with values.
+            await self._require_documents(data, draft=True if drafts else None)
+            raise
         given = await self._hashed(given)
         if not drafts:
             # Drafts may be alike; it is looked at when one is published.
@@ -166,6 +175,27 @@ class DocumentWriter:
 
     # Checking against other rows
 
+    async def _missing(self, data: Mapping[str, Any], *, creating: bool) -> list[dict[str, Any]]:
+        """Return the error about rows that the entry is related to by id and that are not there."""
+        schemas = self._engine.schemas
+        for target, rows in related_ids(schemas, self._schema, data).items():
+            found = await self._rows.one(
+                f"SELECT count(*) FROM {self._rows.table(schemas[target].table)} WHERE id = ANY(%s)",
+                (list(rows),),
+            )
+            assert found is not None
+            if found[0] != len(rows):
+                published = (
+                    None
+                    if self._schema.type.draft_and_publish
+                    else f"{self._now.isoformat(timespec='milliseconds')}Z"
+                )
+                count = len(rows) - found[0]
+                return [
+                    missing_error(target, count, self._schema, data, creating=creating, published=published)
+                ]
+        return []
+
     async def _require_unique(self, given: EntryInput, existing: int | None) -> None:
         """Raise RequestFault where a value that has to be unique is elsewhere, in components too."""
         unique = unique_values(self._engine.schemas, self._schema, given)
@@ -209,7 +239,7 @@ class DocumentWriter:
                 name
                 for name, item in schema.fields.items()
                 if item.kind in ("component", "zone")
-                and not _is_localized(item)
+                and not is_localized(item)
                 and name not in given.components
             )
             for part, source, copy in await self._rows.copy_components(schema, sibling, row, only=shared):
@@ -252,20 +282,29 @@ class DocumentWriter:
                 continue
             if name in given.scalars:
                 values[name] = given.scalars[name]
-            elif _is_localized(item):
+            elif is_localized(item):
                 values[name] = None
         return values
 
-    async def _put_parts(self, row: int, given: EntryInput, *, draft: bool | None) -> None:
-        """Write components and relations, those of components too."""
-        schema = self._schema
-        owner = Owner(
-            schema=schema,
+    def _owner(self, row: int, *, draft: bool | None) -> Owner:
+        return Owner(
+            schema=self._schema,
             row=row,
             draft=draft,
             locale=self._locale,
             default_locale=self._facts.default_locale,
         )
+
+    async def _require_documents(self, data: Mapping[str, Any], *, draft: bool | None) -> None:
+        owner = self._owner(0, draft=draft)
+        for name, item in self._schema.fields.items():
+            if item.kind == "relation" and data.get(name) is not None:
+                await self._links.require_rows(owner, item, parse_change(data[name], name))
+
+    async def _put_parts(self, row: int, given: EntryInput, *, draft: bool | None) -> None:
+        """Write components and relations, those of components too."""
+        schema = self._schema
+        owner = self._owner(row, draft=draft)
         parts: list[tuple[Schema, int, EntryInput]] = [(schema, row, given)]
         for name, components in given.components.items():
             parts += await self._rows.put_components(schema, row, schema.fields[name], components)
@@ -278,9 +317,7 @@ class DocumentWriter:
         """Give the same version of a document in its other locales what is not localized."""
         schema = self._schema
         shared = [
-            schema.fields[name]
-            for name in fields
-            if name in schema.fields and _is_shared(schema.fields[name])
+            schema.fields[name] for name in fields if name in schema.fields and is_shared(schema.fields[name])
         ]
         own, moment = (quote(schema.fields[name].column) for name in ("documentId", "publishedAt"))
         version = ""
@@ -344,7 +381,7 @@ class DocumentWriter:
         given = check_body(
             self._engine.schemas,
             replace(self._schema, fields=readable),
-            _without_ids(document),
+            as_body(self._engine.schemas, self._schema, document),
             creating=True,
             draft=False,
         )
@@ -373,25 +410,3 @@ class DocumentWriter:
                 else Populated(field=item, selections=nested)
             )
         return Selection(uid=schema.uid, fields=all_fields(schema), populated=tuple(populated))
-
-
-def _is_shared(item: Field) -> bool:
-    """Tell whether every locale of a document has the same of it; relations are each locale's own."""
-    return item.name not in _OWN and item.kind != "relation" and not _is_localized(item)
-
-
-def _is_localized(item: Field) -> bool:
-    plugins = item.options.get("pluginOptions")
-    i18n = plugins.get("i18n") if isinstance(plugins, Mapping) else None
-    return (isinstance(i18n, Mapping) and i18n.get("localized") is True) or item.type == "uid"
-
-
-def _without_ids(value: Any) -> Any:
-    """Return a stored entry as a body: components are new ones."""
-    if isinstance(value, dict):
-        return {
-            key: _without_ids(item)
-            for key, item in value.items()
-            if key not in ("id", "documentId", "createdAt", "updatedAt", "publishedAt", "locale")
-        }
-    return [_without_ids(item) for item in value] if isinstance(value, list) else value

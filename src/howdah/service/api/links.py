@@ -57,6 +57,13 @@ class Links:
             case JoinColumnStorage() | MorphInverseStorage() | None:
                 raise invalid(f"Relation {item.name} is written from its other side")
 
+    async def require_rows(self, owner: Owner, item: Field, change: RelationChange) -> None:
+        """Raise RequestFault for a document that a body connects and that is not there."""
+        if item.kind in ("relation", "media") and item.target:
+            for reference in (*(change.whole or ()), *change.connect):
+                if reference.document:
+                    await self._rows_of(owner, self.rows.schemas[item.target], reference)
+
     # Link tables
 
     async def _apply_link(self, owner: Owner, item: Field, link: LinkStorage, change: RelationChange) -> None:

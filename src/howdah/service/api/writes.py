@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from howdah.content.entry.body import require_known_keys
-from howdah.content.query.faults import invalid, not_found
+from howdah.content.entry.scalars import type_refusal
+from howdah.content.entry.shapes import shape_error
+from howdah.content.query.faults import invalid, invalid_values, not_found
 from howdah.content.query.request import check_read, one_document
 from howdah.content.query.schema import Schema
 from howdah.content.query.tree import ReadQuery, Selection
@@ -82,6 +84,9 @@ class EntryWrites:
                 data = json.loads(data)
             except ValueError:
                 data = None
+        if isinstance(data, list):
+            message = type_refusal("this", "object", None, cast=data).messages[0]
+            raise invalid_values([{**shape_error([], message), "value": None}])
         if not isinstance(data, dict):
             raise invalid('Missing "data" payload in the request body')
         require_known_keys(self.engine.schemas, self.schema, data, caller.findable)
