@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,6 +18,7 @@ from howdah.ops.cutover import CutoverRequest, cutover
 from howdah.ops.follow import FollowRequest, follow
 from howdah.ops.go_home import go_home
 from howdah.ops.live_run import LiveOptions
+from howdah.sqlite import range_copy
 from support.runs import target_request
 from support.writing_app import longest_gap, prepare, read_log, writing
 
@@ -128,3 +130,36 @@ def _has_applied(database: str) -> bool:
         if connection.execute("SELECT to_regclass('howdah.capture')").fetchone() == (None,):
             return False
         return connection.execute("SELECT rows_applied > 0 FROM howdah.capture").fetchone() == (True,)
+
+
+def test_a_snapshot_by_ranges_lets_the_application_write_and_loses_nothing(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("howdah.ops.follow.SNAPSHOT_PATIENCE", 0.0)
+    monkeypatch.setattr("howdah.sqlite.snapshot._PAGES_PER_STEP", 16)
+    monkeypatch.setattr("howdah.sqlite.range_copy._FIRST_ROWS", 50)
+    monkeypatch.setattr("howdah.sqlite.range_copy._MOMENT", 0.02)
+    made: list[int] = []
+    original = range_copy.copy_by_ranges
+
+    def watched(*arguments: Any, **more: Any) -> None:
+        before = len(read_log(tmp_path))
+        original(*arguments, **more)
+        made.append(len(read_log(tmp_path)) - before)
+
+    monkeypatch.setattr("howdah.sqlite.snapshot.copy_by_ranges", watched)
+    source = prepare(tmp_path, wal=False, filler=1_000)
+    with writing(tmp_path):
+        _wait_for_writes(tmp_path, "sqlite", 100)
+        with _following(source, database):
+            while not _has_applied(database):
+                time.sleep(0.05)
+            done = _cut_over(source, database)
+    # It went on while the copy was made.
+    assert len(made) == 1
+    assert made[0] > 0
+    assert (done.status, done.proof, done.difference_count) == ("complete", "proven", 0)
+    acknowledged = {entry.token for entry in read_log(tmp_path)}
+    there = _tokens_on_postgresql(database)
+    assert len(there) == len(set(there))
+    assert acknowledged <= set(there)

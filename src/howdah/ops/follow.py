@@ -34,6 +34,9 @@ from howdah.sqlite.live_file import LiveFile
 from howdah.state.ledger import Ledger, Run
 from howdah.state.store import Connection, StateSchema, exclusive_run, state_exists
 
+#: Seconds that writers may wait for the snapshot.
+SNAPSHOT_PATIENCE = 2.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class FollowRequest:
@@ -178,6 +181,7 @@ def _load(request: FollowRequest, progress: Progress) -> RunReport:
             ),
             jobs=request.jobs,
             allow_connections=request.allow_connections,
+            patience=SNAPSHOT_PATIENCE if request.triggers else None,
         ),
         progress,
     )

@@ -85,6 +85,9 @@ class MigrateRequest:
     keep_snapshot: str | None = None
     #: Note the keys of rows that the application changes on PostgreSQL, so that they can go home.
     keep_way_back: bool = False
+    #: Seconds that writers of the source may wait for its snapshot, where a journal notes what changes
+    #: meanwhile; None: for as long as it takes.
+    patience: float | None = None
 
 
 def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunReport:
@@ -197,7 +200,9 @@ def _prepare(
         check_target(facts_of_target, request.options, ignored_schemas=(state.name,))
         require_state_possible(target.connection, state)
         target.connection.rollback()
-        facts = read_source(request.source, workspace, phases, salvage=request.salvage)
+        facts = read_source(
+            request.source, workspace, phases, salvage=request.salvage, patience=request.patience
+        )
         jobs = choose_jobs(request.jobs, facts.snapshot.size, owned=owned is not None)
         with phases.phase("plan"):
             plan = build_plan(

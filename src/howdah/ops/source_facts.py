@@ -41,16 +41,23 @@ class SourceFacts:
         return self.snapshot.findings
 
 
-def read_source(source: str, workspace: Workspace, phases: PhaseLog, *, salvage: bool = False) -> SourceFacts:
+def read_source(
+    source: str,
+    workspace: Workspace,
+    phases: PhaseLog,
+    *,
+    salvage: bool = False,
+    patience: float | None = None,
+) -> SourceFacts:
     """
     Copy the source into the workspace and read its catalog and census from the copy.
 
     With `salvage` the copy of a damaged source is what can be read of it, and the findings say what
-    could not. Raises the errors of `sqlite.snapshot` for a file that is not a readable SQLite
-    database, and without `salvage` IntegrityError for one that is damaged.
+    could not. `patience` is that of `take_snapshot`. Raises the errors of `sqlite.snapshot` for a file
+    that is not a readable SQLite database, and without `salvage` IntegrityError for one that is damaged.
     """
     try:
-        return _read_sound_source(source, workspace, phases)
+        return _read_sound_source(source, workspace, phases, patience)
     except IntegrityError as damage:
         if not salvage:
             raise
@@ -87,9 +94,11 @@ def _read_salvaged(
     return SourceFacts(snapshot=snapshot, catalog=catalog, census=census)
 
 
-def _read_sound_source(source: str, workspace: Workspace, phases: PhaseLog) -> SourceFacts:
+def _read_sound_source(
+    source: str, workspace: Workspace, phases: PhaseLog, patience: float | None
+) -> SourceFacts:
     with phases.phase("take snapshot") as count:
-        taken = take_snapshot(source, str(workspace.snapshot), digest=False)
+        taken = take_snapshot(source, str(workspace.snapshot), digest=False, patience=patience)
         count.bytes = taken.size
     catalog = _read_catalog(source, taken)
     with phases.phase("census", byte_count=taken.size) as count, ThreadPoolExecutor(2) as beside:

@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from howdah.sqlite.failures import WRITE_FAILURES, NeedsRecoveryError, check_fil
 from howdah.sqlite.filefacts import FileFacts, find_file_findings, read_file_facts, read_live_identity
 from howdah.sqlite.header import parse_header
 from howdah.sqlite.location import side_files, source_path
+from howdah.sqlite.range_copy import SchemaMovedError, copy_by_ranges
 from howdah.sqlite.recovery import Progress, copy_recovered, remove_if_there
 
 #: Pages copied between two calls of the progress function.
@@ -44,15 +46,17 @@ def take_snapshot(
     progress: Progress | None = None,
     busy_timeout: float = BUSY_TIMEOUT,
     digest: bool = True,
+    patience: float | None = None,
 ) -> Snapshot:
     """
     Copy the database to the file `destination` (mode 0600), replacing what is there.
 
     `progress(done, total)` is called with bytes; what it raises stops the copy. Without
     `digest` the result's `sha256` is "", for a caller that runs `hash_file` beside
-    other work. The source is not modified. Raises what `open_source` raises except
-    NeedsRecoveryError, and EnvironmentFailedError (S-030 no space, S-031 cannot write,
-    S-033) or RefusedError (S-034, `destination` is the source).
+    other work. Where writers would have to wait for longer than `patience` (seconds), the copy is made
+    by ranges: the caller knows of every row that changes meanwhile. The source is not modified. Raises
+    what `open_source` raises except NeedsRecoveryError, and EnvironmentFailedError (S-030 no space, S-031
+    cannot write, S-033) or RefusedError (S-034, `destination` is the source).
     """
     path = source_path(source)
     check_file(path)
@@ -61,7 +65,9 @@ def take_snapshot(
     findings = find_file_findings(facts)
     with appearing_whole(destination) as partial:
         try:
-            identity = _back_up(source, path, partial, busy_timeout, progress)
+            # In WAL mode nobody waits for a reader.
+            hurried = None if facts.journal_mode == "wal" else patience
+            identity = _copy(source, path, partial, busy_timeout, progress, hurried)
         except NeedsRecoveryError as reason:
             _require_space(destination, facts.size + (facts.wal_size or 0) + (facts.journal_size or 0))
             identity = _identify(path)
@@ -191,6 +197,42 @@ def _sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class _TooSlowError(Exception):
+    """The copy in one step takes longer than writers are to wait."""
+
+
+def _copy(
+    source: str,
+    path: str,
+    partial: str,
+    busy_timeout: float,
+    progress: Progress | None,
+    patience: float | None,
+) -> LiveIdentity:
+    if patience is None:
+        return _back_up(source, path, partial, busy_timeout, progress)
+    until = time.monotonic() + patience
+
+    def hurry(done: int, total: int) -> None:
+        if time.monotonic() > until and done < total:
+            raise _TooSlowError
+        if progress is not None:
+            progress(done, total)
+
+    try:
+        return _back_up(source, path, partial, busy_timeout, hurry)
+    except _TooSlowError:
+        os.truncate(partial, 0)
+    identity = _identify(path)
+    try:
+        copy_by_ranges(path, partial, busy_timeout=busy_timeout)
+    except (apsw.Error, SchemaMovedError):
+        # What cannot be copied so is copied as it lies; writers wait for it.
+        os.truncate(partial, 0)
+        return _back_up(source, path, partial, busy_timeout, progress)
+    return identity
 
 
 def _back_up(
