@@ -25,11 +25,20 @@ _TABLES = """
         amount REAL);
     CREATE TABLE seen (word TEXT PRIMARY KEY, len INTEGER);
     CREATE TABLE stat (name TEXT PRIMARY KEY, n INTEGER NOT NULL);
+    CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL DEFAULT 0, last INTEGER);
+    CREATE TABLE state (id INTEGER PRIMARY KEY, word TEXT UNIQUE, n INTEGER NOT NULL DEFAULT 7);
+    CREATE TABLE pair (a INTEGER, b TEXT, c REAL DEFAULT 0.5, PRIMARY KEY (a, b)) WITHOUT ROWID;
+    CREATE TABLE trail (word TEXT, n INTEGER);
+    CREATE TABLE once (word TEXT PRIMARY KEY, n INTEGER);
     INSERT INTO account VALUES (1, 'Ann', 10, 0.5, 1, 0, NULL), (2, 'Bob', 20, NULL, 1, 0, 'x'),
         (3, 'Cy', 0, 1, 0, 0, 'y');
     INSERT INTO entry VALUES (1, 1, 10, 'start', 0), (2, 2, 20, NULL, 1);
     INSERT INTO seen VALUES ('start', 5);
     INSERT INTO stat VALUES ('entries', 2), ('deleted', 0);
+    INSERT INTO tally VALUES ('five', 2, 1), ('six', 1, NULL);
+    INSERT INTO state VALUES (5, 'old', 1), (6, 'six', 2), (9, NULL, 3);
+    INSERT INTO pair VALUES (1, 'x', 1.5), (2, 'y', 2.5);
+    INSERT INTO once VALUES ('one', 1);
 """
 CERTAIN = {
     "count_entry": "AFTER INSERT ON entry BEGIN UPDATE account SET balance = balance + new.amount, "
@@ -47,8 +56,22 @@ CERTAIN = {
     "skip": "BEFORE DELETE ON account WHEN old.open AND old.balance > 5 BEGIN SELECT RAISE(IGNORE); END",
     "words": "AFTER UPDATE OF word ON entry WHEN new.word IS NOT NULL BEGIN "
     "INSERT OR IGNORE INTO seen VALUES (new.word, length(new.word)); "
-    "DELETE FROM seen WHERE word = old.word AND NOT EXISTS (SELECT 1 FROM log WHERE what = old.word); END",
+    "DELETE FROM seen WHERE word = old.word AND NOT EXISTS (SELECT 1 FROM stat WHERE name = old.word); END",
     "kept": "BEFORE DELETE ON seen BEGIN SELECT RAISE(ABORT, 'kept') FROM stat WHERE name = old.word; END",
+    "upsert": "AFTER INSERT ON entry BEGIN INSERT INTO tally (name, n, last) "
+    "VALUES (coalesce(new.word, '-'), 1, new.amount) "
+    "ON CONFLICT (name) DO UPDATE SET n = n + excluded.n, last = new.amount "
+    "WHERE tally.n < 3 AND excluded.last <> 6; END",
+    "replaced": "AFTER INSERT ON entry BEGIN INSERT OR REPLACE INTO state VALUES (new.amount, new.word, "
+    "(SELECT count(*) + coalesce(max(n), 0) FROM state)); END",
+    "numbered": "AFTER UPDATE OF owner ON account BEGIN "
+    "REPLACE INTO state (word, n) VALUES (old.owner, NULL); END",
+    "paired": "AFTER DELETE ON entry BEGIN REPLACE INTO pair (a, b) SELECT n, 'x' FROM stat WHERE n < 3; "
+    "INSERT INTO trail SELECT name || old.id, n FROM stat WHERE n >= 0; "
+    "INSERT INTO trail VALUES ('a', 1), ('b', old.amount); END",
+    "once": "AFTER UPDATE OF note ON account WHEN new.note <> old.note BEGIN "
+    "INSERT INTO once SELECT lower(new.note), count(*) FROM stat WHERE 1 ON CONFLICT DO NOTHING; "
+    "INSERT INTO once VALUES ('kept', 1) ON CONFLICT (word) DO NOTHING; END",
     "big": "AFTER UPDATE OF big ON entry BEGIN INSERT INTO log VALUES (NULL, printf('%03d', new.big), "
     "new.account, old.big, new.big / 2); END",
 }
@@ -69,6 +92,11 @@ STATEMENTS = [
     "INSERT INTO stat VALUES ('new10', 1)",
     "DELETE FROM seen WHERE word = 'new10'",
     "DELETE FROM seen",
+    "UPDATE account SET note = 'mine' WHERE id = 2",
+    "UPDATE account SET note = 'ONE', owner = 'Old' WHERE id = 3",
+    "UPDATE account SET note = 'two' WHERE id = 3",
+    "INSERT INTO entry VALUES (14, 1, 9, 'five', 7)",
+    "INSERT INTO entry VALUES (15, 1, 9, 'six', 7)",
     "DELETE FROM entry WHERE id = 12",
     "DELETE FROM account WHERE id = 2",
     "DELETE FROM account WHERE id = 1",
@@ -79,8 +107,14 @@ UNCERTAIN = {
     "UPDATE entry SET amount = 0 WHERE account = new.account": "AFTER INSERT ON entry",
     "UPDATE entry SET amount = 0 WHERE id = new.id": "BEFORE UPDATE ON entry",
     "INSERT INTO log (was) VALUES (new.id)": "BEFORE INSERT ON entry",
-    "INSERT OR REPLACE INTO seen VALUES (new.word, 1)": "AFTER INSERT ON entry",
-    "REPLACE INTO seen VALUES (new.word, 1)": "AFTER INSERT ON entry",
+    "INSERT OR REPLACE INTO account (id, owner) VALUES (new.id, 'x')": "AFTER INSERT ON log",
+    "REPLACE INTO guarded VALUES (new.id, 1)": "AFTER INSERT ON entry",
+    "REPLACE INTO loose VALUES (new.word)": "AFTER INSERT ON entry",
+    "INSERT INTO seen VALUES (new.word, 1) ON CONFLICT (len) DO NOTHING": "AFTER INSERT ON entry",
+    "INSERT INTO seen VALUES (new.word, 1) ON CONFLICT DO UPDATE SET len = 2": "AFTER INSERT ON entry",
+    "INSERT INTO seen SELECT name, n FROM stat WHERE 1 ON CONFLICT (word) DO UPDATE SET len = 2": ""
+    "AFTER INSERT ON entry",
+    "INSERT INTO stat VALUES (new.word, (SELECT count(*) FROM stat)), ('b', 2)": "AFTER INSERT ON entry",
     "INSERT INTO log (was) SELECT id FROM account": "AFTER INSERT ON entry",
     "INSERT INTO log (was) VALUES (last_insert_rowid())": "AFTER INSERT ON entry",
     "INSERT INTO log (was) VALUES (new.word)": "AFTER INSERT ON entry",
@@ -115,7 +149,10 @@ def both(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> Iter
 def _rows(connection: Any) -> dict[str, list[Any]]:
     # Not log.id: in which order a statement takes its rows is not said.
     queries = ["SELECT what, account, was, amount FROM log ORDER BY was, what, amount"]
-    queries += [f"SELECT * FROM {table} ORDER BY 1" for table in ("account", "entry", "seen", "stat")]
+    queries += [
+        f"SELECT * FROM {table} ORDER BY 1, 2"
+        for table in ("account", "entry", "seen", "stat", "tally", "state", "pair", "trail", "once")
+    ]
     return {query: [tuple(map(_plain, row)) for row in connection.execute(query)] for query in queries}
 
 
@@ -144,12 +181,18 @@ def test_the_same_statements_leave_the_same_rows(both: tuple[Any, Any]) -> None:
 
 @pytest.mark.parametrize("statement", UNCERTAIN)
 def test_a_body_that_is_not_certain_stays_a_stub(tmp_path: Path, statement: str) -> None:
+    others = (
+        "CREATE TABLE guarded (id INTEGER PRIMARY KEY, n INTEGER);"
+        "CREATE TABLE loose (a TEXT UNIQUE COLLATE NOCASE);"
+        "CREATE TRIGGER watch BEFORE DELETE ON guarded BEGIN SELECT RAISE(ABORT, 'no'); END;"
+    )
     plan = facts_of(
-        tmp_path, f"{_TABLES} CREATE TRIGGER t {UNCERTAIN[statement]} BEGIN {statement}; END;"
+        tmp_path, f"{_TABLES} {others} CREATE TRIGGER t {UNCERTAIN[statement]} BEGIN {statement}; END;"
     ).plan()
     (finding,) = [finding for finding in plan.findings if finding.code == "F-103"]
+    assert finding.object.startswith('trigger "t" of')
     assert "a stub of it: " in finding.message
-    assert "RAISE EXCEPTION 'trigger \"t\" is not written yet'" in plan.triggers[0].stub
+    assert "RAISE EXCEPTION 'trigger \"t\" is not written yet'" in plan.triggers[-1].stub
 
 
 def test_triggers_of_one_moment_that_write_to_one_table_stay_stubs(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ column without case, recursive queries…) raises `Untranslatable`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -64,6 +64,8 @@ class Selects:
 
     relations: Mapping[str, Relation]
     outer: Scope | None = None
+    #: How the SELECT puts out each of its values, by place; None as they are.
+    assign: Callable[[int, Value], str] | None = None
 
     def translate_view(self, sql: str) -> Translated:
         """Translate the query of a CREATE VIEW statement. Raises Untranslatable."""
@@ -137,7 +139,10 @@ class Selects:
         if distinct is not None:
             only(distinct)
             require_plain([value for _, value in outputs], "DISTINCT")
-        sql += ", ".join(f"{value.sql} AS {quote(name)}" for name, value in outputs)
+        assign = self.assign or (lambda place, value: value.sql)
+        sql += ", ".join(
+            f"{assign(place, value)} AS {quote(name)}" for place, (name, value) in enumerate(outputs)
+        )
         sql += from_sql
         where = node.args.get("where")
         if where is not None:

@@ -8,6 +8,7 @@ its own table. Everything else raises `Untranslatable`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,13 +25,13 @@ from howdah.planning.expressions import Expressions, Node, Rules, only
 from howdah.planning.relations import Relation, relation_of_table
 from howdah.planning.select import Selects
 from howdah.planning.sql_values import (
-    Kind,
     Scope,
     ScopeColumn,
     Untranslatable,
     as_condition,
     scope_column,
 )
+from howdah.planning.trigger_inserts import InsertTranslator, column_of_table
 
 _RULES = Rules(immutable=False)
 _ROWS = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("NEW", "OLD")}
@@ -75,6 +76,8 @@ class Body:
     lines: tuple[str, ...]
     #: Source tables that it writes to, folded names.
     writes: frozenset[str]
+    #: Source tables that its statements name.
+    reads: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,8 @@ class _Translator:
     design: TableDesign
     designs: Mapping[str, TableDesign]
     relations: Mapping[str, Relation]
+    #: All triggers of the source.
+    triggers: Sequence[Trigger]
 
     @property
     def rows(self) -> RowScope:
@@ -102,7 +107,13 @@ class _Translator:
         if self._is_own(table) and not self._changes_own_row(node):
             raise Untranslatable("a statement that writes to other rows of its own table")
         if isinstance(node, exp.Insert):
-            return [self._insert(node, table)]
+            inserts = InsertTranslator(
+                relations=self.relations,
+                rows=self.rows,
+                expressions=self.expressions,
+                may_be_replaced=self._may_be_replaced,
+            )
+            return inserts.translate(node, table)
         name = written.alias or written.name
         alias = quote(name)
         relation = _aliased(relation_of_table(table), alias)
@@ -119,7 +130,7 @@ class _Translator:
         for item in node.expressions:
             if not isinstance(item, exp.EQ) or not isinstance(item.this, exp.Column) or item.this.table:
                 raise Untranslatable("SET of several columns at once")
-            column = _column(table, item.this.name)
+            column = column_of_table(table, item.this.name)
             value = expressions.translate(item.expression)
             plan = table.plan.column(column)
             changes.append(
@@ -140,6 +151,17 @@ class _Translator:
         if table is None:
             raise Untranslatable(f'"{written.name}", which is not carried')
         return table, written
+
+    def _may_be_replaced(self, table: TableDesign) -> bool:
+        """Whether rows may go unnoticed: REPLACE fires no trigger in SQLite, a DELETE here does."""
+        name = fold_name(table.name)
+        return not any(
+            trigger.event in ("DELETE", "") and fold_name(trigger.table) == name for trigger in self.triggers
+        ) and not any(
+            fold_name(key.parent_table) == name
+            for other in self.designs.values()
+            for key in other.source.foreign_keys
+        )
 
     def _is_own(self, table: TableDesign) -> bool:
         return table.name == self.design.name
@@ -166,47 +188,6 @@ class _Translator:
         own = {"", self.design.name.upper()}
         changed = {fold_name(item.this.name) for item in node.expressions if isinstance(item, exp.EQ)}
         return row in tables and bool(tables & own) and len(tables) == 2 and not changed & key
-
-    def _insert(self, node: Node, table: TableDesign) -> str:
-        only(node, "this", "expression", "alternative")
-        ignore = str(node.args.get("alternative") or "").upper()
-        if ignore not in ("", "ABORT", "FAIL", "ROLLBACK", "IGNORE"):
-            raise Untranslatable(f"INSERT OR {ignore}")
-        if not isinstance(node.expression, exp.Values) or len(node.expression.expressions) != 1:
-            raise Untranslatable("INSERT of anything but one row of values")
-        written = node.this.expressions if isinstance(node.this, exp.Schema) else None
-        ordinary = [column.name for column in table.source.columns if not column.generated]
-        names = [_column(table, item.name) for item in written] if written is not None else ordinary
-        cells = node.expression.expressions[0].expressions
-        if len(cells) != len(names):
-            raise Untranslatable("INSERT of another number of values")
-        expressions = self.expressions(self.rows)
-        columns, values, required = [], [], []
-        for name, cell in zip(names, cells, strict=True):
-            column, plan = table.source.column(name), table.plan.column(name)
-            value = expressions.translate(cell)
-            if value.kind is Kind.NULL and name == table.source.rowid_alias:
-                continue  # SQLite gives the next number
-            sql = assigned(value, plan, column)
-            columns.append(quote(plan.target_name))
-            values.append(sql)
-            if plan.not_null:
-                required.append(f"({sql}) IS NOT NULL")
-        target = f"INSERT INTO {table.target} ({', '.join(columns)})"
-        if not columns:
-            return f"INSERT INTO {table.target} DEFAULT VALUES;"
-        if ignore != "IGNORE":
-            return f"{target} VALUES ({', '.join(values)});"
-        given = {fold_name(name) for name in names}
-        lacking = [
-            c
-            for c in table.source.columns
-            if c.not_null and c.default_sql is None and fold_name(c.name) not in given
-        ]
-        if table.source.checks or (lacking and any(c.name != table.source.rowid_alias for c in lacking)):
-            raise Untranslatable("INSERT OR IGNORE where more than uniqueness may be broken")
-        where = f" WHERE {' AND '.join(required)}" if required else ""
-        return f"{target} SELECT {', '.join(values)}{where} ON CONFLICT DO NOTHING;"
 
     def _raise(self, node: Node) -> list[str]:
         only(node, "expressions", "from_", "from", "joins", "where", "kind")
@@ -274,8 +255,17 @@ class _TargetScope:
         return self.rows.resolve(table, name)
 
 
-def translate_body(trigger: Trigger, design: TableDesign, designs: Mapping[str, TableDesign]) -> Body:
-    """Return the body as PL/pgSQL, `designs` by folded source name. Raises Untranslatable."""
+def translate_body(
+    trigger: Trigger,
+    design: TableDesign,
+    designs: Mapping[str, TableDesign],
+    triggers: Sequence[Trigger],
+) -> Body:
+    """
+    Return the body as PL/pgSQL; `designs` by folded source name, `triggers` all of the source.
+
+    Raises Untranslatable.
+    """
     if trigger.timing not in ("BEFORE", "AFTER"):
         raise Untranslatable(f"{trigger.timing} on a view")
     if "$howdah$" in trigger.sql:
@@ -283,18 +273,24 @@ def translate_body(trigger: Trigger, design: TableDesign, designs: Mapping[str, 
     relations = {
         name: relation_of_table(other) for name, other in designs.items() if other.name != design.name
     }
-    translator = _Translator(trigger=trigger, design=design, designs=designs, relations=relations)
+    translator = _Translator(
+        trigger=trigger, design=design, designs=designs, relations=relations, triggers=triggers
+    )
     lines: list[str] = []
     writes: set[str] = set()
-    for statement in _statements(trigger.body_sql):
+    statements = _statements(trigger.body_sql)
+    for statement in statements:
         lines += translator.statement(statement)
         if isinstance(statement, (exp.Insert, exp.Update, exp.Delete)):
             writes.add(fold_name(translator.target(statement)[0].name))
+    read = list(statements)
     if trigger.when_sql:
         parsed = parse_statement(f"SELECT {trigger.when_sql}").expressions[0]
+        read.append(parsed)
         condition = as_condition(translator.expressions(translator.rows).translate(parsed))
         lines = [f"IF {condition.sql} THEN", *(f"    {line}" for line in lines), "END IF;"]
-    return Body(lines=tuple(lines), writes=frozenset(writes))
+    reads = {fold_name(table.name) for statement in read for table in statement.find_all(exp.Table)}
+    return Body(lines=tuple(lines), writes=frozenset(writes), reads=frozenset(reads))
 
 
 def _statements(body: str) -> list[Node]:
@@ -316,6 +312,8 @@ def _statements(body: str) -> list[Node]:
         text = body[start : end.start].strip()
         start = end.end + 1
         if text and text.upper() != "END":
+            # REPLACE is short for it, and not read as such.
+            text = re.sub(r"\AREPLACE\b", "INSERT OR REPLACE", text, flags=re.IGNORECASE)
             statements.append(parse_statement(text))
     return statements
 
@@ -325,16 +323,6 @@ def _if(branches: Sequence[tuple[str, str]]) -> list[str]:
     for number, (condition, action) in enumerate(branches):
         lines += [f"{'ELSIF' if number else 'IF'} {condition} THEN", f"    {action}"]
     return [*lines, "END IF;"]
-
-
-def _column(table: TableDesign, name: str) -> str:
-    wanted = fold_name(name)
-    for column in table.source.columns:
-        if fold_name(column.name) == wanted:
-            if column.generated:
-                break
-            return column.name
-    raise Untranslatable(f'the column "{name}" of "{table.name}"')
 
 
 def _aliased(relation: Relation, alias: str) -> Relation:

@@ -48,7 +48,8 @@ def translate_triggers(
     """Translate all triggers of the source; `designs` by folded source name."""
     names = assign_names(fold(trigger.name, options) for trigger in triggers)
     translated = [
-        _translate(trigger, names[fold(trigger.name, options)], designs, options) for trigger in triggers
+        _translate(trigger, names[fold(trigger.name, options)], designs, options, triggers)
+        for trigger in triggers
     ]
     return tuple(
         _stub_because(item, "its order among others matters") if _depends_on_order(item, translated) else item
@@ -57,7 +58,11 @@ def translate_triggers(
 
 
 def _translate(
-    trigger: Trigger, name: str, designs: Mapping[str, TableDesign], options: PlanOptions
+    trigger: Trigger,
+    name: str,
+    designs: Mapping[str, TableDesign],
+    options: PlanOptions,
+    triggers: Sequence[Trigger],
 ) -> TranslatedTrigger:
     design = designs.get(fold_name(trigger.table))
     stub = TranslatedTrigger(trigger=trigger, target_name=name, design=design)
@@ -66,7 +71,7 @@ def _translate(
     if not trigger.timing or not trigger.name:
         return _stub_because(stub, "it could not be read")
     try:
-        body = translate_body(trigger, design, designs)
+        body = translate_body(trigger, design, designs, triggers)
         sql = _create(stub, _complete(body, trigger, qualified(options.schema, name)), options)
     except (Untranslatable, RefusedError) as reason:
         return _stub_because(stub, str(reason))
@@ -80,16 +85,16 @@ def _stub_because(item: TranslatedTrigger, reason: str) -> TranslatedTrigger:
 
 
 def _depends_on_order(item: TranslatedTrigger, others: Sequence[TranslatedTrigger]) -> bool:
-    """Whether another trigger fires at the same moment and writes to the same table."""
-    if item.body is None or not item.body.writes:
+    """Whether another trigger fires at the same moment, and one writes to what the other writes or reads."""
+    if item.body is None:
         return False
-    ours = item.trigger
+    ours, body = item.trigger, item.body
     return any(
         other is not item
         and other.body is not None
         and (fold_name(other.trigger.table), other.trigger.timing, other.trigger.event)
         == (fold_name(ours.table), ours.timing, ours.event)
-        and other.body.writes & item.body.writes
+        and (other.body.writes & (body.writes | body.reads) or other.body.reads & body.writes)
         for other in others
     )
 
