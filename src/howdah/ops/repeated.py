@@ -13,6 +13,7 @@ from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
 from howdah.state.saved import SavedState
 from howdah.state.store import Connection, StateSchema
+from howdah.units import format_amount
 
 _ROW_KINDS = frozenset({"value", "missing-row", "extra-row", "row-count"})
 
@@ -57,6 +58,6 @@ def require_rows_unchanged(target: OpenTarget, state: StateSchema, run: Run, pha
         raise RefusedError(
             "M-103",
             f"Run {run.id} is finished, and rows have changed in the target since; nothing was changed now.",
-            detail=f"{len(changed)} tables: {', '.join(changed)}.",
+            detail=f"{format_amount(len(changed), 'table')}: {', '.join(changed)}.",
             hint="To load tables again, rows written since included, name them with --replace-existing.",
         )

@@ -20,7 +20,7 @@ from howdah.model.verb_reports import (
     StatusReport,
 )
 from howdah.report.layout import lay_out_facts, lay_out_table
-from howdah.units import format_count
+from howdah.units import format_amount, format_count
 
 #: Characters of a value that are shown of a row in quarantine.
 _VALUE_SHOWN = 400
@@ -82,10 +82,10 @@ def _describe_state(run: RunStatus) -> str:
 
 def render_rollback(report: RollbackReport) -> str:
     """Return what an undo removed."""
-    dropped = f"{format_count(len(report.dropped))} tables and views dropped from {report.target}"
-    restored = (
-        f"{format_count(len(report.restored))} tables of {report.target} hold again what they held before"
-    )
+    objects = format_amount(len(report.dropped), "table or view", "tables and views")
+    dropped = f"{objects} dropped from {report.target}"
+    tables = format_amount(len(report.restored), "table")
+    restored = f"what {tables} of {report.target} held before is back"
     return "\n".join(
         [
             f"Run {report.run_id} is undone: {restored if report.restored else dropped}.",
