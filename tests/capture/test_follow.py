@@ -110,6 +110,21 @@ def test_policies_hold_for_what_is_followed_but_for_that_of_orphans(
     assert _ask(database, "SELECT note FROM item WHERE id > 6 ORDER BY id") == [("a\u2400b",), ("c\u2400",)]
 
 
+def test_a_generated_column_that_fails_on_a_row_is_left_out_of_what_is_followed(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    _write(
+        source,
+        "CREATE TABLE made (id INTEGER PRIMARY KEY, n INTEGER);"
+        "INSERT INTO made VALUES (1, -9223372036854775808);"
+        "ALTER TABLE made ADD COLUMN size AS (abs(n)); ALTER TABLE made ADD COLUMN next AS (id + 1);",
+    )
+    assert follow_once().exit_status == 0
+    _write(source, "INSERT INTO made (id, n) VALUES (2, -5)")
+    assert follow_once().exit_status == 0
+    assert _ask(database, "SELECT * FROM made ORDER BY id") == [(1, -(2**63), 2), (2, -5, 3)]
+
+
 def test_what_is_written_after_the_snapshot_arrives(follow_once: Follow, source: Path, database: str) -> None:
     assert follow_once().status == "caught-up"
     _write(

@@ -21,6 +21,7 @@ from howdah.ops.live_sessions import LiveSessions
 from howdah.ops.target import OpenTarget
 from howdah.ops.workspace import run_workspace
 from howdah.places import state_directory
+from howdah.planning.left_out import without_left_out
 from howdah.postgres.connect import Connection
 from howdah.process.phases import PhaseLog
 from howdah.proof.result import Proof
@@ -100,7 +101,7 @@ class LiveRun:
         #: The moment of the release, while the session that holds it lives.
         self.exported: tuple[Connection, str] | None = None
         with file.looking():
-            self.catalog: SourceCatalog = file.read_catalog()
+            self.catalog: SourceCatalog = without_left_out(file.read_catalog(), run.plan)
         self.design: JournalDesign = design_journal(self.catalog)
         self.job = LoadJob(
             conninfo=target.conninfo,

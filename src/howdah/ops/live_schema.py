@@ -8,12 +8,14 @@ from howdah.errors import RefusedError
 from howdah.model.plan import TablePlan
 from howdah.model.source import SourceCatalog
 from howdah.ops.live_run import LiveRun
+from howdah.planning.left_out import without_left_out
 from howdah.planning.selection import NO_COUNTERPART
 
 
 def require_same_columns(live: LiveRun, catalog: SourceCatalog) -> None:
     """Raise RefusedError (L-103) where the application altered its schema since the plan was made."""
-    found = {table.name: tuple(column.name for column in table.columns) for table in catalog.tables}
+    there = without_left_out(catalog, live.run.plan).tables
+    found = {table.name: tuple(column.name for column in table.columns) for table in there}
     altered = [plan.name for plan in live.run.plan.tables if not _has_columns(plan, found.get(plan.name, ()))]
     planned = {plan.name for plan in live.run.plan.tables} | {name for name, _ in live.run.plan.skipped}
     altered += [table.name for table in catalog.tables if table.kind == "table" and table.name not in planned]
