@@ -520,6 +520,8 @@ def test_no_file_beside_the_uploads_is_served(api: httpx.Client, tmp_path: Path)
         "/uploads/%00",
     ):
         assert api.get(path).status_code == 404
+    absent = api.get("/uploads/nothing.png").json()
+    assert absent["error"] == {"status": 404, "name": "NotFoundError", "message": "Not Found", "details": {}}
 
 
 def test_uploading_wants_a_right(api: httpx.Client) -> None:
@@ -552,4 +554,8 @@ def test_the_documentation_names_every_type(reading_api: httpx.Client) -> None:
         assert f"/api/{name}" in page.text
     agent = document["components"]["schemas"]["Agent"]["properties"]
     assert "secret" not in agent
+    of_drafts = {item["name"] for item in document["paths"]["/agents"]["get"]["parameters"]}
+    of_others = {item["name"] for item in document["paths"]["/tasks"]["get"]["parameters"]}
+    assert {"status", "hasPublishedVersion"} <= of_drafts
+    assert not {"status", "hasPublishedVersion"} & of_others
     assert "http" not in page.headers["content-security-policy"]

@@ -170,7 +170,12 @@ def _parameters(schema: Schema, *, listed: bool) -> list[dict[str, Any]]:
         _parameter("populate", _TEXT, "`*`, or names with commas; `populate[name][…]` for more."),
     ]
     if schema.type.draft_and_publish:
-        found.append(_parameter("status", {"type": "string", "enum": ["published", "draft"]}, "Version."))
+        found += [
+            _parameter("status", {"type": "string", "enum": ["published", "draft"]}, "Version."),
+            _parameter(
+                "hasPublishedVersion", {"type": "boolean"}, "Only documents that are published, or not."
+            ),
+        ]
     if schema.type.localized:
         found.append(_parameter("locale", _TEXT, "Locale, * for all."))
     if listed:

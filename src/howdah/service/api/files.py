@@ -26,7 +26,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request as StarletteRequest
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
@@ -284,10 +284,19 @@ class UploadedFiles:
         try:
             await self._files({**scope, "root_path": "/uploads"}, receive, send)
         except HTTPException as error:
-            await PlainTextResponse(error.detail, error.status_code)(scope, receive, send)
+            absent = error.status_code == 404
+            plain = PlainTextResponse(error.detail, error.status_code)
+            await (_NoFile() if absent else plain)(scope, receive, send)
         except (ValueError, RuntimeError):
             # A name that no file can have; a directory that is not there.
-            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+            await _NoFile()(scope, receive, send)
+
+
+class _NoFile(JSONResponse):
+    """What Strapi answers where no file is."""
+
+    def __init__(self) -> None:
+        super().__init__(not_found().document(), 404)
 
 
 class _Harmless(StaticFiles):
