@@ -377,3 +377,19 @@ def test_home_again_with_what_was_written_and_then_finalized(
     assert source.stat().st_mode & 0o222 == 0
     assert "_howdah" not in _dump(source)
     assert _ask(database, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%howdah%'") == [(0,)]
+
+
+def test_a_file_that_is_replaced_behind_the_fence_calls_the_cutover_off(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(source, "DELETE FROM item WHERE id = 3")
+    # Somebody's script puts a copy in its place: nothing holds the writers of that one.
+    swap = f"cp {source} {source}.new && mv {source}.new {source}"
+    with pytest.raises(RefusedError) as refused:
+        _cut_over(source, database, on_fence=swap)
+    assert refused.value.code == "L-110"
+    assert follow_once().phase == "following"
+    _write(source, "INSERT INTO box (name) VALUES ('goes on')")
+    assert _cut_over(source, database).proof == "proven"
+    assert _ask(database, "SELECT name FROM box WHERE id = 4") == [("goes on",)]

@@ -62,4 +62,4 @@ def test_strace_is_there_where_the_sweep_is_to_be_whole() -> None:
     """Without it the kinds that need it are left out: said here once."""
     if not can_trace():
         pytest.skip("strace is not here, or may not trace: no system call is swept")
-    assert len(KINDS) == 9
+    assert len(KINDS) == 10

@@ -19,6 +19,12 @@ _REQUESTS = (
     80877103,
     80877104,
 )  # SSLRequest, GSSENCRequest: answered with one byte, another start-up follows
+_RAISE = (
+    b"DO $$BEGIN RAISE EXCEPTION USING ERRCODE = '53100',"
+    b" MESSAGE = 'could not extend file \"base/1/1\": No space left on device'; END$$\0"
+)
+#: A simple query that fails, and aborts its transaction, as any does whose table cannot grow.
+_DISK_FULL = b"Q" + struct.pack("!I", 4 + len(_RAISE)) + _RAISE
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -41,7 +47,7 @@ class Harm:
 
     at: int
     #: "cut" in the middle of the message; "deaf": the server gets it, the client never hears the answer;
-    #: "call": `hook` runs before it is forwarded.
+    #: "call": `hook` runs before it is forwarded; "full": the server is asked to say that its disk is full.
     kind: str
     hook: Callable[[], None] = lambda: None
     done: threading.Event = field(default_factory=threading.Event)
@@ -127,6 +133,8 @@ class _Pair:
                 elif harm.kind == "call":
                     harm.hook()
                     self._server.sendall(content)
+                elif harm.kind == "full":
+                    self._server.sendall(_DISK_FULL)
                 elif harm.kind == "deaf":
                     self._deaf = True
                     self._server.sendall(content)

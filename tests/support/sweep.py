@@ -177,6 +177,10 @@ def _by_message(
         if kind == "deaf":
             commits = [number for number, message in enumerate(known.messages) if message.commits]
             index = commits[_at(place, commits)] if commits else index
+        if kind == "full":
+            # In the place of a simple query alone its error is one that the client waits for.
+            queries = [number for number, message in enumerate(known.messages) if message.kind == "Q"]
+            index = queries[_at(place, queries)] if queries else index
         harm = Harm(at=index + 1, kind=kind)
         if make is not None:
             harm.hook = make(sweep)
@@ -236,6 +240,7 @@ _KINDS: dict[str, Callable[[Sweep, Verb, Undisturbed, float], _Struck]] = {
     "connection cut in a message": _by_message("cut"),
     "answer to COMMIT lost": _by_message("deaf"),
     "backends terminated": _by_message("call", _terminate_backends),
+    "disk of the server full": _by_message("full"),
     "postmaster killed": _by_message("call", _kill_postmaster),
 }
 KINDS = tuple(_KINDS)

@@ -36,6 +36,8 @@ def drain(live: LiveRun, capture: Capture) -> None:
     if not live.pause.began:
         live.pause.began = time.monotonic()
     with live.pause.part("check"):
+        # Behind the fence of a file that is gone nobody is kept from writing to the one in its place.
+        live.file.require_same_file()
         require_counterparts(live)
     if not capture.journaled:
         with live.pause.part("drain"):
@@ -105,6 +107,7 @@ def _keys_that_may_have_moved(live: LiveRun) -> dict[str, Sequence[NotedKey]]:
 def release(live: LiveRun) -> None:
     """From here on the data is PostgreSQL's. The SQLite file must be what it was at the drain."""
     capture = live.capture()
+    live.file.require_same_file()
     with live.pause.part("release"):
         with live.file.looking():
             version = live.file.schema_version()

@@ -99,9 +99,14 @@ class LiveFile:
         """For reading within `looking()`."""
         return self._connection
 
+    @property
+    def replaced(self) -> bool:
+        """Whether another file has taken the place of the one that was opened. Raises where there is none."""
+        return _inode(self.path) != self._inode
+
     def require_same_file(self) -> None:
         """Raise RefusedError (L-110) where another file has taken the place of the one that was opened."""
-        if _inode(self.path) != self._inode:
+        if self.replaced:
             raise RefusedError(
                 "L-110",
                 f'file "{self.path}" was replaced by another one',
