@@ -127,3 +127,28 @@ def test_only_one_room_opens_each_kind_of_database(driver: str, room: str) -> No
 def test_the_standard_sqlite_module_is_not_used() -> None:
     """Two SQLite libraries in one process drop each other's locks on a live file."""
     assert [path for path in MODULES if "sqlite3" in _imports(path)] == []
+
+
+#: Modules of more lines than a reader holds at once, and why they are not cut.
+LARGE = {
+    "codecs/catalogue_any.py": "a list: one entry for each codec",
+    "content/query/statement.py": "one statement, whose clauses share aliases and the order of parameters",
+    "ops/migrate.py": "the verb that everything stands on, act after act",
+    "planning/expressions.py": "a list: one short function for each operator of SQLite",
+    "planning/findings.py": "a list: one entry for each finding",
+    "planning/select.py": "one rule for each clause of a SELECT, and what they know of one another's columns",
+    "planning/sql_values.py": "a list: kinds of values, and one short rule for each place they meet",
+    "service/api/documents.py": "one write of a document, whose acts share its connection, type and locale",
+    "sqlite/catalog_build.py": "one object of the catalog after another, each from its pragma and its SQL",
+    "sqlite/salvage.py": "one search among damaged pages; what it has found is known to all of its steps",
+}
+_LINES_MAX = 400
+
+
+def test_a_large_module_has_a_reason() -> None:
+    large = {
+        str(path.relative_to(SOURCE))
+        for path in MODULES
+        if len(path.read_text(encoding="utf-8").splitlines()) > _LINES_MAX
+    }
+    assert large == set(LARGE)
