@@ -80,6 +80,13 @@ def read_raised(package: Path = PACKAGE) -> list[Raised]:
         makers = _read_makers(module, statuses)
         for call in _nodes([module], ast.Call):
             found.update(_read_call(call, statuses, makers))
+        for node in _nodes([module], ast.ClassDef):
+            if node.name in statuses:
+                # A class with one code of its own hands it to the class above.
+                for call in _nodes([node], ast.Call):
+                    if ast.unparse(call.func) == "super().__init__":
+                        named = ast.Call(ast.Name(node.name), call.args, call.keywords)
+                        found.update(_read_call(named, statuses, makers))
     return sorted(found)
 
 

@@ -212,3 +212,26 @@ def test_a_run_goes_on_without_a_trigger_that_acts_otherwise(
         assert [name for (name,) in there] == sorted(set(_NAMES) - {"no_big"})
     assert migrate(request).repeated
     assert verify_run(VerifyRequest(source=str(source), target=target_request(database))).exit_status == 0
+
+
+def test_triggers_of_tables_with_the_largest_and_smallest_numbers_are_tried(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = make_database(
+        tmp_path / "edges.db",
+        """
+        CREATE TABLE edge (id INTEGER PRIMARY KEY, b BLOB UNIQUE, n NUMERIC UNIQUE);
+        INSERT INTO edge VALUES (9223372036854775807, 9223372036854775807, 1e300), (0, 5, -1e300),
+            (-9223372036854775808, -9223372036854775808, 9223372036854775807);
+        CREATE TABLE log (what TEXT);
+        CREATE TRIGGER hold BEFORE DELETE ON edge WHEN old.n > 1 BEGIN SELECT RAISE(IGNORE); END;
+        CREATE TRIGGER tell AFTER INSERT ON edge WHEN new.n > 9223372036854775806 BEGIN
+            INSERT INTO log VALUES ('large'); END;
+        CREATE TRIGGER lose AFTER UPDATE ON edge WHEN new.b < -9223372036854775807 BEGIN
+            INSERT INTO log VALUES ('small'); END;
+        """,
+    )
+    report = migrate_file(source, database)
+    assert report.status == "done"
+    assert {finding.code for finding in report.findings} & {"F-905", "F-907"} == set()

@@ -126,9 +126,16 @@ def near_numbers(trigger: TriggerTrial) -> list[float]:
 _UNSUITED = object()
 
 
+def _holds(number: float) -> bool:
+    """Whether a whole number is one of SQLite's integers, of 64 bits; a larger one is a REAL there."""
+    return -(2**63) <= number < 2**63
+
+
 def _as_stored(value: Any, affinity: Affinity) -> Any:
     """Return the value in the form that the affinity gives it, where that is simple."""
-    if isinstance(value, float) and value.is_integer() and affinity is not Affinity.REAL:
+    if isinstance(value, int) and not _holds(value):
+        value = float(value)
+    if isinstance(value, float) and value.is_integer() and affinity is not Affinity.REAL and _holds(value):
         value = int(value)
     if affinity is Affinity.TEXT and isinstance(value, (int, float)):
         return str(value)
@@ -220,7 +227,8 @@ def _new_row(table: TrialTable, number: int, changes: Row) -> Row | None:
 def _fresh(value: Any, number: int) -> Any:
     """Return a value that no other row has, probably."""
     if isinstance(value, int):
-        return _FRESH + abs(value) + number
+        above = _FRESH + abs(value) + number
+        return above if _holds(above) else abs(value) - _FRESH - number
     if isinstance(value, float):
         return _FRESH + abs(value) + number
     if isinstance(value, bytes):

@@ -28,8 +28,8 @@ from howdah.state.store import Connection
 def quiet_triggers(connection: Connection, job: LoadJob) -> Iterator[None]:
     """Keep triggers from firing, unless an application's were asked to, within one transaction."""
     if job.plan.owned is not None:
-        taken = SavedState(state=job.state, run_id=job.run_id).taken(connection)
-        # While a run is followed they are aside already, and stay there.
+        # While a run is followed they are aside already, and stay there; without a ledger none can be.
+        taken = SavedState(state=job.state, run_id=job.run_id).taken(connection) if job.run_id else ()
         interims = [item for item in job.plan.owned.interims if item.kind == "trigger" and item not in taken]
     else:
         interims = _find_made(connection, job.plan)
