@@ -235,3 +235,21 @@ def test_triggers_of_tables_with_the_largest_and_smallest_numbers_are_tried(
     report = migrate_file(source, database)
     assert report.status == "done"
     assert {finding.code for finding in report.findings} & {"F-905", "F-907"} == set()
+
+
+def test_triggers_beside_a_row_in_quarantine_whose_text_cannot_be_read_are_tried(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = make_database(
+        tmp_path / "bytes.db",
+        """
+        CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT);
+        INSERT INTO note VALUES (1, 'kept'), (2, CAST(x'ed' AS TEXT)), (3, 'a' || char(0));
+        CREATE TRIGGER hold BEFORE DELETE ON note BEGIN SELECT RAISE(ABORT, 'it stays'); END;
+        """,
+    )
+    report = migrate_file(source, database)
+    assert (report.status, report.rows_quarantined) == ("quarantined", 2)
+    assert report.objects["trigger"] == 1
+    assert {finding.code for finding in report.findings} & {"F-907", "F-908"} == set()

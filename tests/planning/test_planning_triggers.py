@@ -65,3 +65,22 @@ def test_a_stub_is_not_taken_for_the_trigger(stubs: str, database: str) -> None:
         connection.execute(stubs.encode())
         with pytest.raises(psycopg.errors.RaiseException, match=r"write_log.* is not written yet"):
             connection.execute("INSERT INTO item (name) VALUES ('new')")
+
+
+def test_a_trigger_whose_name_is_too_long_is_made_under_a_shorter_one_and_told(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    long = "x" * 64
+    source = make_database(
+        tmp_path / "long.db",
+        "CREATE TABLE t (a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);"
+        f"CREATE TRIGGER {long} BEFORE DELETE ON t BEGIN SELECT RAISE(ABORT, 'it stays'); END;",
+    )
+    report = migrate(MigrateRequest(source=str(source), target=target_request(database)))
+    with psycopg.connect(database) as connection:
+        ((made,),) = connection.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").fetchall()
+    (told,) = [finding for finding in report.findings if finding.code == "F-121"]
+    assert made != long[:63]
+    assert long in told.object
+    assert f'"{made}"' in told.message

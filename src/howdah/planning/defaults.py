@@ -74,6 +74,9 @@ def _integer(value: Value, affinity: Affinity) -> str:
     if isinstance(number, float) and number.is_integer() and affinity is not Affinity.BLOB:
         number = int(number)
     if isinstance(number, int):
+        if affinity is Affinity.TEXT and not -(2**63) <= number < 2**63:
+            # SQLite takes it for a REAL, and stores the digits that it prints.
+            raise Untranslatable("a number of more than 64 bits for a text column")
         return str(number)
     if value.kind is Kind.BOOLEAN:
         return f"({value.sql})::int"

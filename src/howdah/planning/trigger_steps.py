@@ -76,6 +76,9 @@ def plan_triggers(
             plans.append(_plan(item, "stub", render_trigger(item, options)))
             findings.append(_tell(item))
             continue
+        if item.target_name != item.trigger.name:
+            message = f'becomes trigger "{item.target_name}" in PostgreSQL'
+            findings.append(make_finding("F-121", _label(item.trigger), message))
         step = _build_step(item)
         plans.append(_plan(item, "create", render_trigger(item, options, reason=_OTHERWISE), step.id))
         made.append((step, _build_trial(item, step, designs, options)))

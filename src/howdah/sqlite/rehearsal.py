@@ -122,13 +122,14 @@ class Rehearsal:
         self._noted: list[tuple[str, int, tuple[Any, ...]]] = []
         #: A table whose changes cannot be seen, "" as long as there is none.
         self._unseen = ""
-        connection.preupdate_hook(self._note)
         self._begin()
 
     def _begin(self) -> None:
         """Begin again: without rows in quarantine, and with the triggers that are tried and no others."""
         connection = self._connection
         connection.authorizer = None
+        # What goes here is nobody's change, and may hold what cannot be read.
+        connection.preupdate_hook(None)
         connection.execute("BEGIN IMMEDIATE")
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         delete_rows(connection, self._catalog, self._quarantined)
@@ -138,6 +139,7 @@ class Rehearsal:
             connection.execute(f"DROP TRIGGER {quote_sqlite(str(name))}")
         for statement in self._triggers.values():
             connection.execute(statement)
+        connection.preupdate_hook(self._note)
         connection.authorizer = _authorize
 
     def add_trigger(self, name: str, statement: str) -> None:
