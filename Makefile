@@ -132,7 +132,7 @@ faults: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m faults.run $(FAULTS_ARGS)
 
 bench-live: $(VENV)/.installed-dev
-	$(BIN)/python -m bench.live --megabytes 60 600 3000 $(BENCH_ARGS)
+	$(BIN)/python -m bench.live --megabytes 60 600 3000 --runs 3 $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) dist build site .work .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -28,7 +28,11 @@ _BEGIN, _END = "<!-- measured: begin (python -m bench.page) -->", "<!-- measured
 _PLOTS = "../images"
 
 #: What the other benchmarks leave, ready to be shown, and its title.
-_OTHERS = {"backup.md": "Backup and restore", "api.md": "The content API"}
+_OTHERS = {
+    "live.md": "The pause of a cutover, and of the way home",
+    "backup.md": "Backup and restore",
+    "api.md": "The content API",
+}
 
 _SHOWN_OF_MACHINE = ("taken", "machine", "howdah", "python", "postgres server_version", "pgloader", "duckdb")
 

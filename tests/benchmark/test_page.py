@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench.contestants import Result
+from bench.live import keep
 from bench.page import PAGE, RESULTS, insert_measured, render_measured
 from bench.results import FLOOR, MIGRATE, PGLOADER, SizeResults, read_results, write_results
 
@@ -48,6 +49,25 @@ def test_the_page_shows_medians_ratios_and_who_did_not_run(tmp_path: Path) -> No
     assert "| pgloader | not run: not installed |" in page
     assert "| migrate ÷ floor | 2.00 | ≤ 1.2 | **not reached** |" in page
     assert "| 100 MB | 5,000 | 110.0 | 220.0 |" in page
+
+
+def _pause(seconds: float) -> dict[str, object]:
+    return {
+        "megabytes": 64,
+        "cutover": {"seen_by_the_application": seconds},
+        "home": {"seen_by_the_application": seconds / 2},
+        "proof": ["proven", "proven"],
+    }
+
+
+def test_pauses_are_kept_by_size_and_mode_and_the_page_tells_the_longest(tmp_path: Path) -> None:
+    keep(tmp_path, "60 MB, WAL", [_pause(9.0)], rate=200, server="15.18")
+    keep(tmp_path, "60 MB, rollback journal", [_pause(0.5)], rate=200, server="15.18")
+    keep(tmp_path, "60 MB, WAL", [_pause(0.2), _pause(0.8), _pause(0.4)], rate=200, server="15.18")
+    page = (tmp_path / "live.md").read_text()
+    assert "| 64 MB | WAL | 200 | 3 | 0.40 | 0.80 | 0.20 | 0.40 | proven |" in page
+    assert "| 64 MB | rollback journal | 200 | 1 | 0.50 | 0.50 | 0.25 | 0.25 | proven |" in page
+    assert "9.00" not in page
 
 
 def test_the_page_of_the_documentation_is_up_to_date() -> None:
