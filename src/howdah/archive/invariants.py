@@ -17,6 +17,7 @@ import psycopg
 from howdah.errors import UsageError
 from howdah.model.backup import ContentDifference
 from howdah.postgres.connect import Connection
+from howdah.postgres.errors import is_of_the_moment
 
 #: Type boolean by its oid (pg_type.dat).
 _BOOLEAN = 16
@@ -76,6 +77,7 @@ def run_smoke_sql(connection: Connection, text: str) -> Iterator[ContentDifferen
     Run the user's statements one after the other; yield one difference for the first that fails.
 
     A statement that answers with a single boolean must answer true. On a connection in autocommit mode.
+    Raises psycopg.Error where the server failed, and not what was asked.
     """
     connection.execute("SET search_path TO DEFAULT")
     connection.execute("SELECT set_config('search_path', '\"$user\", public', false)")
@@ -96,5 +98,8 @@ def run_smoke_sql(connection: Connection, text: str) -> Iterator[ContentDifferen
             if not cursor.nextset():
                 return
     except psycopg.Error as error:
+        # A limit of time is the user's own, and its end an answer.
+        if is_of_the_moment(error) and not isinstance(error, psycopg.errors.QueryCanceled):
+            raise
         said = error.diag.message_primary or str(error)
         yield ContentDifference(kind="smoke", object="smoke SQL", expected="an answer", found=said)

@@ -26,6 +26,7 @@ from howdah.loading.answer_values import source_cells, target_cells, target_expr
 from howdah.loading.job import LoadJob
 from howdah.model.findings import Finding, Severity
 from howdah.model.plan import Comparison, Step
+from howdah.postgres.errors import is_of_the_moment
 from howdah.sqlite.answers import NotAnsweredError, Questions, open_questions
 from howdah.state.ledger import StepOutcome
 from howdah.state.store import Connection
@@ -167,7 +168,7 @@ def _ask_target(connection: Connection, comparison: Comparison) -> Iterator[_Row
     except psycopg.errors.QueryCanceled:
         raise
     except psycopg.Error as error:
-        if connection.broken:
+        if connection.broken or is_of_the_moment(error):
             raise
         raise _TargetFailedError(error.diag.message_primary or str(error)) from error
 

@@ -22,17 +22,11 @@ from howdah.loading.set_aside import set_aside_target_rows
 from howdah.model.findings import Finding, Severity
 from howdah.model.plan import Step, StepKind
 from howdah.names import qualified, quote
+from howdah.postgres.errors import is_of_the_moment
 from howdah.state.ledger import StepOutcome
 from howdah.state.store import Connection
 
 _KEYS = (StepKind.PRIMARY_KEY, StepKind.UNIQUE)
-#: What says nothing about the object.
-_OF_THE_MOMENT = (
-    psycopg.errors.QueryCanceled,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.AdminShutdown,
-)
 _COMPUTED = (StepKind.UNIQUE, StepKind.INDEX, StepKind.CHECK)
 
 
@@ -59,7 +53,7 @@ def run_object_step(connection: Connection, job: LoadJob, step: Step) -> StepOut
         # An expression that SQLite can compute for every row and PostgreSQL cannot: 2**63 - 1 + 1.
         outcome = _fall_back(connection, job, step, error) if step.fallback_sql else _leave_out(step, error)
     except psycopg.Error as error:
-        if not step.optional or connection.broken or isinstance(error, _OF_THE_MOMENT):
+        if not step.optional or connection.broken or is_of_the_moment(error):
             raise
         outcome = _leave_out(step, error)
     return StepOutcome(

@@ -25,6 +25,7 @@ from howdah.loading.trial_rows import Row, Trial
 from howdah.model.plan import Output, Plan, TablePlan, TriggerTrial
 from howdah.names import qualified
 from howdah.postgres.copy import build_copy_rows, copy_in
+from howdah.postgres.errors import is_of_the_moment
 from howdah.sqlite.answers import NotAnsweredError
 from howdah.sqlite.python_columns import column_of
 from howdah.sqlite.rehearsal import Changes
@@ -172,8 +173,8 @@ class TrialTarget:
         try:
             with self._connection.transaction():
                 self._connection.execute(cast("Any", trigger.translated_sql))
-        except psycopg.Error:
-            if self._connection.broken:
+        except psycopg.Error as error:
+            if self._connection.broken or is_of_the_moment(error):
                 raise
             return False
         return True
@@ -203,7 +204,7 @@ class TrialTarget:
         except psycopg.errors.QueryCanceled as error:
             raise NotAnsweredError("PostgreSQL took too long") from error
         except psycopg.Error as error:
-            if self._connection.broken:
+            if self._connection.broken or is_of_the_moment(error):
                 raise
             refused_by = "something"
             if isinstance(error, psycopg.errors.RaiseException):

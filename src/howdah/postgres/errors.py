@@ -191,6 +191,9 @@ _STATES: dict[str, _Known] = {
     "XX": _Known(EnvironmentFailedError, "T-409", "The server failed internally.", "See its log."),
 }
 
+#: Connection, another session's work, resources, locks, operators, operating system, configuration, damage.
+_OF_THE_MOMENT = ("08", "25006", "40", "53", "55P03", "57", "58", "F0", "XX001", "XX002")
+
 
 def translate_connect_error(
     error: psycopg.Error, *, where: str = "", secrets: Iterable[str] = ()
@@ -238,6 +241,19 @@ def translate_text(text: str, *, state: str | None, doing: str, secrets: Iterabl
 def as_howdah_error(error: BaseException, *, doing: str = "working on the target") -> HowdahError | None:
     """Explain any exception of the database driver; None for one that is not the driver's."""
     return translate_error(error, doing=doing) if isinstance(error, psycopg.Error) else None
+
+
+def is_of_the_moment(error: psycopg.Error) -> bool:
+    """
+    Whether this says nothing about the statement: the server, its disk, its operator or another session
+    ended it.
+
+    Whoever takes a refused statement for an answer must not take this for one.
+    """
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return state.startswith(_OF_THE_MOMENT)
 
 
 def _by_state(state: str) -> _Known | None:
