@@ -3,9 +3,11 @@
 
     make faults                                             three places of every verb and every kind of fault
     make faults FAULTS_ARGS="--points 12 --verb cutover"    more places of one verb
+    make faults FAULTS_ARGS=--unsettled                     what is not in the report, or was not survived
 
-What each verb came through goes to bench/results/faults.json, in the place of what was known of it, and the
-table of all of it to bench/results/faults.md. The exit status is 1 where anything did not hold.
+What each verb came through goes to bench/results/faults.json after every fault, in the place of what was
+known of that verb and kind, and the table of all of it to bench/results/faults.md: what was stopped goes on
+with --unsettled. The exit status is 1 where anything did not hold.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from howdah.postgres.binaries import list_server_binaries
-from support.sweep import KINDS, Outcome, list_cases, sweeping
+from support.sweep import KINDS, Case, Outcome, list_cases, sweeping
 from support.swept_verbs import VERBS
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
@@ -34,8 +36,12 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=3, help="places of each verb and kind")
     parser.add_argument("--verb", action="append", default=[], choices=list(VERBS))
     parser.add_argument("--kind", action="append", default=[], choices=KINDS)
+    parser.add_argument("--unsettled", action="store_true", help="what the report lacks, or tells as failed")
     parser.add_argument("--no-report", action="store_true")
     arguments = parser.parse_args()
+    cases = list_cases(arguments.points, verbs=arguments.verb, kinds=arguments.kind)
+    if arguments.unsettled:
+        cases = list_unsettled(cases, read_cells())
     failed = 0
     outcomes: list[Outcome] = []
     binaries = list_server_binaries()[0]
@@ -43,9 +49,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="howdah-world-") as root,
         sweeping(binaries.bindir, Path(root)) as sweep,
     ):
-        for case in list_cases(arguments.points, verbs=arguments.verb, kinds=arguments.kind):
-            if outcomes and outcomes[-1].case.verb != case.verb and not arguments.no_report:
-                write_report(outcomes, binaries.version)
+        for case in cases:
             began = time.monotonic()
             outcome = sweep.run(case)
             outcomes.append(outcome)
@@ -58,31 +62,54 @@ def main() -> int:
             )
             for problem in outcome.problems:
                 print(f"       {problem}", flush=True)
-    if not arguments.no_report:
-        write_report(outcomes, binaries.version)
+            if not arguments.no_report:
+                cell = [other for other in outcomes if _cell(other.case) == _cell(case)]
+                write_report(cell, binaries.version)
     print(f"{len(outcomes)} faults, {failed} not survived")
     return 1 if failed else 0
 
 
-def write_report(outcomes: list[Outcome], server_version: str) -> None:
-    """Put these outcomes in the place of what was known of the same verbs and kinds."""
+def _cell(case: Case) -> str:
+    return f"{case.verb} | {case.kind}"
+
+
+def read_cells() -> dict[str, Any]:
+    """Return what is known, by verb and kind."""
     path = RESULTS / "faults.json"
+    cells: dict[str, Any] = json.loads(path.read_text())["cells"] if path.exists() else {}
+    return cells
+
+
+def list_unsettled(cases: list[Case], cells: dict[str, Any]) -> list[Case]:
+    """Return the cases of cells that have fewer places than these, or one where something did not hold."""
+    wanted = Counter(_cell(case) for case in cases)
+
+    def settled(name: str) -> bool:
+        places = cells[name]["places"] if name in cells else []
+        return len(places) >= wanted[name] and not any(place["problems"] for place in places)
+
+    return [case for case in cases if not settled(_cell(case))]
+
+
+def write_report(outcomes: list[Outcome], server_version: str, results: Path = RESULTS) -> None:
+    """Put these outcomes in the place of what was known of the same verbs and kinds."""
+    path = results / "faults.json"
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"cells": {}}
     cells: dict[str, Any] = known["cells"]
     fresh: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        fresh.setdefault(f"{outcome.case.verb} | {outcome.case.kind}", []).append(outcome)
+        fresh.setdefault(_cell(outcome.case), []).append(outcome)
     for name, found in fresh.items():
         statuses = Counter(_describe(outcome) for outcome in found)
         cells[name] = {
-            "injected": len(found),
-            "survived": sum(not outcome.problems for outcome in found),
+            "injected": sum(not outcome.missed for outcome in found),
+            "survived": sum(not outcome.missed and not outcome.problems for outcome in found),
             "ended": dict(sorted(statuses.items())),
             "places": [_tell(outcome) for outcome in found],
         }
     known["server"] = server_version
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-    (RESULTS / "faults.md").write_text(render(known))
+    (results / "faults.md").write_text(render(known))
 
 
 def _tell(outcome: Outcome) -> dict[str, Any]:
