@@ -18,7 +18,7 @@ RUN apt-get update && apt-get install --no-install-recommends --yes python3-venv
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN python3 -m venv /opt/howdah && /opt/howdah/bin/pip install --no-cache-dir ".[serve]"
+RUN python3 -m venv /opt/howdah && /opt/howdah/bin/pip install --no-cache-dir ".[images,serve]"
 
 FROM base
 COPY --from=build /opt/howdah /opt/howdah

@@ -22,12 +22,13 @@ from howdah.service.api.cors import Cors
 from howdah.service.api.docs import ApiDocs
 from howdah.service.api.engine import Engine, translate_database_error
 from howdah.service.api.entries import EntryReads
-from howdah.service.api.files import Files, UploadedFiles
+from howdah.service.api.files import Files
 from howdah.service.api.locales import Locales
 from howdah.service.api.messages import TEXT_TYPE, Answer, Request, json_answer
 from howdah.service.api.roles import Roles
 from howdah.service.api.routes import Routes
 from howdah.service.api.sign_in import SignIn
+from howdah.service.api.uploaded import UploadedFiles
 from howdah.service.api.users import Users
 from howdah.service.api.writes import EntryWrites
 from howdah.service.mail import Mailer

@@ -1,36 +1,32 @@
 """
-Files: the upload plugin's resource with its local provider, and the files themselves below /uploads.
+Files: the upload plugin's resource with its local provider.
 
-What a browser would carry out (HTML, SVG, scripts…) is sent as an attachment, everything with
-`nosniff` and a sandbox: a file that somebody uploaded must not act in the name of this site. The row
-is written last, and a file that no row names is removed.
+A file is made ready in a directory of its own, with whatever belongs to it; the row is written last, and a
+file that no row names is removed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import mimetypes
 import os
-import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import imagesize
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request as StarletteRequest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive
 
 from howdah.content.document_ids import new_document_id
+from howdah.content.entry.scalars import Json
 from howdah.content.query.faults import RequestFault, invalid, not_found
 from howdah.content.query.request import one_document
 from howdah.content.query.schema import FILE
@@ -38,23 +34,33 @@ from howdah.content.query.selection import all_fields, plain_selection
 from howdah.content.query.statement import Statement, StatementBuilder
 from howdah.content.query.tree import ReadQuery
 from howdah.content.query.values import now_milliseconds
-from howdah.content.words import snake_case
 from howdah.service.api.access import AccessFacts, Caller
 from howdah.service.api.engine import Engine
 from howdah.service.api.entries import id_is
+from howdah.service.api.images import Images, NamedFile
 from howdah.service.api.messages import Answer, Request, json_answer
 from howdah.service.api.parameters import offset_page, plain_query, row_id
+from howdah.service.api.plugin_settings import read_plugin_settings
 from howdah.service.api.rows import Rows
+from howdah.service.api.upload_facts import (
+    HEAD,
+    check_file_name,
+    file_extension,
+    file_kind,
+    file_stem,
+    kilobytes,
+    kind_of_bytes,
+)
+from howdah.service.api.upload_folder import api_folder, put_into_folder
+from howdah.service.api.upload_info import read_file_info
 
 _ACTION = "plugin::upload.content-api"
 #: Bytes of a form beside its files.
 _FORM_SLACK = 1024 * 1024
 _FILES_MAX = 100
 _FIELDS_MAX = 100
-_CACHE = "public, max-age=86400"
-#: What a browser may show in its window; it carries none of these out.
-_SHOWN = re.compile(r"image/(png|jpeg|gif|webp|avif|bmp)|audio/.*|video/.*|text/plain|application/pdf")
-_INFO = ("name", "alternativeText", "caption")
+#: What was sent, until it is known what becomes of it.
+_SOURCE = ".source"
 
 
 class Files:
@@ -63,6 +69,7 @@ class Files:
     def __init__(self, engine: Engine, directory: Path) -> None:
         self._engine = engine
         self._directory = directory
+        self._images = Images()
         self._schema = engine.schemas[FILE]
 
     async def find(self, request: Request) -> Answer:
@@ -90,7 +97,7 @@ class Files:
         body = await self._engine.read(request, f"{_ACTION}.findOne", make)
         if body is None:
             raise not_found("file.notFound")
-        return json_answer({**json.loads(body), "isUrlSigned": False})
+        return json_answer(_shown(body))
 
     async def delete(self, request: Request) -> Answer:
         """DELETE /upload/files/:id."""
@@ -103,7 +110,7 @@ class Files:
                 raise not_found("file.notFound")
             await Rows(connection, self._engine.schemas, builder.dialect).delete(self._schema, row)
         self._remove(json.loads(document))
-        return Answer(body=document)
+        return json_answer(_shown(document))
 
     async def upload(self, request: Request) -> Answer:
         """POST /upload: new files, or with `id` new facts of one that is there."""
@@ -120,32 +127,45 @@ class Files:
 
     async def _take(self, request: Request, form: FormData) -> Answer:
         files = [item for item in form.getlist("files") if isinstance(item, UploadFile)]
-        infos = [_info(item) for item in form.getlist("fileInfo")]
+        infos = [read_file_info(item) for item in form.getlist("fileInfo")]
         row = request.parameters.get("id")
-        if row is not None:
+        if not files or (len(files) == 1 and not files[0].size):
+            if row is None:
+                raise invalid("Files are empty")
             return await self._change(request, _file_id(str(row)), infos[0] if infos else {})
-        if not files or all(not item.size and not item.filename for item in files):
-            raise invalid("Files are empty")
         for item in files:
             if (item.size or 0) > self._engine.settings.upload_size_limit:
                 name = item.filename or "file"
                 raise RequestFault(413, "PayloadTooLargeError", f"{name} exceeds size limit")
-        stored = [
-            await asyncio.to_thread(self._store, item.file, item.filename or "file", item.content_type)
-            for item in files
-        ]
+        async with self._engine.pool.connection() as connection:
+            settings = await read_plugin_settings(self._engine, connection, "upload_settings")
+        if row is not None:
+            if len(files) > 1:
+                raise invalid("Cannot replace a file with multiple ones")
+            return await self._replace(
+                request, _file_id(str(row)), files[0], infos[0] if infos else {}, settings
+            )
+        prepared: list[_Prepared] = []
+        published: list[Path] = []
         try:
-            ids = await self._record(request, stored, infos, form)
+            for position, item in enumerate(files):
+                info = infos[position] if position < len(infos) else {}
+                prepared.append(await self._prepare(item, info, settings))
+            for one in prepared:
+                published += self._publish(one)
+            ids = await self._record(request, prepared, infos, form)
         except BaseException:
-            for kept in stored:
-                kept.path.unlink(missing_ok=True)
+            for path in published:
+                path.unlink(missing_ok=True)
+            for one in prepared:
+                shutil.rmtree(one.staging, ignore_errors=True)
             raise
-        return Answer(status=201, body=b"[" + b",".join([await self._document(one) for one in ids]) + b"]")
+        return json_answer([_shown(await self._document(one)) for one in ids], status=201)
 
     async def _record(
         self,
         request: Request,
-        stored: Sequence[_Stored],
+        prepared: Sequence[_Prepared],
         infos: Sequence[Mapping[str, Any]],
         form: FormData,
     ) -> list[int]:
@@ -154,14 +174,44 @@ class Files:
             caller.require(f"{_ACTION}.upload")
             builder = self._engine.builder_for(connection)
             rows = Rows(connection, self._engine.schemas, builder.dialect)
+            folder, folder_path = await api_folder(self._engine, connection, rows)
             now = now_milliseconds()
             moments = dict.fromkeys(("createdAt", "updatedAt", "publishedAt"), now)
-            for position, file in enumerate(stored):
+            for position, file in enumerate(prepared):
                 info = infos[position] if position < len(infos) else {}
-                scalars = {**file.facts, **_given(info), "documentId": new_document_id(), **moments}
-                ids.append(await rows.insert(self._schema, scalars))
+                scalars = {**file.facts, **info, "documentId": new_document_id(), **moments}
+                ids.append(await rows.insert(self._schema, {**scalars, "folderPath": folder_path}))
+                await put_into_folder(self._engine, rows, ids[-1], folder)
             await self._attach(rows, ids, form)
         return ids
+
+    async def _replace(
+        self,
+        request: Request,
+        row: int,
+        item: UploadFile,
+        info: Mapping[str, Any],
+        settings: Mapping[str, Any],
+    ) -> Answer:
+        """Put another file under the address of one that is there."""
+        document = json.loads(await self._document(row))
+        if document is None:
+            raise not_found("Entity not found")
+        old = _Old(hash=document["hash"], extension=document["ext"] or "", document=document)
+        prepared = await self._prepare(item, info, settings, old)
+        try:
+            async with self._engine.writing(request) as (connection, _, caller):
+                caller.require(f"{_ACTION}.upload")
+                builder = self._engine.builder_for(connection)
+                rows = Rows(connection, self._engine.schemas, builder.dialect)
+                scalars = {**prepared.facts, **info, "updatedAt": now_milliseconds()}
+                await rows.update(self._schema, row, scalars)
+                kept = {path.name for path in self._publish(prepared)}
+        except BaseException:
+            shutil.rmtree(prepared.staging, ignore_errors=True)
+            raise
+        self._remove(document, besides=kept)
+        return json_answer(_shown(await self._document(row)))
 
     async def _attach(self, rows: Rows, ids: Sequence[int], form: FormData) -> None:
         """Append files to the field of an entry that the form names."""
@@ -187,10 +237,10 @@ class Files:
             caller.require(f"{_ACTION}.upload")
             builder = self._engine.builder_for(connection)
             if await self._engine.fetch(connection, builder.entry(self._one(row))) is None:
-                raise not_found("file.notFound")
+                raise not_found("Entity not found")
             rows = Rows(connection, self._engine.schemas, builder.dialect)
-            await rows.update(self._schema, row, {**_given(info), "updatedAt": now_milliseconds()})
-        return Answer(body=await self._document(row))
+            await rows.update(self._schema, row, {**info, "updatedAt": now_milliseconds()})
+        return json_answer(_shown(await self._document(row)))
 
     async def _document(self, row: int) -> bytes:
         async with self._engine.pool.connection() as connection:
@@ -200,46 +250,80 @@ class Files:
     def _one(self, row: int) -> ReadQuery:
         return one_document(ReadQuery(selection=plain_selection(self._schema)), id_is(self._schema, row))
 
-    def _store(self, source: BinaryIO, filename: str, content_type: str | None) -> _Stored:
-        """Write a file under a name of its own, completely or not at all."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        name = Path(filename.replace("\\", "/")).name.replace("\0", "")[:200] or "file"
-        extension = _extension(name)
-        stem = snake_case(Path(name).stem)[:100] or "file"
-        unique = f"{stem}_{secrets.token_hex(5)}"
-        path = self._directory / f"{unique}{extension}"
-        handle, temporary = tempfile.mkstemp(dir=self._directory, prefix=".upload-")
+    async def _prepare(
+        self, item: UploadFile, info: Mapping[str, Any], settings: Mapping[str, Any], old: _Old | None = None
+    ) -> _Prepared:
+        """Make a file ready beside those that are served. Raises RequestFault for what is no file."""
+        sent = check_file_name(item.filename or "unamed")
+        await item.seek(0)
+        head = await item.read(HEAD)
+        kind = file_kind(sent, item.content_type, head)
+        extension = file_extension(sent, kind)
+        name = unicodedata.normalize("NFC", str(info.get("name") or sent))
+        hashed = f"{file_stem(name, extension)}_{secrets.token_hex(5)}"
+        if old is not None:
+            # Its address stays, whatever is there now.
+            hashed, extension = old.hash, old.extension
+        staging = await asyncio.to_thread(self._receive, item.file)
         try:
-            with os.fdopen(handle, "wb") as target:
+            path = staging / _SOURCE
+            named = NamedFile(
+                name=name, hash=hashed, extension=extension, kind=kind, looks=kind_of_bytes(head) or kind
+            )
+            image = await self._images.examine(path, named, settings)
+            optimized = staging / f"{hashed}{extension}"
+            if not optimized.exists():
+                path.rename(optimized)
+            path.unlink(missing_ok=True)
+            size = optimized.stat().st_size
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        facts: dict[str, Any] = {
+            "name": name[:255],
+            "hash": hashed,
+            "ext": extension or None,
+            "mime": kind,
+            "size": kilobytes(size),
+            "url": f"/uploads/{hashed}{extension}",
+            "provider": "local",
+            "width": image.width,
+            "height": image.height,
+            "formats": None if image.formats is None else Json(text=json.dumps(image.formats)),
+        }
+        if old is not None:
+            # As in Strapi: what is no image leaves the size of what was there.
+            facts["formats"] = facts["formats"] or Json(text="{}")
+            if image.width is None:
+                del facts["width"], facts["height"]
+        return _Prepared(staging=staging, facts=facts)
+
+    def _receive(self, source: BinaryIO) -> Path:
+        """Copy what was sent to the disk, into a directory of its own, and return that."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=self._directory, prefix=".upload-"))
+        try:
+            with (staging / _SOURCE).open("wb") as target:
                 source.seek(0)
                 shutil.copyfileobj(source, target)
                 target.flush()
                 os.fsync(target.fileno())
-                size = target.tell()
-            Path(temporary).chmod(0o644)
-            Path(temporary).rename(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            shutil.rmtree(staging, ignore_errors=True)
             raise
-        width, height = _dimensions(path)
-        return _Stored(
-            path=path,
-            facts={
-                "name": name,
-                "hash": unique,
-                "ext": extension or None,
-                "mime": _mime(name, content_type),
-                "size": round(size / 1000, 2),
-                "url": f"/uploads/{path.name}",
-                "provider": "local",
-                "folderPath": "/",
-                "width": width,
-                "height": height,
-            },
-        )
+        return staging
 
-    def _remove(self, document: Mapping[str, Any]) -> None:
-        """Remove what a row stood for, its smaller versions too."""
+    def _publish(self, prepared: _Prepared) -> list[Path]:
+        """Move a file and its smaller versions to where they are served; return where they are."""
+        moved = []
+        for path in sorted(prepared.staging.iterdir()):
+            path.chmod(0o644)
+            moved.append(path.replace(self._directory / path.name))
+        prepared.staging.rmdir()
+        return moved
+
+    def _remove(self, document: Mapping[str, Any], *, besides: Set[str] = frozenset()) -> None:
+        """Remove what a row stood for, its smaller versions too, but not files of these names."""
         formats = document.get("formats")
         versions = formats.values() if isinstance(formats, Mapping) else ()
         for url in (
@@ -248,14 +332,24 @@ class Files:
         ):
             if isinstance(url, str) and url.startswith("/uploads/"):
                 name = url.removeprefix("/uploads/")
-                if name and "/" not in name and name not in (".", ".."):
+                if name and "/" not in name and name not in (".", "..", *besides):
                     (self._directory / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
-class _Stored:
-    path: Path
+class _Prepared:
+    #: Holds the file and its smaller versions, under the names that they will have.
+    staging: Path
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Old:
+    """A file that is there, by the names that its address is made of."""
+
+    hash: str
+    extension: str
+    document: Mapping[str, Any]
 
 
 class _Limited:
@@ -273,44 +367,6 @@ class _Limited:
         return message
 
 
-class UploadedFiles:
-    """ASGI application that serves the files themselves."""
-
-    def __init__(self, directory: Path) -> None:
-        self._files = _Harmless(directory=directory, check_dir=False)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request below /uploads."""
-        try:
-            await self._files({**scope, "root_path": "/uploads"}, receive, send)
-        except HTTPException as error:
-            absent = error.status_code == 404
-            plain = PlainTextResponse(error.detail, error.status_code)
-            await (_NoFile() if absent else plain)(scope, receive, send)
-        except (ValueError, RuntimeError):
-            # A name that no file can have; a directory that is not there.
-            await _NoFile()(scope, receive, send)
-
-
-class _NoFile(JSONResponse):
-    """What Strapi answers where no file is."""
-
-    def __init__(self) -> None:
-        super().__init__(not_found().document(), 404)
-
-
-class _Harmless(StaticFiles):
-    def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(full_path, *args, **kwargs)
-        kind = mimetypes.guess_type(str(full_path))[0] or "application/octet-stream"
-        response.headers["cache-control"] = _CACHE
-        response.headers["x-content-type-options"] = "nosniff"
-        response.headers["content-security-policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-        if not _SHOWN.fullmatch(kind):
-            response.headers["content-disposition"] = "attachment"
-        return response
-
-
 def _file_id(text: str) -> int:
     try:
         return row_id(text)
@@ -318,44 +374,6 @@ def _file_id(text: str) -> int:
         raise not_found("file.notFound") from None
 
 
-def _extension(name: str) -> str:
-    suffix = Path(name).suffix.lower()
-    return suffix if re.fullmatch(r"\.[a-z0-9]{1,16}", suffix) else ""
-
-
-def _mime(name: str, content_type: str | None) -> str:
-    by_name = mimetypes.guess_type(name)[0]
-    given = (content_type or "").partition(";")[0].strip().lower()
-    if re.fullmatch(r"[a-z0-9.+-]{1,100}/[a-z0-9.+-]{1,100}", given) and given != "application/octet-stream":
-        return given
-    return by_name or "application/octet-stream"
-
-
-def _dimensions(path: Path) -> tuple[int | None, int | None]:
-    if not (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
-        return None, None
-    try:
-        width, height = imagesize.get(path)
-    except (ValueError, OSError):
-        # It calls itself an image and is none.
-        return None, None
-    return (width, height) if width > 0 and height > 0 else (None, None)
-
-
-def _info(value: Any) -> Mapping[str, Any]:
-    try:
-        info = json.loads(value) if isinstance(value, str) and value else {}
-    except ValueError:
-        raise invalid("Invalid fileInfo: expected JSON") from None
-    if not isinstance(info, dict):
-        raise invalid("Invalid fileInfo: expected an object")
-    return info
-
-
-def _given(info: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in _INFO:
-        value = info.get(name)
-        if isinstance(value, str) and value and "\0" not in value:
-            found[name] = value[:255] if name == "name" else value
-    return found
+def _shown(document: bytes) -> dict[str, Any]:
+    """Return a file as answers have it: the local provider signs no addresses."""
+    return {**json.loads(document), "isUrlSigned": False}
