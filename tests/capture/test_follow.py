@@ -368,6 +368,9 @@ def test_home_again_with_what_was_written_and_then_finalized(
     assert "moved to" in str(refused.value)
     with pytest.raises(RefusedError):
         finalize(target_request(database))
+    # No cutover is under way that could be given up: nothing changes.
+    nothing = cutover(CutoverRequest(source=str(source), target=target_request(database), abort=True))
+    assert (nothing.status, nothing.exit_status) == ("home", 0)
 
     _write(source, "INSERT INTO box (name) VALUES ('home')")
     assert _cut_over(source, database).proof == "proven"

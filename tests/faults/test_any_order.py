@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import signal
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from howdah.errors import RefusedError
 from howdah.ops.carry_back import CarryBackRequest, carry_back
 from howdah.ops.cutover import CutoverRequest, cutover
 from howdah.ops.finalize import finalize
@@ -53,8 +55,11 @@ INSERT INTO item VALUES (1, 'c1', 'first'), (2, 'c2', NULL);
 INSERT INTO part VALUES (1, 1), (1, 2);
 """
 _ids = st.integers(1, 12)
-#: Where a verb is killed: before or after this step of it, or not at all.
-_kills = st.none() | st.tuples(st.sampled_from(["kill-before", "kill-after"]), st.integers(1, 7))
+#: So many milliseconds after it began.
+_moments = st.tuples(st.just("kill-in-time"), st.integers(1, 1200))
+#: Where a verb is killed: before or after this step of it, at a moment, or not at all.
+_kills = st.none() | st.tuples(st.sampled_from(["kill-before", "kill-after"]), st.integers(1, 7)) | _moments
+_KILLED = (-signal.SIGKILL, -signal.SIGALRM)
 _numbers = itertools.count(1)
 
 
@@ -176,8 +181,16 @@ class Journey(RuleBasedStateMachine):
         """Run a verb; killed first, then once more, where that is drawn."""
         if kill is not None:
             killed = run_faulty(name, self.source, self.database, *kill)
-            assert killed.status in (-9, 0), killed.errors
+            assert killed.status in (*_KILLED, 0), killed.errors
         return run()
+
+    def _verb_that_ends(self, name: str, run: Callable[[], Any], kill: tuple[str, int] | None) -> None:
+        """The same of a verb that leaves nothing of a run: killed at its end, there is none to end."""
+        try:
+            self._verb(name, run, kill)
+        except RefusedError as error:
+            if kill is None or error.code != "M-401":
+                raise
 
     def _follow(self) -> Any:
         request = FollowRequest(
@@ -215,13 +228,40 @@ class Journey(RuleBasedStateMachine):
         assert (report.phase, report.difference_count) == ("home", 0)
         self.phase = "home"
 
+    @precondition(lambda self: self.phase in ("followed", "home"))
+    @rule(began=_kills, kill=st.none() | _moments)
+    def calls_off(self, began: tuple[str, int] | None, kill: tuple[str, int] | None) -> None:
+        """A cutover that was killed somewhere is called off, unless it had come past the point."""
+        if began is not None:
+            killed = run_faulty("cutover", self.source, self.database, *began)
+            assert killed.status in (*_KILLED, 0), killed.errors
+        request = CutoverRequest(source=str(self.source), target=target_request(self.database), abort=True)
+        if kill is not None:
+            killed = run_faulty("abort", self.source, self.database, *kill)
+            assert killed.status in (*_KILLED, 0, 4), killed.errors
+        try:
+            report = cutover(request)
+        except RefusedError as error:
+            if began is None or error.code != "L-118":
+                raise
+            self.cuts_over_again()
+            return
+        assert report.phase in ("following", "home")
+        self.phase = "home" if report.phase == "home" else "followed"
+
+    def cuts_over_again(self) -> None:
+        request = CutoverRequest(source=str(self.source), target=target_request(self.database))
+        report = cutover(request)
+        assert (report.phase, report.difference_count) == ("complete", 0)
+        self.phase = "away"
+
     @precondition(lambda self: self.phase == "followed")
-    @rule(undone=st.booleans())
-    def gives_up(self, undone: bool) -> None:
+    @rule(undone=st.booleans(), kill=st.none() | _moments)
+    def gives_up(self, undone: bool, kill: tuple[str, int] | None) -> None:
         if undone:
-            rollback(target_request(self.database))
+            self._verb_that_ends("rollback", lambda: rollback(target_request(self.database)), kill)
         else:
-            stop(str(self.source), target_request(self.database))
+            self._verb("stop", lambda: stop(str(self.source), target_request(self.database)), kill)
             # What was brought over stays there; somebody drops it.
             with psycopg.connect(self.database, autocommit=True) as there:
                 there.execute("DROP TABLE item, part, seen; DROP SCHEMA howdah CASCADE")
@@ -262,10 +302,21 @@ class Journey(RuleBasedStateMachine):
         output.unlink()
 
     @precondition(lambda self: self.phase in ("away", "migrated"))
-    @rule()
-    def ends_the_way_back(self) -> None:
-        finalize(target_request(self.database))
+    @rule(kill=st.none() | _moments)
+    def ends_the_way_back(self, kill: tuple[str, int] | None) -> None:
+        away = self.phase == "away"
+        self._verb("finalize", lambda: finalize(target_request(self.database)), kill)
         self.phase = "final"
+        with psycopg.connect(self.database) as there:
+            assert (
+                there.execute("SELECT tgname FROM pg_trigger WHERE tgname LIKE '%howdah%'").fetchall() == []
+            )
+        if away:
+            assert self.source.stat().st_mode & 0o222 == 0
+            here = sqlite3.connect(f"file:{self.source}?immutable=1", uri=True)
+            left = here.execute("SELECT name FROM sqlite_schema WHERE name LIKE '%howdah%'").fetchall()
+            here.close()
+            assert left == []
 
     # What must hold.
 

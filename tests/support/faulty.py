@@ -3,8 +3,9 @@ The verbs of a live migration in a process of its own, with one fault at one ste
 
 `python faulty.py VERB SOURCE DATABASE FAULT STEP`: before the step with that number the process is killed
 ("kill-before") or, when it is done, ("kill-after"); "cut" ends every server session of ours instead;
-"kill-in-proof" kills it when so many pieces of the full proof are recorded, which are small then. The
-step's name is printed first, so that a sweep knows where it was.
+"kill-in-proof" kills it when so many pieces of the full proof are recorded, which are small then;
+"kill-in-time" kills it so many milliseconds after the verb began, wherever it is. The step's name is printed
+first, so that a sweep knows where it was.
 """
 
 from __future__ import annotations
@@ -78,10 +79,12 @@ def _main(verb: str, source: str, database: str, fault: str, number: int) -> int
     from howdah.ops import follow as follow_verb
     from howdah.ops import go_home as go_home_verb
     from howdah.ops.cutover import CutoverRequest, cutover
-    from howdah.ops.follow import FollowRequest, follow
+    from howdah.ops.finalize import finalize
+    from howdah.ops.follow import FollowRequest, follow, stop
     from howdah.ops.go_home import go_home
     from howdah.ops.live_run import LiveOptions, LiveRun
     from howdah.ops.live_steps import read_facts, take_step
+    from howdah.ops.rollback import rollback
     from howdah.ops.target import TargetRequest
 
     count = 0
@@ -104,6 +107,10 @@ def _main(verb: str, source: str, database: str, fault: str, number: int) -> int
     for module in (follow_verb, cutover_verb, go_home_verb):
         setattr(module, "take_step", faulty)  # noqa: B010
     target = TargetRequest(target=database)
+    if fault == "kill-in-time":
+        # Nobody handles this signal: the kernel ends the process, as it does for SIGKILL.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, number / 1000)
     try:
         match verb:
             case "follow":
@@ -112,6 +119,16 @@ def _main(verb: str, source: str, database: str, fault: str, number: int) -> int
                 ).exit_status
             case "cutover":
                 return cutover(CutoverRequest(source=source, target=target)).exit_status
+            case "abort":
+                return cutover(CutoverRequest(source=source, target=target, abort=True)).exit_status
+            case "finalize":
+                finalize(target)
+                return 0
+            case "rollback":
+                rollback(target)
+                return 0
+            case "stop":
+                return stop(source, target).exit_status
             case _:
                 return go_home(target, LiveOptions()).exit_status
     except HowdahError as error:
