@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +280,38 @@ def test_a_damaged_page_is_an_error_on_both_paths(tmp_path: Path) -> None:
     unreadable = take_census(str(path), [table])
     assert unreadable.tables == ()
     assert unreadable.unreadable == (("t", "database disk image is malformed"),)
+
+
+@pytest.mark.parametrize("key", ["INTEGER PRIMARY KEY", "TEXT", "INTEGER NOT NULL PRIMARY KEY"])
+@pytest.mark.parametrize("batch_rows", [3, 1000])
+def test_what_adbc_cannot_compute_is_read_on_by_the_other_library(
+    tmp_path: Path, key: str, batch_rows: int
+) -> None:
+    path = tmp_path / "built.db"
+    ending = " WITHOUT ROWID" if "NOT NULL" in key else ""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE t (id {key}, a){ending}")
+        values = [(number, 1 if number <= 7 else b"a") for number in range(1, 12)]
+        connection.executemany("INSERT INTO t VALUES (?, ?)", values)
+        # Of a BLOB, ADBC's SQLite comes to the ESCAPE and fails, APSW's does not.
+        escape = "'!' || iif(typeof(a) = 'blob', '!', '')"
+        connection.execute(f"ALTER TABLE t ADD COLUMN v AS (a LIKE '1' ESCAPE ({escape}))")
+        connection.commit()
+    columns = ["id", "a", "v"]
+    table = table_of(path, "t")
+    census = take_census(str(path), [table]).table("t")
+    expected = read_expected(path, "t", columns, "id" if ending else "rowid")
+    assert rows_of(list(read_arrow_batches(str(path), table, columns, census)), columns) == expected
+    # A cause that nobody knows yet: nothing in the column's expression tells that it will fail.
+    told = [replace(each, generated_sql=each.generated_sql and "1") for each in table.columns]
+    table = replace(table, columns=tuple(told))
+    batches = list(read_arrow_batches(str(path), table, columns, census, batch_rows=batch_rows))
+    assert rows_of(batches, columns) == expected
+    if not ending:
+        ranged = list(
+            read_arrow_batches(str(path), table, columns, census, rowid_range=(5, 10), batch_rows=2)
+        )
+        assert rows_of(ranged, columns) == expected[4:10]
 
 
 def test_generated_columns_are_read_and_counted(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ TRIGGERS = [
     "AFTER INSERT ON {t} BEGIN INSERT OR REPLACE INTO {t} ({c}, {d}) VALUES (new.{c}, new.{d}); END",
 ]
 #: What a generated column may compute that is added to rows which are there.
-ADDED = ["{c} IS NULL", "abs({c})", "CAST({c} AS TEXT) LIKE 'a' ESCAPE 'ab'"]
+ADDED = ["{c} IS NULL", "abs({c})", "{c} LIKE 'a' ESCAPE 'ab'", "{c} GLOB 'a'"]
 #: Virtual tables and what goes into them.
 VIRTUAL = [
     ("CREATE VIRTUAL TABLE {t} USING fts5(title, body)", "INSERT INTO {t} VALUES ('a title', ?)"),

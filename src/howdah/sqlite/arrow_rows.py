@@ -10,8 +10,10 @@ typed constants that pins the type, and every batch is checked to have the pinne
 ADBC counts batches in rows. The census has marked the rowids between which lies what fits
 into one batch, so each of these runs is a query of its own.
 
-ADBC cannot be taught a collation. A table whose own tree is ordered by one that only the
-application has is therefore read by `python_rows`, as the proof reads it.
+`python_rows` reads, as the proof does, what ADBC cannot: a table whose own tree is ordered by a
+collation that only the application has; VIRTUAL columns that builds of SQLite compute differently
+(`computing.differs_by_build`); and the rows from which on ADBC's SQLite fails at a VIRTUAL column,
+which the census has seen computed.
 
 For the private snapshot only: a second SQLite library on a live file would drop the
 locks that the first one holds there.
@@ -38,6 +40,7 @@ from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.batches import SourceBatch, rows_per_batch
 from howdah.sqlite.big_values import small_rows_condition
+from howdah.sqlite.computing import computes_any, differs_by_build
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS, open_snapshot
 from howdah.sqlite.python_rows import read_rows
 
@@ -80,8 +83,9 @@ def read_arrow_batches(
     what lies between two marks of the census. Raises IntegrityError where SQLite cannot read
     on, and BugError where a batch does not have the types that the census promised.
     """
-    if _needs_unknown_collation(table):
-        yield from _read_without_adbc(snapshot_path, table, columns, census)
+    low, high = rowid_range or (None, None)
+    if _needs_unknown_collation(table) or differs_by_build(table, columns):
+        yield from _read_without_adbc(snapshot_path, table, columns, census, (low, high))
         return
     fields = _choose_fields(table, columns, census)
     uri = f"file:{quote(os.path.abspath(snapshot_path))}?mode=ro&immutable=1"
@@ -90,13 +94,21 @@ def read_arrow_batches(
     rows_at_once = batch_rows + 1
     if not census.rowid_marks:
         rows_at_once = 1 + rows_per_batch(census, batch_bytes=batch_bytes, batch_rows=batch_rows)
+    rows_read, last_rowid = 0, None
     try:
         with adbc_driver_sqlite.dbapi.connect(uri) as connection:
             for run in runs:
                 query = _compose_query(table, fields, census, run)
-                for batch in _read_run(connection, query, fields, rows_at_once):
-                    yield _build_batch(batch, fields, columns, has_rowid=table.rowid_name is not None)
+                for arrow_batch in _read_run(connection, query, fields, rows_at_once):
+                    batch = _build_batch(arrow_batch, fields, columns, has_rowid=table.rowid_name is not None)
+                    rows_read += batch.length
+                    last_rowid = None if batch.rowids is None else int(batch.rowids[-1])
+                    yield batch
     except (adbc_driver_sqlite.dbapi.Error, pa.ArrowException, OSError) as error:
+        if computes_any(table, columns):
+            rest = (low if last_rowid is None else last_rowid + 1, high)
+            yield from _read_without_adbc(snapshot_path, table, columns, census, rest, skip=rows_read)
+            return
         raise IntegrityError(
             "S-041",
             f'Table "{table.name}" of the snapshot cannot be read on.',
@@ -116,11 +128,26 @@ def _needs_unknown_collation(table: Table) -> bool:
 
 
 def _read_without_adbc(
-    snapshot_path: str, table: Table, columns: Sequence[str], census: TableCensus
+    snapshot_path: str,
+    table: Table,
+    columns: Sequence[str],
+    census: TableCensus,
+    rowids: _Run,
+    *,
+    skip: int = 0,
 ) -> Iterator[SourceBatch]:
+    """Read by APSW; `skip` is the rows to leave out at the start, where there is no rowid to go on from."""
+    low, high = rowids
     with closing(open_snapshot(snapshot_path)) as connection:
         yield from read_rows(
-            connection, table.name, columns, rowid_name=None, condition=small_rows_condition(census)
+            connection,
+            table.name,
+            columns,
+            rowid_name=table.rowid_name,
+            low=low,
+            high=high,
+            condition=small_rows_condition(census),
+            skip=skip if table.rowid_name is None else 0,
         )
 
 

@@ -37,13 +37,14 @@ def read_rows(
     low: int | None = None,
     high: int | None = None,
     condition: str = "",
+    skip: int = 0,
 ) -> Iterator[SourceBatch]:
     """
     Yield all rows, or those with a rowid from `low` to `high`, in chunks of a few megabytes.
 
-    `condition` is an SQL expression that the rows must meet, "" for none. Big values (see
-    `big_values`) come as NULL. Raises IntegrityError where SQLite
-    cannot read on.
+    `condition` is an SQL expression that the rows must meet, "" for none. Without `rowid_name`, `skip` is
+    how many of them are left out at the start. Big values (see `big_values`) come as NULL. Raises
+    IntegrityError where SQLite cannot read on.
     """
     chunks = RowChunks(
         connection,
@@ -53,6 +54,7 @@ def read_rows(
         low=low,
         high=high,
         condition=condition,
+        skip=skip,
         chunk_rows=_CHUNK_ROWS,
         chunk_bytes=_CHUNK_BYTES,
     )

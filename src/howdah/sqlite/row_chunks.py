@@ -43,8 +43,8 @@ class RowChunks:
     Iterates over the rows of a table, once.
 
     Rows come in the order of the rowid; without one, in the order of the primary key. `low` and
-    `high` are rowids, both included; `condition` is an SQL expression that rows must meet. Raises
-    apsw.Error where the file cannot be read.
+    `high` are rowids, both included; `condition` is an SQL expression that rows must meet; `skip` rows
+    are left out at the start (only without a rowid). Raises apsw.Error where the file cannot be read.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class RowChunks:
         low: int | None = None,
         high: int | None = None,
         condition: str = "",
+        skip: int = 0,
         chunk_rows: int,
         chunk_bytes: int,
     ) -> None:
@@ -73,7 +74,7 @@ class RowChunks:
         self._condition = condition
         self._cursor: Iterator[tuple[Any, ...]] | None = None
         self._last_rowid: int | None = None
-        self._rows_read = 0
+        self._rows_read = skip
         self._careful_rows = 0
         self._ended = False
 
