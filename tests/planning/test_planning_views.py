@@ -45,6 +45,11 @@ VIEWS = [
     "SELECT city, count(active) FROM people GROUP BY city HAVING count(*) > 1",
     "SELECT count(DISTINCT city) AS cities, total(paid) AS money FROM people",
     "SELECT sum(id) AS s, sum(active) AS a FROM people",
+    "SELECT count(DISTINCT doc) AS docs, count(DISTINCT doc -> '$.n') AS counts FROM docs",
+    "SELECT city, (SELECT name FROM towns WHERE id = people.city) AS town, count(*) AS many FROM people"
+    " GROUP BY city ORDER BY city",
+    "SELECT sum((SELECT count(*) FROM towns WHERE towns.id = people.city)) AS s FROM people",
+    "SELECT max(id) AS latest, (SELECT name FROM towns WHERE id = people.city) AS town FROM people",
     "SELECT group_concat(name, '; ') AS names FROM people WHERE id = 2",
     "SELECT DISTINCT active FROM people ORDER BY active",
     "SELECT id FROM people WHERE active ORDER BY id",
@@ -255,3 +260,11 @@ def test_views_come_after_the_views_they_read(tmp_path: Path) -> None:
     )
     plan = facts_of(tmp_path, script).plan()
     assert [step.object for step in steps_of(plan, StepKind.VIEW)] == ["a", "c", "b"]
+
+
+def test_a_subquery_beside_aggregates_names_what_is_grouped_or_is_a_finding(tmp_path: Path) -> None:
+    # PostgreSQL says of it that it "uses ungrouped column from outer query".
+    query = "SELECT (SELECT name FROM towns WHERE id = people.city) AS town, group_concat(name) FROM people"
+    plan = facts_of(tmp_path, TABLES + f"CREATE VIEW odd AS {query}").plan()
+    (finding,) = [finding for finding in plan.findings if finding.code == "F-104"]
+    assert 'the column "city", which is neither grouped nor aggregated' in finding.message

@@ -210,7 +210,8 @@ _EXPRESSIONS = [
         "INSERT INTO built VALUES (1, x'61'), (2, x'62');"
         "ALTER TABLE built ADD COLUMN escaped ANY AS (b LIKE 'a' ESCAPE 'ab');"
         "CREATE TABLE matched (id INTEGER PRIMARY KEY, b BLOB, liked ANY AS (b LIKE 'a'),"
-        " globbed ANY AS (glob('a', b)), derived ANY AS (liked + 1)); INSERT INTO matched (b) VALUES (x'61');",
+        " globbed ANY AS (glob('a', b)), derived ANY AS (liked + 1));"
+        "INSERT INTO matched (b) VALUES (x'61');",
         rows={
             "SELECT id, b, escaped::text FROM built ORDER BY id": [(1, b"a", "0"), (2, b"b", "0")],
             "SELECT liked::text, globbed::text, derived::text FROM matched": [("0", "0", "1")],

@@ -105,6 +105,7 @@ AGGREGATES = [
     "count(*)", "count({c})", "count(DISTINCT {c})", "sum({c})", "total({c})", "avg({c})", "min({c})",
     "max({c})", "group_concat({c})", "group_concat({c}, '; ')", "{d}", "string_agg({c}, '|')",
     "json_group_array({c})", "sum({c} > 1)", "max({c}) - min({c})",
+    "(SELECT count(*) FROM {t} AS u WHERE u.{c} = {t}.{d})",
 ]  # fmt: skip
 TAILS = [
     "", "", "", " WHERE {c} > 1", " WHERE EXISTS (SELECT 1 FROM json_each({c}) WHERE value > 1)",

@@ -83,7 +83,7 @@ def aggregate(translator: Expressions, node: Node) -> Value:
     distinct, argument = _distinct(node.this)
     value = inside.translate(argument)
     if isinstance(node, exp.Count):
-        counted = fold_for_equality(value) if distinct else value
+        counted = _told_apart(value) if distinct else value
         return Value(sql=f"count({distinct}{counted.sql}){behind}", kind=Kind.INTEGER, wide=True, low=0)
     if isinstance(node, (exp.Max, exp.Min)):
         return _largest(node, value, behind)
@@ -96,6 +96,11 @@ def _distinct(argument: Node) -> tuple[str, Node]:
     if len(argument.expressions) != 1:
         raise Untranslatable("DISTINCT over several columns in an aggregate")
     return "DISTINCT ", argument.expressions[0]
+
+
+def _told_apart(value: Value) -> Value:
+    """Return what PostgreSQL tells apart as SQLite does; json has no equality of its own."""
+    return as_text(value) if value.kind in (Kind.JSON, Kind.ANY) else fold_for_equality(value)
 
 
 def _largest(node: Node, value: Value, behind: str) -> Value:

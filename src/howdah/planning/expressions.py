@@ -57,8 +57,9 @@ class Rules:
     generated_columns: bool = True
 
 
-#: Translates a SELECT inside an expression to its SQL and the values of its columns.
-SelectTranslator = Callable[[Node], "tuple[str, tuple[Value, ...]]"]
+#: Translates a SELECT inside an expression, which sees the names of that scope too, to its SQL and the
+#: values of its columns.
+SelectTranslator = Callable[[Node, Scope], "tuple[str, tuple[Value, ...]]"]
 
 _COMPARISONS = {
     exp.EQ: "=",
@@ -349,7 +350,7 @@ class Expressions:
     def _subselect(self, node: Node) -> tuple[str, tuple[Value, ...]]:
         if self.select is None:
             raise Untranslatable("a subquery")
-        return self.select(node)
+        return self.select(node, self.scope)
 
 
 def build_case(conditions: list[Value], results: list[Value]) -> Value:

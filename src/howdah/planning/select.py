@@ -177,8 +177,8 @@ class Selects:
         return _order_outside(node, Translated(sql=sql, names=left.names, columns=columns))
 
     def _expressions(self, scope: Scope) -> Expressions:
-        def subselect(node: Node) -> tuple[str, tuple[Value, ...]]:
-            translated = Selects(relations=self.relations, outer=scope).query(node)
+        def subselect(node: Node, outer: Scope) -> tuple[str, tuple[Value, ...]]:
+            translated = Selects(relations=self.relations, outer=outer).query(node)
             return translated.sql, translated.columns
 
         return Expressions(scope=scope, rules=_RULES, select=subselect)

@@ -28,6 +28,7 @@ from howdah.planning.sql_values import (
     Scope,
     ScopeColumn,
     Untranslatable,
+    Value,
     as_condition,
     scope_column,
 )
@@ -94,11 +95,11 @@ class _Translator:
         return RowScope(design=self.design, trigger=self.trigger)
 
     def expressions(self, scope: Scope) -> Expressions:
-        def subselect(node: Node) -> tuple[str, tuple[object, ...]]:
-            translated = Selects(relations=self.relations, outer=scope).query(node)
+        def subselect(node: Node, outer: Scope) -> tuple[str, tuple[Value, ...]]:
+            translated = Selects(relations=self.relations, outer=outer).query(node)
             return translated.sql, translated.columns
 
-        return Expressions(scope=scope, rules=_RULES, select=subselect)  # type: ignore[arg-type]
+        return Expressions(scope=scope, rules=_RULES, select=subselect)
 
     def statement(self, node: Node) -> list[str]:
         if isinstance(node, exp.Select):

@@ -37,7 +37,8 @@ def build_view_steps(
     steps: list[Step] = []
     comparisons: list[Comparison] = []
     findings: list[Finding] = []
-    for name in order_by_needs(views, needs):
+    ordered = order_by_needs(views, needs)
+    for name in ordered:
         view = views[name]
         label = f'view "{view.name}"'
         if view.error:
@@ -57,7 +58,7 @@ def build_view_steps(
         steps.append(step)
         comparisons.append(comparison)
         relations[name] = relation
-    readers = _readers({name: needs[name] for name in needs if name in relations})
+    readers = _readers({name: needs[name] for name in ordered if name in relations})
     comparisons = [
         replace(
             comparison,
@@ -72,13 +73,12 @@ def build_view_steps(
 
 
 def _readers(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Return, for each view, those that read it, directly or through others."""
+    """Return, for each view, those that read it, directly or through others; `needs` in order of need."""
     readers: dict[str, set[str]] = {}
-    # In as many turns as a chain can be long.
-    for _ in needs:
-        for name, needed in needs.items():
-            for other in needed & needs.keys() - {name}:
-                readers.setdefault(other, set()).update({name}, readers.get(name, ()))
+    # A view is given after those it reads, so its own readers are known when its turn comes.
+    for name in reversed(list(needs)):
+        for other in needs[name] & needs.keys() - {name}:
+            readers.setdefault(other, set()).update({name}, readers.get(name, ()))
     return readers
 
 
