@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -174,6 +176,71 @@ def test_a_trigger_that_no_statement_lets_act_is_told_and_stays(attempt: Try, mo
     assert [finding.code for finding in outcome.findings] == ["F-908"] * len(_NAMES)
 
 
+def test_what_there_is_no_time_left_to_try_is_not_made(
+    attempt: Try, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("howdah.loading.trial_step.SECONDS_IN_ALL", -1.0)
+    outcome = attempt()
+    assert outcome.removed == tuple(f"trigger:{name}" for name in _NAMES)
+    assert [finding.code for finding in outcome.findings] == ["F-909"] * len(_NAMES)
+    assert "Translated: CREATE FUNCTION" in outcome.findings[0].detail
+
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = make_database(tmp_path / "app.db", _SOURCE)
+    report = migrate(
+        MigrateRequest(source=str(source), target=target_request(database), report_dir=tmp_path / "report")
+    )
+    assert (report.exit_status, report.objects.get("trigger", 0)) == (0, 0)
+    assert (tmp_path / "report" / "triggers.sql").read_text().count('CREATE TRIGGER "') == len(_NAMES)
+
+
+def test_the_time_for_all_ends_the_trials_of_one(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    from howdah.loading import trial_course
+
+    monkeypatch.setattr(trial_course, "SECONDS_PER_TRIGGER", 1e9)
+    monkeypatch.setattr("howdah.loading.trial_step.SECONDS_IN_ALL", 30.0)
+    # The clock goes on by a minute whenever the course looks at it.
+    clock = [time.monotonic()]
+
+    def look() -> float:
+        clock[0] += 60
+        return clock[0]
+
+    monkeypatch.setattr(trial_course, "time", SimpleNamespace(monotonic=look))
+    outcome = attempt(only=("sum_up",))
+    (finding,) = outcome.findings
+    assert (outcome.removed, finding.code) == ((), "F-908")
+    assert "it took too long" in finding.detail
+
+
+def test_a_virtual_table_keeps_no_other_trigger_from_being_tried(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = make_database(
+        tmp_path / "virtual.db",
+        """
+        CREATE VIRTUAL TABLE box USING rtree(id, low, high);
+        CREATE TABLE item (id INTEGER PRIMARY KEY, size INTEGER NOT NULL);
+        CREATE TABLE log (what TEXT);
+        INSERT INTO item VALUES (1, 5), (2, 9);
+        INSERT INTO box VALUES (1, 0, 5), (2, 0, 9);
+        CREATE TRIGGER pack AFTER UPDATE OF size ON item BEGIN
+            DELETE FROM box WHERE id = new.id; END;
+        CREATE TRIGGER note AFTER DELETE ON item BEGIN
+            INSERT INTO log VALUES ('gone ' || old.id); END;
+        CREATE TRIGGER peek AFTER INSERT ON item WHEN EXISTS (SELECT 1 FROM box WHERE id = new.id - 1) BEGIN
+            INSERT INTO log VALUES ('follows'); END;
+        """,
+    )
+    report = migrate_file(source, database)
+    assert report.status == "done"
+    assert report.objects["trigger"] == 3
+    told = [(item.object, item.detail) for item in report.findings if item.code in ("F-907", "F-908")]
+    assert [object_ for object_, _ in told] == ['trigger "pack" of "item"']
+    assert '"box" is a virtual table' in told[0][1]
+
+
 def test_a_run_goes_on_without_a_trigger_that_acts_otherwise(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +272,7 @@ def test_a_run_goes_on_without_a_trigger_that_acts_otherwise(
     ]
     assert report.objects["trigger"] == len(_NAMES) - 1
     stubs = (tmp_path / "report" / "triggers.sql").read_text()
-    assert "acted otherwise than in SQLite" in stubs
+    assert "it was not made, as the report says why (F-907, F-909)" in stubs
     assert stubs.count('CREATE TRIGGER "') == 1
     with psycopg.connect(database) as connection:
         there = connection.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1")

@@ -47,6 +47,8 @@ class TrialCourse:
     target: TrialTarget
     job: LoadJob
     trigger: TriggerTrial
+    #: When the trials of all triggers must be over, by the monotonic clock.
+    ends: float
     #: Whether a statement had another effect with it than without.
     acted: bool = False
     #: Why a statement could not be compared.
@@ -65,7 +67,7 @@ class TrialCourse:
 
     def run(self, others: Sequence[TriggerTrial]) -> str:
         """Return where the sides differ because of the trigger, "" where they nowhere do."""
-        ends = time.monotonic() + SECONDS_PER_TRIGGER
+        ends = min(self.ends, time.monotonic() + SECONDS_PER_TRIGGER)
         for fired in (self.trigger, *others):
             table = self._read_table(fired)
             trials = choose_trials(fired, table)

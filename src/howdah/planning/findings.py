@@ -652,6 +652,15 @@ _KINDS = (
         hint="Try it by hand before relying on it.",
     ),
     FindingKind(
+        code="F-909",
+        severity=ERROR,
+        title="A trigger was not tried for want of time and not made",
+        explanation="The trials of all triggers together may take three minutes, each 20 seconds and 40 "
+        "statements. The detail has the complete translation; triggers.sql has a stub.",
+        hint="Try the translation by hand, or have all triggers written to triggers.sql complete with "
+        "--policy triggers=stub.",
+    ),
+    FindingKind(
         code="F-601",
         severity=WARNING,
         title="The journal of the way back was interrupted",

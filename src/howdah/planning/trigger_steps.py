@@ -28,7 +28,7 @@ from howdah.planning.triggers import TranslatedTrigger, render_trigger, translat
 
 #: Constants of one text that are tried.
 _CONSTANTS_MAX = 8
-_OTHERWISE = "it acted otherwise than in SQLite, as the report says"
+_NOT_MADE = "it was not made, as the report says why (F-907, F-909)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def plan_triggers(
             message = f'becomes trigger "{item.target_name}" in PostgreSQL'
             findings.append(make_finding("F-121", _label(item.trigger), message))
         step = _build_step(item)
-        plans.append(_plan(item, "create", render_trigger(item, options, reason=_OTHERWISE), step.id))
+        plans.append(_plan(item, "create", render_trigger(item, options, reason=_NOT_MADE), step.id))
         made.append((step, _build_trial(item, step, designs, options)))
     steps = [step for step, _ in made]
     if made:
