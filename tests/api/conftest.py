@@ -56,7 +56,7 @@ def specimens_api(strapi_database: str, tmp_path: Path) -> Iterator[httpx.Client
     for source in (PLATFORM, STRAPI_DATA / "specimens"):
         shutil.copytree(source / "src", project / "src", dirs_exist_ok=True)
     create(ContentRequest(directory=project, target=target_of(strapi_database)))
-    with serving(strapi_database, recorded_settings(), project=project) as client:
+    with serving(strapi_database, recorded_settings(tmp_path / "uploads"), project=project) as client:
         yield client
 
 

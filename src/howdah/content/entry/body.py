@@ -79,28 +79,42 @@ def require_known_keys(
                     require_known_keys(schemas, target, one, findable, (*path, key), zone=True)
 
 
-def check_body(
-    schemas: Schemas,
-    schema: Schema,
-    data: Mapping[str, Any],
-    *,
-    creating: bool,
-    draft: bool,
-    further: Sequence[Mapping[str, Any]] = (),
-) -> EntryInput:
-    """
-    Return what is to be written. Raises RequestFault with everything that is wrong, and `further` errors.
+@dataclass(frozen=True, kw_only=True)
+class CheckedBody:
+    """A body that was looked at: what of it may be written, and what is wrong with the rest."""
 
-    Moments that are none are told of alone, and only where nothing else is wrong.
-    """
+    #: Without the values that were refused.
+    entry: EntryInput
+    schema: Schema
+    errors: Sequence[Mapping[str, Any]]
+    #: Dates and times that are none.
+    moments: Sequence[RequestFault]
+
+    def require_right(
+        self, not_unique: Sequence[Mapping[str, Any]] = (), missing: Sequence[Mapping[str, Any]] = ()
+    ) -> EntryInput:
+        """
+        Return what is to be written. Raises RequestFault with everything that is wrong.
+
+        Errors are in the order of the attributes, those about rows that are missing come last. Moments that
+        are none are told of alone, and only where nothing else is wrong.
+        """
+        order = {name: place for place, name in enumerate(self.schema.fields)}
+        of_values = sorted([*self.errors, *not_unique], key=lambda error: order.get(error["path"][0], 0))
+        if of_values or missing:
+            raise invalid_values([*of_values, *missing])
+        if self.moments:
+            raise self.moments[0]
+        return self.entry
+
+
+def check_body(
+    schemas: Schemas, schema: Schema, data: Mapping[str, Any], *, creating: bool, draft: bool
+) -> CheckedBody:
+    """Look at a body. Raises RequestFault for relations that mean nothing."""
     checker = _Checker(schemas, creating=creating, draft=draft)
     entry = checker.entry(schema, data, [])
-    errors = [*checker.errors, *further]
-    if errors:
-        raise invalid_values(errors)
-    if checker.moments:
-        raise checker.moments[0]
-    return entry
+    return CheckedBody(entry=entry, schema=schema, errors=checker.errors, moments=checker.moments)
 
 
 class _Checker:

@@ -79,6 +79,9 @@ def _reference(value: Any, path: str) -> Reference:
         found = Reference(document=document)
     elif row is not None and not isinstance(row, Mapping | list):
         found = _reference(row, path)
+        if not found.row:
+            # A number is asked for, and nothing else.
+            raise _malformed(path)
     else:
         raise _malformed(path, value)
     locale, status, kind = value.get("locale"), value.get("status"), value.get("__type")

@@ -53,6 +53,8 @@ def check_scalar(field: Field, path: str, value: Any, *, draft: bool) -> Any:
         return None
     if field.type in _TEXTS:
         return _text(field, path, value, draft=draft)
+    if field.type in _NUMBERS:
+        return _NUMBERS[field.type](field, path, value, draft)
     check = _CHECKS.get(field.type)
     if check is None:
         return _moment(field, value)
@@ -108,21 +110,29 @@ def _text(field: Field, path: str, value: Any, *, draft: bool) -> str:
         messages.append(f"{path} must be at most {most} characters")
     elif field.type in _VARCHAR_TYPES and len(value) > _VARCHAR:
         messages.append(f"{path} must be at most {_VARCHAR} characters")
-    pattern = options.get("regex")
-    if isinstance(pattern, str) and (value or options.get("required")) and not _fits(pattern, value):
-        messages.append(f'{path} must match the following: "/{pattern}/"')
-    if field.type == "email":
-        if value and not is_email(value):
-            messages.append(f"{path} must be a valid email")
-        if not value:
-            messages.append(f"{path} cannot be empty")
-    if field.type == "uid" and not _UID.fullmatch(value):
-        messages.append(f'{path} must match the following: "/^[A-Za-z0-9-_.~]*$/"')
+    if not draft:
+        messages += _wrong_form(field, path, value)
     if field.type == "password" and len(value.encode("utf-8", "replace")) > 72:
         messages.append(f"{path} must be at most 72 bytes")
     if messages:
         raise ValueRefusedError(*messages, value=value)
     return value
+
+
+def _wrong_form(field: Field, path: str, value: str) -> list[str]:
+    """Return what is said of a text that a draft may have and what is published may not."""
+    messages = []
+    pattern = field.options.get("regex")
+    if isinstance(pattern, str) and (value or field.options.get("required")) and not _fits(pattern, value):
+        messages.append(f'{path} must match the following: "/{pattern}/"')
+    if field.type == "email" and not value:
+        messages.append(f"{path} cannot be empty")
+    elif field.type == "email" and not is_email(value):
+        messages.append(f"{path} must be a valid email")
+    # A pattern of its own stands in for the one of all.
+    if field.type == "uid" and not isinstance(pattern, str) and not _UID.fullmatch(value):
+        messages.append(f'{path} must match the following: "/^[A-Za-z0-9-_.~]*$/"')
+    return messages
 
 
 def _fits(pattern: str, value: str) -> bool:
@@ -150,7 +160,7 @@ def _boolean(_: Field, path: str, value: Any) -> bool:
     raise type_refusal(path, "boolean", value)
 
 
-def _number(field: Field, path: str, value: Any) -> int | float:
+def _number(field: Field, path: str, value: Any, draft: bool) -> int | float:
     number: int | float
     if isinstance(value, str):
         text = re.sub(r"\s", "", value)
@@ -170,7 +180,7 @@ def _number(field: Field, path: str, value: Any) -> int | float:
             messages.append(f"{path} must be an integer")
         number = int(number)
     least, most = field.options.get("min"), field.options.get("max")
-    if isinstance(least, int | float) and not isinstance(least, bool) and number < least:
+    if isinstance(least, int | float) and not isinstance(least, bool) and not draft and number < least:
         messages.append(f"{path} must be greater than or equal to {least}")
     if isinstance(most, int | float) and not isinstance(most, bool) and number > most:
         messages.append(f"{path} must be less than or equal to {most}")
@@ -181,8 +191,8 @@ def _number(field: Field, path: str, value: Any) -> int | float:
     return number
 
 
-def _decimal(field: Field, path: str, value: Any) -> Decimal:
-    number = _number(field, path, value)
+def _decimal(field: Field, path: str, value: Any, draft: bool) -> Decimal:
+    number = _number(field, path, value, draft)
     return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
@@ -229,12 +239,14 @@ def _moment(field: Field, value: Any) -> str:
     return parse_moment(value)
 
 
-_CHECKS: Mapping[str, Callable[[Field, str, Any], Any]] = {
-    "enumeration": _enumeration,
-    "boolean": _boolean,
+_NUMBERS: Mapping[str, Callable[[Field, str, Any, bool], Any]] = {
     "integer": _number,
     "float": _number,
     "decimal": _decimal,
+}
+_CHECKS: Mapping[str, Callable[[Field, str, Any], Any]] = {
+    "enumeration": _enumeration,
+    "boolean": _boolean,
     "biginteger": _big,
     "json": lambda _, path, value: check_json(path, value),
 }

@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from howdah.content.query.schema import FILE, USER, Field, Schema, Schemas
+from howdah.content.query.openapi_plugins import DOCUMENTED, plugin_paths
+from howdah.content.query.openapi_shapes import (
+    TEXT,
+    answers,
+    id_place,
+    json_body,
+    nullable,
+    operation,
+    read_parameters,
+    ref,
+    type_name,
+)
+from howdah.content.query.schema import Field, Schema, Schemas
 
 _VERSION = "3.1.0"
-_TEXT: Mapping[str, Any] = {"type": "string"}
 _SCALARS: Mapping[str, Mapping[str, Any]] = {
     "integer": {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
     "biginteger": {"type": "string", "pattern": "^-?[0-9]{1,19}$"},
@@ -46,15 +57,15 @@ def build_openapi(schemas: Schemas, *, title: str, version: str) -> dict[str, An
     components = {"Error": _error_schema()}
     paths: dict[str, Any] = {}
     for schema in schemas:
-        if schema.type.origin != "built-in" or schema.uid in (FILE, USER):
-            components[_name(schema)] = _answer_schema(schemas, schema)
+        if schema.type.origin != "built-in" or schema.uid in DOCUMENTED:
+            components[type_name(schema)] = _answer_schema(schemas, schema)
         if schema.type.origin != "built-in":
-            components[f"{_name(schema)}Input"] = _input_schema(schemas, schema)
+            components[f"{type_name(schema)}Input"] = _input_schema(schemas, schema)
     for name, uid in schemas.collections.items():
         paths |= _collection_paths(name, schemas[uid])
     for name, uid in schemas.singles.items():
         paths |= _single_paths(name, schemas[uid])
-    paths |= _account_paths(schemas) | _file_paths(schemas)
+    paths |= plugin_paths(schemas)
     return {
         "openapi": _VERSION,
         "info": {"title": title, "version": version},
@@ -68,25 +79,14 @@ def build_openapi(schemas: Schemas, *, title: str, version: str) -> dict[str, An
     }
 
 
-def _name(schema: Schema) -> str:
-    words = schema.uid.replace("::", ".").replace("-", ".").split(".")
-    parts = words[1:-1] if len(words) > 2 and not schema.is_component else words
-    unique = list(dict.fromkeys(parts)) if not schema.is_component else parts
-    return "".join(word.capitalize() for word in unique)
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
 def _error_schema() -> dict[str, Any]:
     error = {
         "type": "object",
         "required": ["status", "name", "message"],
         "properties": {
             "status": {"type": "integer"},
-            "name": _TEXT,
-            "message": _TEXT,
+            "name": TEXT,
+            "message": TEXT,
             "details": {"type": "object"},
         },
     }
@@ -100,11 +100,7 @@ def _error_schema() -> dict[str, Any]:
 def _scalar(item: Field) -> dict[str, Any]:
     if item.type == "enumeration":
         return {"type": "string", "enum": list(item.options.get("enum", []))}
-    return dict(_SCALARS.get(item.type, _TEXT))
-
-
-def _nullable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [dict(schema), {"type": "null"}]} if schema else {}
+    return dict(_SCALARS.get(item.type, TEXT))
 
 
 def _answer_schema(schemas: Schemas, schema: Schema) -> dict[str, Any]:
@@ -113,9 +109,9 @@ def _answer_schema(schemas: Schemas, schema: Schema) -> dict[str, Any]:
         if not item.readable:
             continue
         if item.kind == "scalar":
-            properties[item.name] = _nullable(_scalar(item))
+            properties[item.name] = nullable(_scalar(item))
         elif item.kind == "component":
-            properties[item.name] = _many(item, _ref(_name(schemas[item.target])))
+            properties[item.name] = _many(item, ref(type_name(schemas[item.target])))
         else:
             # Relations are answered where they are populated, with what was asked of them.
             properties[item.name] = _many(item, {"type": "object"})
@@ -123,7 +119,7 @@ def _answer_schema(schemas: Schemas, schema: Schema) -> dict[str, Any]:
 
 
 def _many(item: Field, one: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": dict(one)} if item.to_many or item.kind == "zone" else _nullable(one)
+    return {"type": "array", "items": dict(one)} if item.to_many or item.kind == "zone" else nullable(one)
 
 
 def _input_schema(schemas: Schemas, schema: Schema) -> dict[str, Any]:
@@ -133,9 +129,9 @@ def _input_schema(schemas: Schemas, schema: Schema) -> dict[str, Any]:
             continue
         match item.kind:
             case "scalar":
-                properties[item.name] = _nullable(_scalar(item))
+                properties[item.name] = nullable(_scalar(item))
             case "component":
-                properties[item.name] = _many(item, _ref(f"{_name(schemas[item.target])}Input"))
+                properties[item.name] = _many(item, ref(f"{type_name(schemas[item.target])}Input"))
             case "zone":
                 uids = list(getattr(item.storage, "components", ()))
                 each = {
@@ -158,201 +154,67 @@ def _input_schema(schemas: Schemas, schema: Schema) -> dict[str, Any]:
 
 
 def _relation_input() -> dict[str, Any]:
-    one = {"anyOf": [_TEXT, {"type": "integer"}, {"type": "object"}]}
+    one = {"anyOf": [TEXT, {"type": "integer"}, {"type": "object"}]}
     many = {"type": "array", "items": one}
     changes = {"type": "object", "properties": dict.fromkeys(("connect", "disconnect", "set"), many)}
     return {"anyOf": [{"type": "null"}, one, many, changes]}
 
 
-def _parameters(schema: Schema, *, listed: bool) -> list[dict[str, Any]]:
-    found = [
-        _parameter("fields", {"type": "array", "items": _TEXT}, "Scalars by name."),
-        _parameter("populate", _TEXT, "`*`, or names with commas; `populate[name][…]` for more."),
-    ]
-    if schema.type.draft_and_publish:
-        found += [
-            _parameter("status", {"type": "string", "enum": ["published", "draft"]}, "Version."),
-            _parameter(
-                "hasPublishedVersion", {"type": "boolean"}, "Only documents that are published, or not."
-            ),
-        ]
-    if schema.type.localized:
-        found.append(_parameter("locale", _TEXT, "Locale, * for all."))
-    if listed:
-        found += [
-            _parameter("sort", _TEXT, "`name:desc`, with commas between."),
-            {
-                **_parameter("filters", {"type": "object"}, "`filters[name][$eq]=value`."),
-                "style": "deepObject",
-                "explode": True,
-            },
-            _parameter("pagination[page]", {"type": "integer"}, "Page, from 1."),
-            _parameter("pagination[pageSize]", {"type": "integer"}, "Entries of a page."),
-            _parameter("pagination[withCount]", {"type": "boolean"}, "Say how many entries there are."),
-            _parameter("_q", _TEXT, "Words to search for."),
-        ]
-    return found
-
-
-def _parameter(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "schema": dict(schema), "description": description}
-
-
-def _id(kind: str = "string") -> dict[str, Any]:
-    return {"name": "id", "in": "path", "required": True, "schema": {"type": kind}}
-
-
 def _wrapped(name: str) -> dict[str, Any]:
-    properties = {"data": _ref(name), "meta": {"type": "object"}}
+    properties = {"data": ref(name), "meta": {"type": "object"}}
     return {"type": "object", "required": ["data"], "properties": properties}
 
 
 def _listed(name: str) -> dict[str, Any]:
-    properties = {"data": {"type": "array", "items": _ref(name)}, "meta": {"type": "object"}}
+    properties = {"data": {"type": "array", "items": ref(name)}, "meta": {"type": "object"}}
     return {"type": "object", "required": ["data", "meta"], "properties": properties}
 
 
-def _answers(schema: Mapping[str, Any] | None, status: str = "200") -> dict[str, Any]:
-    good: dict[str, Any] = {"description": "Done"}
-    if schema is not None:
-        good["content"] = {"application/json": {"schema": dict(schema)}}
-    fault = {"description": "Not done", "content": {"application/json": {"schema": _ref("Error")}}}
-    return {status: good, "4XX": fault, "503": fault}
-
-
-def _operation(tag: str, summary: str, answers: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    return {"tags": [tag], "summary": summary, "responses": dict(answers), **more}
-
-
-def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": dict(schema)}}}
-
-
 def _data(name: str) -> dict[str, Any]:
-    return _body({"type": "object", "required": ["data"], "properties": {"data": _ref(name)}})
+    return json_body({"type": "object", "required": ["data"], "properties": {"data": ref(name)}})
 
 
 def _collection_paths(name: str, schema: Schema) -> dict[str, Any]:
-    one, given = _name(schema), f"{_name(schema)}Input"
-    single, listed = _parameters(schema, listed=False), _parameters(schema, listed=True)
+    one, given = type_name(schema), f"{type_name(schema)}Input"
+    single, listed = read_parameters(schema, listed=False), read_parameters(schema, listed=True)
     return {
         f"/{name}": {
-            "get": _operation(name, "List entries", _answers(_listed(one)), parameters=listed),
-            "post": _operation(
+            "get": operation(name, "List entries", answers(_listed(one)), parameters=listed),
+            "post": operation(
                 name,
                 "Create an entry",
-                _answers(_wrapped(one), "201"),
+                answers(_wrapped(one), "201"),
                 parameters=single,
                 requestBody=_data(given),
             ),
         },
         f"/{name}/{{id}}": {
-            "parameters": [_id()],
-            "get": _operation(name, "Get an entry", _answers(_wrapped(one)), parameters=single),
-            "put": _operation(
+            "parameters": [id_place()],
+            "get": operation(name, "Get an entry", answers(_wrapped(one)), parameters=single),
+            "put": operation(
                 name,
                 "Update an entry",
-                _answers(_wrapped(one)),
+                answers(_wrapped(one)),
                 parameters=single,
                 requestBody=_data(given),
             ),
-            "delete": _operation(name, "Delete an entry", _answers(None, "204")),
+            "delete": operation(name, "Delete an entry", answers(None, "204")),
         },
     }
 
 
 def _single_paths(name: str, schema: Schema) -> dict[str, Any]:
-    one, parameters = _name(schema), _parameters(schema, listed=False)
+    one, parameters = type_name(schema), read_parameters(schema, listed=False)
     return {
         f"/{name}": {
-            "get": _operation(name, "Get the entry", _answers(_wrapped(one)), parameters=parameters),
-            "put": _operation(
+            "get": operation(name, "Get the entry", answers(_wrapped(one)), parameters=parameters),
+            "put": operation(
                 name,
                 "Update the entry",
-                _answers(_wrapped(one)),
+                answers(_wrapped(one)),
                 parameters=parameters,
                 requestBody=_data(f"{one}Input"),
             ),
-            "delete": _operation(name, "Delete the entry", _answers(None, "204")),
+            "delete": operation(name, "Delete the entry", answers(None, "204")),
         }
-    }
-
-
-def _account_paths(schemas: Schemas) -> dict[str, Any]:
-    user = _name(schemas[USER])
-    texts = {"type": "object"}
-
-    def form(*names: str) -> dict[str, Any]:
-        return _body({**texts, "required": list(names), "properties": dict.fromkeys(names, _TEXT)})
-
-    login = {"type": "object", "properties": {"jwt": _TEXT, "user": _ref(user)}}
-    users = {"type": "array", "items": _ref(user)}
-    listed = _parameters(schemas[USER], listed=True)
-    return {
-        "/auth/local": {
-            "post": _operation("auth", "Log in", _answers(login), requestBody=form("identifier", "password"))
-        },
-        "/auth/local/register": {
-            "post": _operation(
-                "auth", "Register", _answers(login), requestBody=form("username", "email", "password")
-            )
-        },
-        "/auth/change-password": {
-            "post": _operation(
-                "auth",
-                "Change the password",
-                _answers(login),
-                requestBody=form("currentPassword", "password", "passwordConfirmation"),
-            )
-        },
-        "/users": {
-            "get": _operation("users", "List users", _answers(users), parameters=listed),
-            "post": _operation(
-                "users",
-                "Create a user",
-                _answers(_ref(user), "201"),
-                requestBody=form("username", "email", "password"),
-            ),
-        },
-        "/users/me": {"get": _operation("users", "Get whoever asks", _answers(_ref(user)))},
-        "/users/count": {"get": _operation("users", "Count users", _answers({"type": "integer"}))},
-        "/users/{id}": {
-            "parameters": [_id("integer")],
-            "get": _operation("users", "Get a user", _answers(_nullable(_ref(user)))),
-            "put": _operation(
-                "users", "Update a user", _answers(_nullable(_ref(user))), requestBody=_body(texts)
-            ),
-            "delete": _operation("users", "Delete a user", _answers(_nullable(_ref(user)))),
-        },
-    }
-
-
-def _file_paths(schemas: Schemas) -> dict[str, Any]:
-    file = _name(schemas[FILE])
-    files = {"type": "array", "items": _ref(file)}
-    binary = {"type": "array", "items": {"type": "string", "format": "binary"}}
-    properties = {"files": binary} | dict.fromkeys(("fileInfo", "ref", "refId", "field"), _TEXT)
-    form = {"schema": {"type": "object", "required": ["files"], "properties": properties}}
-    return {
-        "/upload": {
-            "post": _operation(
-                "upload",
-                "Upload files",
-                _answers(files, "201"),
-                requestBody={"required": True, "content": {"multipart/form-data": form}},
-            )
-        },
-        "/upload/files": {
-            "get": _operation(
-                "upload",
-                "List files",
-                _answers(files),
-                parameters=_parameters(schemas[FILE], listed=True),
-            )
-        },
-        "/upload/files/{id}": {
-            "parameters": [_id("integer")],
-            "get": _operation("upload", "Get a file", _answers(_ref(file))),
-            "delete": _operation("upload", "Delete a file", _answers(_ref(file))),
-        },
     }

@@ -27,6 +27,8 @@ from howdah.model.content import (
 
 FILE = "plugin::upload.file"
 USER = "plugin::users-permissions.user"
+ROLE = "plugin::users-permissions.role"
+LOCALE = "plugin::i18n.locale"
 
 Kind = Literal["scalar", "relation", "media", "component", "zone"]
 

@@ -17,13 +17,12 @@ import jwt
 
 from howdah.content.query.columns import Dialect, in_utc
 from howdah.content.query.faults import forbidden, unauthorized
-from howdah.content.query.schema import USER, Schemas
+from howdah.content.query.schema import ROLE, USER, Schemas
 from howdah.content.query.statement import Statement
 from howdah.content.tokens import hash_token
 from howdah.model.content import LinkStorage
 from howdah.names import qualified, quote
 
-ROLE = "plugin::users-permissions.role"
 PERMISSION = "plugin::users-permissions.permission"
 _TOKEN = "admin::api-token"  # noqa: S105
 _TOKEN_PERMISSION = "admin::api-token-permission"  # noqa: S105

@@ -20,7 +20,7 @@ from howdah.content.entry.missing import missing_error, related_ids
 from howdah.content.entry.relations import parse_change
 from howdah.content.entry.stored import as_body, is_localized, is_shared
 from howdah.content.entry.unique import unique_values
-from howdah.content.query.faults import RequestFault, invalid, invalid_values, not_found
+from howdah.content.query.faults import RequestFault, invalid, not_found
 from howdah.content.query.request import locales_of, one_document
 from howdah.content.query.schema import Schema
 from howdah.content.query.selection import all_fields
@@ -87,17 +87,15 @@ class DocumentWriter:
             schema = replace(schema, fields=own)
         missing = await self._missing(data, creating=new)
         try:
-            given = check_body(
-                self._engine.schemas, schema, data, creating=new, draft=drafts, further=missing
-            )
+            checked = check_body(self._engine.schemas, schema, data, creating=new, draft=drafts)
+            # Drafts may be alike; it is looked at when one is published.
+            not_unique = [] if drafts else await self._not_unique(checked.entry, existing)
+            given = checked.require_right(not_unique, missing)
         except RequestFault:
             # A document that is not there is told of alone, before anything that is wrong with values.
             await self._require_documents(data, draft=True if drafts else None)
             raise
         given = await self._hashed(given)
-        if not drafts:
-            # Drafts may be alike; it is looked at when one is published.
-            await self._require_unique(given, existing)
         if existing is None:
             row = await self._insert(document, given, copied=not creating and document is not None)
         else:
@@ -196,11 +194,11 @@ class DocumentWriter:
                 ]
         return []
 
-    async def _require_unique(self, given: EntryInput, existing: int | None) -> None:
-        """Raise RequestFault where a value that has to be unique is elsewhere, in components too."""
+    async def _not_unique(self, given: EntryInput, existing: int | None) -> list[dict[str, Any]]:
+        """Return the errors about values that have to be unique and are elsewhere, in components too."""
         unique = unique_values(self._engine.schemas, self._schema, given)
         if not unique:
-            return
+            return []
         await self._rows.lock_values(self._schema)
         errors = []
         for one in unique:
@@ -214,8 +212,7 @@ class DocumentWriter:
             elsewhere = await self._engine.fetch(self._connection, self._builder.count(query))
             if one.repeated or elsewhere != b"0":
                 errors.append(one.error())
-        if errors:
-            raise invalid_values(errors)
+        return errors
 
     async def _hashed(self, given: EntryInput) -> EntryInput:
         """Return the input with passwords as hashes; in a thread, for each takes its time."""
@@ -378,7 +375,7 @@ class DocumentWriter:
         document = json.loads(body)
         # What may not be read cannot be checked in this way; it was when it was written.
         readable = {name: item for name, item in self._schema.fields.items() if item.readable}
-        given = check_body(
+        checked = check_body(
             self._engine.schemas,
             replace(self._schema, fields=readable),
             as_body(self._engine.schemas, self._schema, document),
@@ -392,7 +389,9 @@ class DocumentWriter:
             f" AND {published} IS NOT NULL LIMIT 1",
             values,
         )
-        await self._require_unique(given, int(existing[0]) if existing is not None else None)
+        checked.require_right(
+            await self._not_unique(checked.entry, int(existing[0]) if existing is not None else None)
+        )
 
     def _whole(self, schema: Schema, depth: int) -> Selection:
         """Return a selection of a row with all its components."""

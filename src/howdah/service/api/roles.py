@@ -8,13 +8,13 @@ from typing import Any
 
 from howdah.content.query.faults import application_fault, invalid, not_found
 from howdah.content.query.request import one_document
-from howdah.content.query.schema import USER
+from howdah.content.query.schema import ROLE, USER
 from howdah.content.query.selection import plain_selection
 from howdah.content.query.tree import ReadQuery
 from howdah.content.words import snake_case
 from howdah.model.content import LinkStorage
 from howdah.names import quote
-from howdah.service.api.access import PERMISSION, ROLE, AccessFacts
+from howdah.service.api.access import PERMISSION, AccessFacts
 from howdah.service.api.actions import enabled_actions, list_actions
 from howdah.service.api.documents import DocumentWriter
 from howdah.service.api.engine import Engine

@@ -45,6 +45,21 @@ class Routes:
                 branch = branch.named.setdefault(segment, _Branch())
         branch.methods[method] = handler
 
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Every route's method and path, as it was added."""
+        return self._listed(self._root, ())
+
+    def _listed(self, branch: _Branch, above: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        for method in branch.methods:
+            yield method, "/".join(above)
+        below = [*branch.named.items()]
+        if branch.open is not None:
+            below.append((f":{branch.open[0]}", branch.open[1]))
+        if branch.rest is not None:
+            below.append(("*", branch.rest))
+        for segment, one in below:
+            yield from self._listed(one, (*above, segment))
+
     def find(
         self, method: str, segments: tuple[str, ...]
     ) -> tuple[Handler | None, dict[str, str], list[str]]:

@@ -210,7 +210,7 @@ class Rows:
                 )
                 row = component.row
                 kept.add(key)
-            elif component.row and there:
+            elif component.row < 0 or (component.row and there):
                 # Of an entry without components any is taken as a new one, as in Strapi.
                 raise application_fault(
                     f"Some of the provided components in {item.name} are not related to the entity"

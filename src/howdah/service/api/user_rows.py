@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from howdah.content.query.request import check_read, one_document
-from howdah.content.query.schema import USER
+from howdah.content.query.schema import ROLE, USER
 from howdah.names import quote
-from howdah.service.api.access import ROLE, AccessFacts, Caller
+from howdah.service.api.access import AccessFacts, Caller
 from howdah.service.api.documents import DocumentWriter
 from howdah.service.api.engine import Engine
 from howdah.service.api.entries import id_is

@@ -15,7 +15,7 @@ from howdah.content.entry.shapes import shape_error
 from howdah.content.query.faults import invalid, invalid_values, not_found
 from howdah.content.query.request import check_read, one_document
 from howdah.content.query.schema import Schema
-from howdah.content.query.tree import ReadQuery, Selection
+from howdah.content.query.tree import Group, Negation, Populated, ReadQuery, Selection
 from howdah.content.query.values import as_text
 from howdah.service.api.access import AccessFacts, Caller
 from howdah.service.api.bodies import parse_body, read_body
@@ -61,6 +61,8 @@ class EntryWrites:
             data = self._data(body, caller)
             writer = DocumentWriter(self.engine, self.schema, connection, facts, request.parameters)
             row, is_draft = await writer.write(data, document, creating=action == "create")
+            if action == "update" and self.schema.type.draft_and_publish and not is_draft:
+                query = replace(query, selection=self._without_itself(query.selection, row))
             query = replace(one_document(query, id_is(self.schema, row)), draft=is_draft, locales=None)
             entity = await self.engine.fetch(connection, self.engine.builder_for(connection).entry(query))
         if entity is None:
@@ -75,6 +77,23 @@ class EntryWrites:
             uid=self.schema.uid, fields=query.selection.fields, populated=query.selection.populated
         )
         return replace(query, selection=plain)
+
+    def _without_itself(self, selection: Selection, row: int) -> Selection:
+        """
+        Leave the entry itself out of its relations.
+
+        Strapi relates an entry that it publishes with itself after it has put the answer together.
+        """
+        other = Negation(item=id_is(self.schema, row))
+
+        def narrowed(populated: Populated) -> Populated:
+            inner = populated.selection
+            if inner is None or inner.uid != self.schema.uid or populated.field.kind != "relation":
+                return populated
+            condition = Group(operator="and", items=(other, inner.condition))
+            return replace(populated, selection=replace(inner, condition=condition))
+
+        return replace(selection, populated=tuple(map(narrowed, selection.populated)))
 
     def _data(self, body: Any, caller: Caller) -> Mapping[str, Any]:
         data = body.get("data") if isinstance(body, dict) else None
