@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import psycopg
@@ -116,23 +117,37 @@ def _copy_at_once(
         # and with rows frozen, so that nobody has to visit every page again.
         connection.execute(sql.SQL("TRUNCATE ONLY {}").format(compose_table(plan)))
 
-    table = job.source_table(plan)
-
     def blocks() -> Iterator[memoryview]:
-        for batch, block in run_ahead(_encode_and_join(job, plan, step)):
-            tally.encoded(batch, table)
-            if batch.row_count:
-                yield block
-            tally.rows += batch.row_count
-            tally.bytes += len(block)
-            advance(plan.name, batch.batch.length, len(block))
+        for sent in run_ahead(_encode_and_join(job, plan, step, tally)):
+            if sent.row_count:
+                yield sent.block
+            tally.rows += sent.row_count
+            tally.bytes += len(sent.block)
+            advance(plan.name, sent.length, len(sent.block))
 
     copy_in(connection, compose_copy(plan, freeze=freeze), blocks())
 
 
-def _encode_and_join(job: LoadJob, plan: TablePlan, step: Step) -> Iterator[tuple[EncodedBatch, memoryview]]:
-    for batch in _encoded_batches(job, plan, step):
-        yield batch, batch.copy_rows()
+@dataclass(frozen=True)
+class _Sent:
+    """What is left of a batch when it waits for its turn: the rows as they go out, without their sources."""
+
+    block: memoryview
+    #: Rows in the block, and rows that the batch had.
+    row_count: int
+    length: int
+
+
+def _encode_and_join(job: LoadJob, plan: TablePlan, step: Step, tally: _Tally) -> Iterator[_Sent]:
+    """Encode and count what the rules did, for a thread that runs ahead of the connection."""
+    table = job.source_table(plan)
+
+    def join(batch: EncodedBatch) -> _Sent:
+        tally.encoded(batch, table)
+        return _Sent(batch.copy_rows(), batch.row_count, batch.batch.length)
+
+    # Only blocks wait for the connection: a batch's values and wires are twice as much again.
+    return map(join, _encoded_batches(job, plan, step))
 
 
 def _encoded_batches(job: LoadJob, plan: TablePlan, step: Step) -> Iterator[EncodedBatch]:

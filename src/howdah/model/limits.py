@@ -6,10 +6,10 @@ from __future__ import annotations
 BIG_VALUE_BYTES = 4 * 1024 * 1024
 
 #: Aim for one batch on its way from SQLite to PostgreSQL.
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 
 #: Rows of one batch at the most, so that narrow tables report progress too.
-BATCH_ROWS = 32_768
+BATCH_ROWS = 16_384
 
 #: Values altered by a rule that one step names one by one; all are counted.
 NAMED_VALUES_MAX = 10_000
