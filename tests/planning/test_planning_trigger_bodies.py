@@ -30,6 +30,10 @@ _TABLES = """
     CREATE TABLE pair (a INTEGER, b TEXT, c REAL DEFAULT 0.5, PRIMARY KEY (a, b)) WITHOUT ROWID;
     CREATE TABLE trail (word TEXT, n INTEGER);
     CREATE TABLE once (word TEXT PRIMARY KEY, n INTEGER);
+    CREATE TABLE booking (id INTEGER PRIMARY KEY, room TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER);
+    CREATE TABLE address (id INTEGER PRIMARY KEY, person TEXT, main INTEGER NOT NULL DEFAULT 0);
+    INSERT INTO booking VALUES (1, 'A', 1, 0), (2, 'A', 2, 0), (3, 'B', 1, 0);
+    INSERT INTO address VALUES (1, 'Ann', 1), (2, 'Ann', 0), (3, 'Bob', 1);
     INSERT INTO account VALUES (1, 'Ann', 10, 0.5, 1, 0, NULL), (2, 'Bob', 20, NULL, 1, 0, 'x'),
         (3, 'Cy', 0, 1, 0, 0, 'y');
     INSERT INTO entry VALUES (1, 1, 10, 'start', 0), (2, 2, 20, NULL, 1);
@@ -72,6 +76,16 @@ CERTAIN = {
     "once": "AFTER UPDATE OF note ON account WHEN new.note <> old.note BEGIN "
     "INSERT INTO once SELECT lower(new.note), count(*) FROM stat WHERE 1 ON CONFLICT DO NOTHING; "
     "INSERT INTO once VALUES ('kept', 1) ON CONFLICT (word) DO NOTHING; END",
+    "taken": "BEFORE INSERT ON booking WHEN EXISTS (SELECT 1 FROM booking AS b WHERE b.room = new.room "
+    "AND b.day = new.day) BEGIN SELECT RAISE(ABORT, 'taken'); END",
+    "moved": "BEFORE UPDATE OF day, n ON booking BEGIN SELECT RAISE(ABORT, 'taken too') FROM booking "
+    "WHERE room = new.room AND day = new.day AND id <> old.id; "
+    "SELECT RAISE(IGNORE) WHERE new.n > (SELECT count(*) FROM booking WHERE n > 0); END",
+    "last_one": "BEFORE DELETE ON booking WHEN (SELECT count(*) FROM booking WHERE room = old.room) = 1 "
+    "BEGIN SELECT RAISE(IGNORE); END",
+    "one_main": "BEFORE INSERT ON address WHEN new.main BEGIN "
+    "UPDATE address SET main = 0 WHERE person = new.person AND main; "
+    "DELETE FROM address WHERE person = new.person AND id < 0; END",
     "big": "AFTER UPDATE OF big ON entry BEGIN INSERT INTO log VALUES (NULL, printf('%03d', new.big), "
     "new.account, old.big, new.big / 2); END",
 }
@@ -97,6 +111,18 @@ STATEMENTS = [
     "UPDATE account SET note = 'two' WHERE id = 3",
     "INSERT INTO entry VALUES (14, 1, 9, 'five', 7)",
     "INSERT INTO entry VALUES (15, 1, 9, 'six', 7)",
+    "INSERT INTO booking VALUES (4, 'A', 2, 0)",
+    "INSERT INTO booking VALUES (4, 'A', 3, 0), (5, 'B', 2, 0)",
+    "INSERT INTO booking VALUES (6, 'A', 9, 0), (7, 'A', 9, 0)",
+    "INSERT INTO booking SELECT id + 10, 'C', day + id * 10, 0 FROM booking",
+    "UPDATE booking SET day = 1 WHERE id = 4",
+    "UPDATE booking SET day = day + 100",
+    "UPDATE booking SET n = 1 WHERE id IN (1, 2)",
+    "UPDATE booking SET n = 0 - id",
+    "DELETE FROM booking WHERE room = 'A'",
+    "DELETE FROM booking",
+    "INSERT INTO address VALUES (4, 'Ann', 1)",
+    "INSERT INTO address VALUES (5, 'Bob', 1), (6, 'Bob', 0), (7, 'Bob', 1), (-1, 'Cy', 0), (8, 'Cy', 1)",
     "DELETE FROM entry WHERE id = 12",
     "DELETE FROM account WHERE id = 2",
     "DELETE FROM account WHERE id = 1",
@@ -104,8 +130,12 @@ STATEMENTS = [
 ]
 UNCERTAIN = {
     "INSERT INTO log (was) VALUES ((SELECT count(*) FROM entry))": "AFTER INSERT ON entry",
-    "UPDATE entry SET amount = 0 WHERE account = new.account": "AFTER INSERT ON entry",
+    "UPDATE entry SET amount = 1 WHERE account = new.account": "AFTER INSERT ON entry",
     "UPDATE entry SET amount = 0 WHERE id = new.id": "BEFORE UPDATE ON entry",
+    "UPDATE entry SET amount = 0 WHERE account = new.account": "BEFORE UPDATE ON entry",
+    "DELETE FROM entry WHERE account = old.account": "BEFORE DELETE ON entry",
+    "INSERT INTO entry (account, amount) VALUES (1, 1)": "BEFORE INSERT ON entry",
+    "UPDATE log SET was = (SELECT count(*) FROM entry)": "AFTER UPDATE ON entry",
     "INSERT INTO log (was) VALUES (new.id)": "BEFORE INSERT ON entry",
     "INSERT OR REPLACE INTO account (id, owner) VALUES (new.id, 'x')": "AFTER INSERT ON log",
     "REPLACE INTO guarded VALUES (new.id, 1)": "AFTER INSERT ON entry",
@@ -151,7 +181,19 @@ def _rows(connection: Any) -> dict[str, list[Any]]:
     queries = ["SELECT what, account, was, amount FROM log ORDER BY was, what, amount"]
     queries += [
         f"SELECT * FROM {table} ORDER BY 1, 2"
-        for table in ("account", "entry", "seen", "stat", "tally", "state", "pair", "trail", "once")
+        for table in (
+            "account",
+            "entry",
+            "seen",
+            "stat",
+            "tally",
+            "state",
+            "pair",
+            "trail",
+            "once",
+            "booking",
+            "address",
+        )
     ]
     return {query: [tuple(map(_plain, row)) for row in connection.execute(query)] for query in queries}
 

@@ -1,9 +1,10 @@
 """
 The statements of a SQLite trigger as PL/pgSQL.
 
-Pure. Certain is what does the same whatever statement fires the trigger: SQLite runs an AFTER trigger
-after each row, PostgreSQL after the last one, so a body may neither read nor write other rows of
-its own table. Everything else raises `Untranslatable`.
+Pure. Certain is what does the same whatever statement fires the trigger. SQLite runs an AFTER trigger
+after each row, PostgreSQL after the last one, so its body may neither read nor write other rows of its own
+table. Both run a BEFORE trigger between two rows, so it may read them; what it writes may be a row that the
+statement has yet to come to, but for an INSERT. Everything else raises `Untranslatable`.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class _Translator:
         if isinstance(node, exp.Select):
             return self._raise(node)
         table, written = self.target(node)
-        if self._is_own(table) and not self._changes_own_row(node):
+        if self._is_own(table) and not (self._changes_own_row(node) or self._comes_before(node)):
             raise Untranslatable("a statement that writes to other rows of its own table")
         if isinstance(node, exp.Insert):
             inserts = InsertTranslator(
@@ -190,6 +191,11 @@ class _Translator:
         changed = {fold_name(item.this.name) for item in node.expressions if isinstance(item, exp.EQ)}
         return row in tables and bool(tables & own) and len(tables) == 2 and not changed & key
 
+    def _comes_before(self, node: Node) -> bool:
+        """Whether it changes rows that were there before the one that comes, and makes none."""
+        fired = (self.trigger.timing, self.trigger.event)
+        return fired == ("BEFORE", "INSERT") and isinstance(node, (exp.Update, exp.Delete))
+
     def _raise(self, node: Node) -> list[str]:
         only(node, "expressions", "from_", "from", "joins", "where", "kind")
         if len(node.expressions) != 1:
@@ -272,7 +278,9 @@ def translate_body(
     if "$howdah$" in trigger.sql:
         raise Untranslatable("a text that ends the function")
     relations = {
-        name: relation_of_table(other) for name, other in designs.items() if other.name != design.name
+        name: relation_of_table(other)
+        for name, other in designs.items()
+        if other.name != design.name or trigger.timing == "BEFORE"
     }
     translator = _Translator(
         trigger=trigger, design=design, designs=designs, relations=relations, triggers=triggers
