@@ -177,7 +177,7 @@ def describe_machine(server: BenchServer, howdah: str) -> dict[str, str]:
     """Return what the numbers depend on: machine, versions, settings of the server."""
     described = {
         "taken": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{os.cpu_count()} cores, {_read_processor()}, {platform.system()} {platform.release()}",
+        "machine": f"{os.cpu_count()} cores, {read_processor()}, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "howdah": subprocess.run(
@@ -199,7 +199,8 @@ def describe_machine(server: BenchServer, howdah: str) -> dict[str, str]:
     return described | {f"postgres {name}": value for name, value in server.describe().items()}
 
 
-def _read_processor() -> str:
+def read_processor() -> str:
+    """Return what the processor is called."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux
