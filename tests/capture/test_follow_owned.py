@@ -18,7 +18,9 @@ from howdah.ops.follow import FollowRequest, follow, stop
 from howdah.ops.go_home import go_home
 from howdah.ops.live_run import LiveOptions
 from howdah.ops.rollback import rollback
+from howdah.ops.status import status
 from howdah.ops.verify import VerifyRequest, verify_run
+from howdah.report.verbs import render_status
 from support.files import DATA, make_database
 from support.owned import dump_rows, dump_schema, owned_database, query, run_script
 from support.processes import run_sqlite
@@ -96,8 +98,9 @@ def _follow(source: Path, database: str, **options: Any) -> LiveReport:
     )
 
 
-def _cut_over(source: Path, database: str) -> LiveReport:
-    return cutover(CutoverRequest(source=str(source), target=target_request(database)))
+def _cut_over(source: Path, database: str, *, accept_orphans: bool = False) -> LiveReport:
+    options = LiveOptions(accept_orphans=accept_orphans)
+    return cutover(CutoverRequest(source=str(source), target=target_request(database), live=options))
 
 
 def _write(path: Path, script: str) -> None:
@@ -190,7 +193,7 @@ def test_undone_everything_is_as_the_application_left_it(
         # The rows of keyless do not go, so the cutover is called off behind its drain.
         _write(source, "DELETE FROM event; INSERT INTO keyless VALUES ('no number', 'x')")
         with pytest.raises(RefusedError) as refused:
-            _cut_over(source, target)
+            _cut_over(source, target, accept_orphans=True)
         assert refused.value.code == "L-109"
         _write(source, "DELETE FROM keyless WHERE a = 'no number'")
         assert _follow(source, target).phase == "following"
@@ -254,9 +257,15 @@ def test_what_is_refused_leaves_no_trace(
             "INSERT INTO idle VALUES (1)", "DELETE FROM idle", "L-125", id="rows-of-a-table-not-there"
         ),
         pytest.param(
+            "INSERT INTO item (id, box, note) VALUES (3, 99, 'an orphan')",
+            "UPDATE item SET box = 1 WHERE id = 3",
+            "L-129",
+            id="orphan",
+        ),
+        pytest.param(
             "INSERT INTO event VALUES (7, 99, '2024-01-01 00:00:00')",
             "DELETE FROM event WHERE id = 7",
-            "L-124",
+            "L-129",
             id="orphan-in-a-partitioned-table",
         ),
     ],
@@ -271,6 +280,41 @@ def test_what_the_target_cannot_take_calls_the_cutover_off_until_it_is_gone(
     assert refused.value.code == code
     _write(source, taken_back)
     assert _cut_over(source, target).proof == "proven"
+
+
+def test_foreign_keys_that_rows_violate_stay_not_valid_by_consent_alone(
+    source: Path, target: str, server_bindir: Path
+) -> None:
+    schema = dump_schema(server_bindir, target)
+    keys = "SELECT conname FROM pg_constraint WHERE contype = 'f' AND NOT convalidated ORDER BY 1"
+    assert query(target, keys) == [("to_item",)]
+    _follow(source, target)
+    _write(
+        source,
+        "INSERT INTO item (id, box, note) VALUES (3, 99, 'an orphan'), (4, 98, 'another'), (5, NULL, 'none')",
+    )
+    with pytest.raises(RefusedError) as refused:
+        _cut_over(source, target)
+    assert refused.value.code == "L-129"
+    assert '2 rows of table "item" (98, 99) violate "item_in_box"' in refused.value.detail
+    _write(source, "UPDATE item SET box = 2 WHERE id = 4")
+
+    report = _cut_over(source, target, accept_orphans=True)
+    assert (report.status, report.proof, report.exit_status) == ("complete", "proven", 0)
+    assert [each.object for each in report.findings if each.code == "F-902"] == [
+        'foreign key "item_in_box" of table "item"'
+    ]
+    assert query(target, keys) == [("item_in_box",), ("to_item",)]
+    found = status(target_request(target))
+    assert [run.not_valid for run in found.runs] == [('"item_in_box" of table "item"',)]
+    assert "NOT VALID" in render_status(found)
+
+    run_script(
+        target, "UPDATE item SET box = 1 WHERE id = 3; ALTER TABLE item VALIDATE CONSTRAINT item_in_box"
+    )
+    assert [run.not_valid for run in status(target_request(target)).runs] == [()]
+    finalize(target_request(target))
+    assert dump_schema(server_bindir, target) == schema
 
 
 @pytest.fixture

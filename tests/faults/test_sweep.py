@@ -21,6 +21,8 @@ SAMPLE = (
     Case("cutover", "answer to COMMIT lost", 0.7),
     Case("cutover", "postmaster killed", 0.5),
     Case("going home", "disk full", 0.4),
+    Case("clean", "answer to COMMIT lost", 0.51),
+    Case("cutover", "source replaced", 0.4),
     Case("finalize", "killed at a system call", 0.6),
     Case("restore --replace", "killed at a system call", 0.8),
 )
@@ -62,4 +64,4 @@ def test_strace_is_there_where_the_sweep_is_to_be_whole() -> None:
     """Without it the kinds that need it are left out: said here once."""
     if not can_trace():
         pytest.skip("strace is not here, or may not trace: no system call is swept")
-    assert len(KINDS) == 10
+    assert len(KINDS) == 11

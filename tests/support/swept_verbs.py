@@ -58,6 +58,10 @@ class Verb:
     archive: bool = False
     #: It asks the target nothing.
     silent: bool = False
+    #: When it has ended, every row of the SQLite file is on PostgreSQL.
+    carries: bool = False
+    #: It says what differs, and does nothing about it.
+    compares: bool = False
 
 
 VERBS = {
@@ -67,7 +71,7 @@ VERBS = {
         Verb("migrate in steps", "new", lambda w: ["migrate", "app.db", w.target, "--jobs", "2"]),
         Verb("migrate with a way back", "new", lambda w: ["migrate", "app.db", w.target, "--keep-way-back"]),
         Verb("migrate into an application's tables", "owned", lambda w: ["migrate", "app.db", w.target]),
-        Verb("verify", "migrated", lambda w: ["verify", "app.db", w.target]),
+        Verb("verify", "migrated", lambda w: ["verify", "app.db", w.target], compares=True),
         Verb("verify --repair", "damaged", lambda w: ["verify", "app.db", w.target, "--repair"]),
         Verb("rollback", "migrated", lambda w: ["rollback", w.target]),
         Verb("rollback of an application's tables", "filled", lambda w: ["rollback", w.target]),
@@ -77,12 +81,14 @@ VERBS = {
             "new",
             lambda w: ["follow", "app.db", w.target, "--install-triggers", "--until-caught-up"],
             writes_source=True,
+            carries=True,
         ),
         Verb(
             "follow, later on",
             "written",
             lambda w: ["follow", "app.db", w.target, "--until-caught-up"],
             writes_source=True,
+            carries=True,
         ),
         Verb(
             "follow --stop",
@@ -91,9 +97,17 @@ VERBS = {
             writes_source=True,
         ),
         Verb("rollback of a follow", "followed", lambda w: ["rollback", w.target], writes_source=True),
-        Verb("cutover", "written", lambda w: ["cutover", "app.db", w.target], writes_source=True),
+        Verb(
+            "cutover", "written", lambda w: ["cutover", "app.db", w.target], writes_source=True, carries=True
+        ),
         Verb("going home", "away", lambda w: ["rollback", w.target], writes_source=True),
-        Verb("cutover again", "home", lambda w: ["cutover", "app.db", w.target], writes_source=True),
+        Verb(
+            "cutover again",
+            "home",
+            lambda w: ["cutover", "app.db", w.target],
+            writes_source=True,
+            carries=True,
+        ),
         Verb("finalize", "complete", lambda w: ["finalize", w.target, "--yes"], writes_source=True),
         Verb("clean", "migrated", lambda w: ["clean", w.target, "--yes"]),
         Verb(

@@ -233,7 +233,9 @@ class World:
         found = []
         for place in (self.directory, self.home, self.root / "tmp"):
             for path in place.rglob("*"):
-                if path.is_file() and path.name not in _LOGS and "pg" not in path.relative_to(place).parts:
+                if not path.is_file() or path.name in _LOGS or _is_probe(path):
+                    continue
+                if "pg" not in path.relative_to(place).parts:
                     found.append(_unmark(f"{place.name}/{path.relative_to(place)}"))
         repository = {name for name in found if "/repo/" in name}
         # How many backups there are is not how a run ends. A killed writer's file goes in an hour.
@@ -298,6 +300,11 @@ def suppress_missing() -> Iterator[None]:
         yield
     except psycopg.OperationalError:
         return
+
+
+def _is_probe(path: Path) -> bool:
+    """Whether Python tried with it if a directory is fit for temporary files, and was killed just then."""
+    return len(path.name) == 8 and path.parent.name == "tmp" and path.read_bytes() in (b"", b"blat")
 
 
 def _unmark(text: str) -> str:

@@ -79,7 +79,7 @@ class Facts:
     #: Rows in quarantine, which a cutover would leave behind.
     quarantined: int = 0
     quarantine_accepted: bool = False
-    #: The functions of the way back are there.
+    #: The functions of the way back are there, and what foreign keys will not hold is known.
     prepared: bool = False
     #: The fence stands in the SQLite file.
     fenced: bool = False

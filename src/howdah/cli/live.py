@@ -183,6 +183,13 @@ def cutover_command(
     accept_quarantine: Annotated[
         bool, typer.Option("--accept-quarantine", help="Agree to leave rows in quarantine behind.")
     ] = False,
+    accept_orphans: Annotated[
+        bool,
+        typer.Option(
+            "--accept-orphans",
+            help="Agree that foreign keys of the application stay NOT VALID where rows violate them.",
+        ),
+    ] = False,
     abort: Annotated[
         bool, typer.Option("--abort", help="Give an unfinished cutover up: SQLite takes writes again.")
     ] = False,
@@ -200,7 +207,12 @@ def cutover_command(
     request = CutoverRequest(
         source=source,
         target=build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir),
-        live=LiveOptions(on_fence=on_fence, on_release=on_release, accept_quarantine=accept_quarantine),
+        live=LiveOptions(
+            on_fence=on_fence,
+            on_release=on_release,
+            accept_quarantine=accept_quarantine,
+            accept_orphans=accept_orphans,
+        ),
         abort=abort,
     )
     with make_progress(quiet) as progress:

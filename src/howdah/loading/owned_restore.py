@@ -9,11 +9,13 @@ somebody's parent.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from psycopg import sql
 
 from howdah.errors import RefusedError
 from howdah.loading.job import LoadJob
+from howdah.loading.owned_orphans import compose_owned_orphans, count_owned_orphans
 from howdah.loading.owned_prepare import owned_plan, put_interims_back
 from howdah.loading.set_aside import set_aside_target_rows
 from howdah.model.findings import Finding, Severity
@@ -57,14 +59,8 @@ def run_restore_step(connection: Connection, job: LoadJob, step: Step) -> StepOu
 
 
 def _set_orphans_aside(connection: Connection, job: LoadJob, saved: SavedState, key: OwnedForeignKey) -> int:
-    orphans = _compose_orphans(key)
-    found = connection.execute(
-        sql.SQL("SELECT count(*), (array_agg(DISTINCT concat_ws(', ', {})))[1:5] FROM {}").format(
-            sql.SQL(", ").join(sql.Identifier("c", name) for name in key.columns), orphans
-        )
-    ).fetchone()
-    assert found is not None
-    count, samples = found
+    orphans = compose_owned_orphans(key)
+    count, samples = count_owned_orphans(connection, key)
     if not count:
         return 0
     child = _find_loaded(job, key)
@@ -98,28 +94,6 @@ def _find_loaded(job: LoadJob, key: OwnedForeignKey) -> TablePlan | None:
         if (table.target_schema, table.target_name) == (key.schema, key.table) and table.loaded:
             return table
     return None
-
-
-def _compose_orphans(key: OwnedForeignKey) -> sql.Composed:
-    """Compose FROM and WHERE of the rows "c" that the foreign key cannot hold."""
-    columns = [sql.Identifier("c", name) for name in key.columns]
-    missing = sql.SQL("NOT EXISTS (SELECT FROM {parent} AS p WHERE {match})").format(
-        parent=sql.Identifier(key.parent_schema, key.parent_table),
-        match=sql.SQL(" AND ").join(
-            sql.SQL("{} = {}").format(sql.Identifier("p", theirs), ours)
-            for theirs, ours in zip(key.parent_columns, columns, strict=True)
-        ),
-    )
-    listed = sql.SQL(", ").join(columns)
-    # MATCH SIMPLE lets a row pass that has a NULL in any column, MATCH FULL only one with NULL in all.
-    nulls = (
-        sql.SQL("num_nulls({0}) < {1} AND (num_nulls({0}) > 0 OR {2})").format(
-            listed, sql.Literal(len(columns)), missing
-        )
-        if key.match_full
-        else sql.SQL("num_nulls({}) = 0 AND {}").format(listed, missing)
-    )
-    return sql.SQL("{} AS c WHERE {}").format(sql.Identifier(key.schema, key.table), nulls)
 
 
 def _let_kept_rows_give_way(
@@ -157,11 +131,11 @@ def _let_kept_rows_give_way(
     return int(row[0])
 
 
-def _strangers(key: OwnedForeignKey, count: int, samples: list[str] | None) -> RefusedError:
+def _strangers(key: OwnedForeignKey, count: int, samples: Sequence[str]) -> RefusedError:
     return RefusedError(
         "M-203",
         f"Table {quote(key.table)} keeps its rows, and they refer to rows that the source does not have.",
-        detail=f'{count} rows violate foreign key "{key.name}", e.g. {", ".join(samples or ())}.'
+        detail=f'{count} rows violate foreign key "{key.name}", e.g. {", ".join(samples)}.'
         " Everything is as it was before.",
         hint=f"Keep or merge table {quote(key.parent_table)}, or replace {quote(key.table)} too.",
     )

@@ -72,6 +72,8 @@ class RunStatus:
     snapshot_present: bool
     #: What may be done next, as a command; "" for nothing.
     next: str
+    #: Constraints that are NOT VALID because carried rows violate them, as `"name" of table "name"`.
+    not_valid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,17 +38,24 @@ def clean(request: TargetRequest, *, keep_files: bool = False) -> CleanReport:
             _require_whole(connection, state, runs)
             with connection.transaction():
                 remove_state(connection, state)
-        directories = []
-        for run in runs:
-            workspace = run_workspace(state_directory(), run.id)
-            if not keep_files and workspace.path.exists():
-                workspace.remove()
-                directories.append(str(workspace.path))
+                # Before the ledger is gone for good: it alone says which files these are.
+                directories = () if keep_files else _remove_files(runs)
         return CleanReport(
             target=target.display,
             runs=tuple(run.id for run in runs),
-            directories=tuple(directories),
+            directories=directories,
         )
+
+
+def _remove_files(runs: list[Run]) -> tuple[str, ...]:
+    """Remove the directories of the runs and return them."""
+    removed = []
+    for run in runs:
+        workspace = run_workspace(state_directory(), run.id)
+        if workspace.path.exists():
+            workspace.remove()
+            removed.append(str(workspace.path))
+    return tuple(removed)
 
 
 def _require_whole(connection: Connection, state: StateSchema, runs: list[Run]) -> None:

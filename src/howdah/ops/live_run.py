@@ -43,6 +43,8 @@ class LiveOptions:
     #: Command to run when the new side takes them.
     on_release: str = ""
     accept_quarantine: bool = False
+    #: Agrees to foreign keys of the application that stay NOT VALID because rows of the file violate them.
+    accept_orphans: bool = False
     #: Agrees to the nearest value on the way home.
     nearest: bool = False
     without_new_objects: bool = False
@@ -96,6 +98,8 @@ class LiveRun:
         #: on both sides (None: not looked).
         self.dirty: dict[str, Sequence[NotedKey]] | None = None
         self.dirty_proven: bool | None = None
+        #: Which of the application's foreign keys rows violate is known and, where need be, agreed to.
+        self.orphans_known = run.plan.owned is None
         #: Without a journal: what `LiveFile.data_version` said when both sides were compared last.
         self.compared_at: int | None = None
         #: The moment of the release, while the session that holds it lives.

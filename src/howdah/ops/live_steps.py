@@ -44,7 +44,7 @@ def read_facts(live: LiveRun, capture: Capture, goal: Goal) -> Facts:
         backlog=backlog + (CLOSE_ENOUGH + 1) * touched,
         quarantined=sum(map(len, quarantine.values())),
         quarantine_accepted=live.options.accept_quarantine,
-        prepared=prepared,
+        prepared=prepared and live.orphans_known,
         fenced=fenced,
         dirty_proven=live.dirty_proven,
         home_backlog=home_backlog,

@@ -14,21 +14,59 @@ from howdah.capture.record import Capture
 from howdah.capture.reversibility import find_irreversible
 from howdah.capture.target_side import set_sequences
 from howdah.errors import RefusedError
-from howdah.ops.live_apply import apply_batch
+from howdah.loading.owned_orphans import count_owned_orphans
+from howdah.ops.live_apply import apply_batch, apply_noted
 from howdah.ops.live_compare import reconcile
 from howdah.ops.live_fence import run_release_hook, unfence
 from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveRun
 from howdah.ops.live_schema import require_counterparts
+from howdah.ops.live_watch import require_journal
 from howdah.sqlite.live_file import NotedKey
 from howdah.state.quarantine import Quarantine
 
 
 def prepare(live: LiveRun) -> None:
-    """Make what the pause would otherwise pay for."""
+    """
+    Make what the pause would otherwise pay for.
+
+    Raises RefusedError (L-129) where rows violate foreign keys of the application, and nobody agreed to that.
+    """
+    if not live.orphans_known:
+        _require_parents(live)
+        live.orphans_known = True
+    prepared = bool(live.way_back.tables(live.connection))
+    live.connection.rollback()
+    if prepared:
+        return
     with live.connection.transaction():
         live.way_back.prepare(live.connection, live.run.id, live.run.plan)
     live.findings += find_irreversible(live.run.plan)
+
+
+def _require_parents(live: LiveRun) -> None:
+    assert live.run.plan.owned is not None
+    capture = live.capture()
+    if capture.journaled:
+        # What is left for the pause may be what has no parent.
+        require_journal(live, capture)
+        apply_noted(live, capture)
+    keys = [key for key in live.run.plan.owned.foreign_keys if key.to_validate]
+    found = [(key, *count_owned_orphans(live.connection, key)) for key in keys]
+    live.connection.rollback()
+    violated = [
+        f'{count} rows of table "{key.table}" ({", ".join(samples)}) violate "{key.name}"'
+        for key, count, samples in found
+        if count
+    ]
+    if violated and not live.options.accept_orphans:
+        raise RefusedError(
+            "L-129",
+            "Rows of the SQLite file violate foreign keys of the application's tables.",
+            detail="; ".join(violated) + ".",
+            hint="Correct the rows in the SQLite file, which is followed, and run the same command again;"
+            " --accept-orphans moves them as they are and leaves those keys NOT VALID.",
+        )
 
 
 def drain(live: LiveRun, capture: Capture) -> None:

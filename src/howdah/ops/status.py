@@ -7,6 +7,7 @@ from pathlib import Path
 
 from howdah.capture.machine import Phase
 from howdah.capture.record import Capture, CaptureRecord
+from howdah.loading.not_valid import list_not_valid
 from howdah.model.verb_reports import LiveStatus, RunStatus, StatusReport
 from howdah.ops.target import TargetRequest, open_target
 from howdah.state.ledger import Ledger, Run
@@ -26,7 +27,8 @@ def status(request: TargetRequest) -> StatusReport:
             runs = tuple(
                 _describe(
                     run,
-                    steps_done=len(ledger.outcomes(connection, run.id)),
+                    steps_done=len(outcomes := ledger.outcomes(connection, run.id)),
+                    not_valid=list_not_valid(connection, run.plan, outcomes),
                     quarantined=sum(
                         len(keys) for keys in Quarantine(state=state, run_id=run.id).keys(connection).values()
                     ),
@@ -61,6 +63,7 @@ def _describe(
     quarantined: int,
     proof: tuple[datetime, str] | None,
     finalized: bool,
+    not_valid: tuple[str, ...],
 ) -> RunStatus:
     return RunStatus(
         id=run.id,
@@ -79,6 +82,7 @@ def _describe(
         snapshot=run.snapshot.path,
         snapshot_present=Path(run.snapshot.path).exists(),
         next=_next_command(run, finalized=finalized),
+        not_valid=not_valid,
     )
 
 

@@ -57,6 +57,7 @@ def render_status(report: StatusReport, *, width: int = 100) -> str:
                 ("tables", format_count(run.tables)),
                 ("rows", format_count(run.rows)),
                 ("in quarantine", format_count(run.rows_quarantined) if run.rows_quarantined else ""),
+                ("NOT VALID", ", ".join(run.not_valid)),
                 ("steps", f"{run.steps_done} of {run.steps}" if run.status == "running" else ""),
                 ("proof", f"{run.proof}, {run.proven_at}" if run.proof else "none"),
                 ("snapshot", run.snapshot + ("" if run.snapshot_present else " (gone)")),
