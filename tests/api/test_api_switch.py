@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -11,6 +17,7 @@ import pytest
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from howdah.capture.record import CaptureRecord
 from howdah.ops.cutover import CutoverRequest, cutover
 from howdah.ops.follow import FollowRequest, follow
 from howdah.ops.go_home import go_home
@@ -62,6 +69,68 @@ def test_the_service_switches_with_the_migration(database: str, tmp_path: Path) 
         assert "strapi.db" in message
         assert str(tmp_path) not in message
     assert run_sqlite(source, f"print(connection.execute({_TITLES!r}).fetchall())").strip() == "[('there',)]"
+
+
+def test_nothing_is_written_between_the_load_and_the_record_of_a_migration(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables are there, the file has the data, and no record says so yet."""
+    source = Path(shutil.copy(SMALL, tmp_path / "strapi.db"))
+    begin, answers = CaptureRecord.begin, []
+    with serving(
+        database, recorded_settings(tmp_path / "uploads"), gate=build_write_gate(StateSchema())
+    ) as client:
+
+        def begin_late(record: CaptureRecord, *args: Any) -> None:
+            answers.append(_refused(_create(client, "early")))
+            begin(record, *args)
+
+        monkeypatch.setattr(CaptureRecord, "begin", begin_late)
+        target = target_request(database)
+        follow(FollowRequest(source=str(source), target=target, consent=True, until_caught_up=True))
+        assert "beginning" in answers[0]
+        assert "strapi.db" in _refused(_create(client, "early"))
+
+
+@pytest.mark.long
+def test_a_write_that_has_asked_goes_home_with_the_rest(database: str, tmp_path: Path) -> None:
+    source = Path(shutil.copy(SMALL, tmp_path / "strapi.db"))
+    target = target_request(database)
+    follow(FollowRequest(source=str(source), target=target, consent=True, until_caught_up=True))
+    cutover(CutoverRequest(source=str(source), target=target))
+    asked, may_write = threading.Event(), threading.Event()
+    gate = build_write_gate(StateSchema())
+
+    async def slow_gate(connection: PooledConnection) -> None:
+        await gate(connection)
+        asked.set()
+        await asyncio.to_thread(may_write.wait, 60)
+
+    with (
+        serving(database, recorded_settings(tmp_path / "uploads"), gate=slow_gate) as client,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        writing = pool.submit(_create, client, "there")
+        assert asked.wait(30)
+        home = pool.submit(go_home, target, LiveOptions())
+        # It gets as far as the fence and waits there.
+        with psycopg.connect(database, autocommit=True) as connection:
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            _wait_until(lambda: connection.execute(waiting).fetchone() == (1,))
+        assert not home.done()
+        may_write.set()
+        accepted = writing.result(30)
+        assert accepted.status_code == 201, accepted.text
+        assert home.result(60).difference_count == 0
+        assert "home" in _refused(_create(client, "late"))
+    assert run_sqlite(source, f"print(connection.execute({_TITLES!r}).fetchall())").strip() == "[('there',)]"
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_the_gate_is_asked_within_the_transaction_of_the_write(strapi_database: str, tmp_path: Path) -> None:

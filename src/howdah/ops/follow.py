@@ -15,6 +15,7 @@ from howdah.capture.deferred_constraints import put_constraints_up, validate_for
 from howdah.capture.machine import Goal, Phase, Step
 from howdah.capture.record import Capture, CaptureRecord
 from howdah.capture.source_journal import JOURNAL_LIMIT, begin_statements, design_journal
+from howdah.capture.write_lock import holding_off_writes
 from howdah.errors import ExitStatus, RefusedError, UsageError
 from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
@@ -153,12 +154,16 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> No
         with LiveFile(request.source) as live:
             _require_small_keyless(live, request.options)
             epoch = _install_journal(live, request.journal_limit)
-    try:
-        report = _load(request, progress)
-    except RefusedError:
-        _leave_unchanged(request, state)
-        raise
-    with open_target(request.target, source=request.source) as target:
+    # A service that runs already writes nothing between the load and the record that shuts its gate.
+    with (
+        open_target(request.target, source=request.source) as target,
+        holding_off_writes(target.connection, state),
+    ):
+        try:
+            report = _load(request, progress)
+        except RefusedError:
+            _leave_unchanged(request, state)
+            raise
         run = Ledger(state=state).run(target.connection, report.run_id)
         target.connection.rollback()
         if epoch:

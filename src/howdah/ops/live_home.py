@@ -10,6 +10,7 @@ from howdah.capture.deferred_constraints import take_constraints_down
 from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
 from howdah.capture.machine import Goal, Phase
 from howdah.capture.target_side import fence_target, unfence_target
+from howdah.capture.write_lock import await_writes
 from howdah.errors import RefusedError
 from howdah.model.plan import TablePlan
 from howdah.model.verb_reports import InexactReport
@@ -42,6 +43,8 @@ def home_fence(live: LiveRun) -> None:
     live.sessions.open_ahead(readers=2)
     with live.connection.transaction():
         live.connection.execute("SET LOCAL lock_timeout = '30s'")
+        # A write that has asked the gate ends first: it is carried home, and none comes after the fence.
+        await_writes(live.connection, live.state)
         fence_target(live.connection, live.state, live.run.plan, live.file.path)
         # Where the proof after the cutover never ended, it is still off.
         let_autovacuum_back(live)

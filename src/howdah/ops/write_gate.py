@@ -11,6 +11,7 @@ import os
 
 from howdah.capture.machine import Phase
 from howdah.capture.record import CaptureRecord, Position
+from howdah.capture.write_lock import join_writes
 from howdah.service.api.engine import WriteGate
 from howdah.service.pooled_connection import PooledConnection
 from howdah.service.unavailable import NoWritesError
@@ -28,6 +29,12 @@ def build_write_gate(state: StateSchema) -> WriteGate:
     record = CaptureRecord(state=state)
 
     async def ask(connection: PooledConnection) -> None:
+        if not await join_writes(connection, state):
+            raise NoWritesError(
+                "A-194",
+                "A live migration is beginning or going home: nothing is written just now.",
+                retry_after=1,
+            )
         position = await record.position(connection)
         if position is not None and position.phase not in _OPEN:
             raise _refusal(position, state)
