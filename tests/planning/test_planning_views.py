@@ -45,6 +45,12 @@ VIEWS = [
     "SELECT city, count(active) FROM people GROUP BY city HAVING count(*) > 1",
     "SELECT count(DISTINCT city) AS cities, total(paid) AS money FROM people",
     "SELECT sum(id) AS s, sum(active) AS a FROM people",
+    "SELECT id FROM people ORDER BY id LIMIT -1 OFFSET 2",
+    "WITH few AS MATERIALIZED (SELECT id FROM people WHERE id < 3), more AS NOT MATERIALIZED "
+    "(SELECT id FROM few) SELECT id FROM more ORDER BY id",
+    "SELECT id, (city, active) = (1, 0) AS e, (city, active) <> (1, 0) AS n, (city, id) < (2, 2) AS l,"
+    " (city, weight, id) <= (1, 80.5, 2) AS le, (city, active) > (1, 0) AS g, (id, city) >= (4, 1) AS ge"
+    " FROM people ORDER BY id",
     "SELECT count(DISTINCT doc) AS docs, count(DISTINCT doc -> '$.n') AS counts FROM docs",
     "SELECT city, (SELECT name FROM towns WHERE id = people.city) AS town, count(*) AS many FROM people"
     " GROUP BY city ORDER BY city",
@@ -186,7 +192,9 @@ UNTRANSLATED = [
     "SELECT nick FROM people UNION SELECT nick FROM people",
     "SELECT name + ' x' AS broken FROM people",
     "SELECT name FROM people UNION SELECT id FROM towns",
-    "SELECT id FROM people LIMIT -1",
+    "SELECT id FROM people LIMIT 1 + 1",
+    "SELECT mod(weight, 2) AS m FROM people",
+    "SELECT id FROM people WHERE (city, id) IS (1, 1)",
     "SELECT id FROM people WHERE born = '2001-2-3'",
 ]
 

@@ -221,6 +221,22 @@ _EXPRESSIONS = [
     ),
     Scenario(
         case=72,
+        name="a generated column of constant texts, which PostgreSQL cannot compute, is an ordinary one",
+        sql="CREATE TABLE constants (id INTEGER PRIMARY KEY, a TEXT, b TEXT AS (upper('x')),"
+        " c TEXT AS (a || lower(\"Y\")) STORED, d TEXT AS ('x' || a), e INTEGER AS ('a' < 'b'),"
+        " f TEXT AS (CASE id WHEN 1 THEN 'one' ELSE 'more' END));"
+        "INSERT INTO constants (id, a) VALUES (1, 'A');",
+        rows={
+            "SELECT b, c, d, e, f FROM constants": [("X", "Ay", "xA", 1, "one")],
+            "INSERT INTO constants (id, a) VALUES (2, 'B') RETURNING b, c, d, e, f": [
+                (None, None, "xB", None, "more")
+            ],
+        },
+        findings=["F-303"],
+        told=["a part that is computed of constant texts"],
+    ),
+    Scenario(
+        case=72,
         name="what an older SQLite wrote of a fraction is kept, not computed again with other digits",
         sql="CREATE TABLE printed (id INTEGER PRIMARY KEY, r REAL, price DECIMAL(10,2),"
         " shown TEXT AS (r || ' m') STORED, asked TEXT AS (price || ' EUR') STORED);"

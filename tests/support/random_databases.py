@@ -75,6 +75,7 @@ GENERATED = [
     "{c}",
     "{c} * {d}",
     "{c} IS NULL",
+    "upper('a') || {c}",
 ]
 #: What a view may compute.
 COMPUTED = [

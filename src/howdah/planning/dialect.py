@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import SqlglotError
 
@@ -74,6 +75,7 @@ def translate_generated(sql: str, scope: Scope, column: ColumnPlan, stored: Colu
 
     Raises Untranslatable, also where the type could not hold exactly what SQLite computed and `stored`.
     """
+    _require_no_constant_call(sql, scope)
     value = _translate(sql, scope, _GENERATED)
     edges = [abs(edge) for edge in (stored.real_min, stored.real_max) if edge is not None]
     if (value.kind is Kind.INTEGER and edges and max(edges) >= 2.0**63) or stored.real_infinities:
@@ -99,6 +101,22 @@ def translate_generated(sql: str, scope: Scope, column: ColumnPlan, stored: Colu
             return value.sql
         case _:
             raise Untranslatable(f"a result of {value.kind} in a column of {column.type}")
+
+
+def _require_no_constant_call(sql: str, scope: Scope) -> None:
+    """
+    Refuse what is computed of constant texts alone.
+
+    PostgreSQL computes such a part while it checks a generated column, before it has given it a collation,
+    and refuses the whole table: upper('x').
+    """
+    for node in parse_expression(sql).find_all(exp.Func, exp.Binary):
+        if isinstance(node, (exp.DPipe, exp.If)):
+            continue
+        names = [column for column in node.find_all(exp.Column) if scope.resolve(column.table, column.name)]
+        texts = [literal for literal in node.find_all(exp.Literal) if literal.is_string]
+        if not names and (texts or node.find(exp.Column)):
+            raise Untranslatable("a part that is computed of constant texts")
 
 
 def translate_default(sql: str, column: ColumnPlan, affinity: Affinity) -> str | None:
@@ -142,7 +160,12 @@ def parse_expression(sql: str) -> Node:
 def parse_statement(sql: str) -> Node:
     """Read one SQLite statement. Raises Untranslatable where it is not understood."""
     try:
-        require_clear_grouping(sqlglot.tokenize(sql, read=SqliteAsWritten))
+        tokens = sqlglot.tokenize(sql, read=SqliteAsWritten)
+        require_clear_grouping(tokens)
+        for token, following in pairwise(tokens):
+            if token.text.upper() == "MOD" and following.token_type is TokenType.L_PAREN:
+                # Read as the operator %, which is one of whole numbers.
+                raise Untranslatable("the function mod()")
         statements = sqlglot.parse(sql, read=SqliteAsWritten)
     except (SqlglotError, ValueError, RecursionError) as error:
         raise Untranslatable("SQL that could not be read") from error

@@ -182,6 +182,8 @@ class Expressions:
         return replace(value, collation="" if name == "BINARY" else name, explicit_collation=True)
 
     def _comparison(self, node: Node) -> Value:
+        if isinstance(node.this, exp.Tuple) and isinstance(node.expression, exp.Tuple):
+            return self.translate(_by_parts(node))
         return compare(self.translate(node.this), _COMPARISONS[type(node)], self.translate(node.expression))
 
     def _is(self, node: Node) -> Value:
@@ -381,6 +383,30 @@ def only(node: Node, *allowed: str) -> None:
     for name, value in node.args.items():
         if name not in allowed and value not in (None, False, []):
             raise Untranslatable(f"{name} of {type(node).__name__}")
+
+
+def _by_parts(node: Node) -> Node:
+    """Write a comparison of row values as comparisons of their parts."""
+    left, right = node.this.expressions, node.expression.expressions
+    if len(left) != len(right) or isinstance(node, (exp.NullSafeEQ, exp.NullSafeNEQ)):
+        raise Untranslatable("a comparison of row values of this form")
+
+    def compared(kind: type, place: int) -> Node:
+        sides = [exp.Paren(this=side[place].copy()) for side in (left, right)]
+        return exp.Paren(this=kind(this=sides[0], expression=sides[1]))
+
+    last = len(left) - 1
+    result = compared(type(node), last)
+    strict = {exp.LTE: exp.LT, exp.GTE: exp.GT}.get(type(node), type(node))
+    for place in reversed(range(last)):
+        if isinstance(node, exp.EQ):
+            result = exp.And(this=compared(exp.EQ, place), expression=result)
+        elif isinstance(node, exp.NEQ):
+            result = exp.Or(this=compared(exp.NEQ, place), expression=result)
+        else:
+            equal = exp.And(this=compared(exp.EQ, place), expression=exp.Paren(this=result))
+            result = exp.Or(this=compared(strict, place), expression=exp.Paren(this=equal))
+    return exp.Paren(this=result)
 
 
 def _require_clear_grouping(node: Node) -> None:

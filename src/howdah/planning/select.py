@@ -92,7 +92,8 @@ class Selects:
         only(clause, "expressions", "recursive")
         inner, parts, recursive = self, [], ""
         for table in clause.expressions:
-            only(table, "this", "alias")
+            # A hint to the planner: the answer is the same.
+            only(table, "this", "alias", "materialized")
             alias = table.args["alias"]
             if names_itself(table):
                 recursive, query = "RECURSIVE ", inner._recursive(table)
@@ -375,6 +376,9 @@ def _limit(node: Node) -> str:
         clause = node.args.get(name)
         if clause is not None:
             number = clause.expression
+            if name == "limit" and isinstance(number, exp.Neg) and isinstance(number.this, exp.Literal):
+                # Below 0 it is no limit.
+                continue
             if not isinstance(number, exp.Literal) or number.is_string or not number.this.isdigit():
                 raise Untranslatable(f"{word} with an expression")
             sql += f" {word} {number.this}"
