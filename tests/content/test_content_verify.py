@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from howdah.model.content import ContentVerifyReport, TypeCheck
@@ -228,6 +231,23 @@ def test_a_plainly_migrated_database_differs_in_types_and_says_so(
     assert all(check.counts["tables"][0] == check.counts["tables"][1] for check in report.types)
     # Alike differences are one line.
     assert len(render_verification(report).splitlines()) < 140
+
+
+def test_rows_inserted_meanwhile_are_not_ahead_of_their_sequence(created: Platform) -> None:
+    with ThreadPoolExecutor(1) as reader, psycopg.connect(created.database) as writer:
+        writer.execute("LOCK TABLE agents")
+        report = reader.submit(lambda: verify(created.request, probe=False))
+        deadline = time.monotonic() + 30
+        while not created.execute(
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'agents'::regclass"
+        ):
+            assert time.monotonic() < deadline, report
+            time.sleep(0.02)
+        # The verification has read much by now, and waits for the rows of agents.
+        writer.execute("INSERT INTO agents (name) SELECT 'n' FROM generate_series(1, 50)")
+        writer.commit()
+        assert report.result(30).differences == ()
+        assert _check_of(report.result(), "api::agent.agent").rows == 50
 
 
 def test_the_text_fits_a_terminal(created: Platform) -> None:

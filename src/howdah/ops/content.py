@@ -36,7 +36,7 @@ from howdah.model.content import (
 )
 from howdah.model.target import TargetFacts
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
-from howdah.postgres.catalog import read_target_facts
+from howdah.postgres.catalog import read_sequences_again, read_target_facts
 from howdah.postgres.connect import Connection
 from howdah.settings import read_variable
 from howdah.state.store import StateSchema, exclusive_run, install_state, require_state_possible
@@ -220,12 +220,15 @@ def _compare(
     tables = model.tables if uid is None else model.tables_of(uid)
     names = {table.name for table in tables}
     present = [table for table in facts.tables if table.name in names]
+    counted = read_row_facts(connection, schema, present) if rows else {}
+    # After the rows: the application may insert meanwhile.
+    present = [read_sequences_again(connection, table) for table in present]
     checks, counts = compare_tables(
         schema,
         read_server_names(connection, schema, tables, present),
         tables,
         {table.name: table for table in present},
-        read_row_facts(connection, schema, present) if rows else {},
+        counted,
     )
     return checks, {aspect: counts[aspect] for aspect in ASPECTS}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import sql
@@ -159,6 +159,20 @@ def read_other_objects(connection: Connection, schemas: Iterable[str]) -> tuple[
         for schema in schemas
         for row in _fetch_all(connection, _OBJECTS, schema)
     )
+
+
+def read_sequences_again(connection: Connection, table: TargetTable) -> TargetTable:
+    """
+    Return the table with its sequences as they stand now.
+
+    A sequence knows no snapshot. Read after the rows that it is compared with, it is never behind them
+    because somebody inserted in between. Raises psycopg.Error where a sequence cannot be read.
+    """
+    sequences = []
+    for sequence in table.sequences:
+        last_value, is_called = _fetch_sequence(connection, sequence)
+        sequences.append(replace(sequence, last_value=last_value, is_called=is_called))
+    return replace(table, sequences=tuple(sequences))
 
 
 def _fetch(connection: Connection, schema: str) -> _Fetched:
