@@ -24,7 +24,7 @@ import pytest
 
 from e2e.backend import Backend, read_saved
 from e2e.story import Story
-from e2e.world import World, make_database, make_platform_database, read_settings, serving
+from e2e.world import World, make_platform_database, read_settings, serving
 from support.api import Replay, read_recorded
 from support.content import PLATFORM
 from support.program import Program
@@ -67,14 +67,20 @@ def world() -> Iterator[World]:
 def test_the_platform_moves_to_postgresql(world: World) -> None:
     look_before(world)
     rehearse(world)
-    move_while_the_backend_writes(world)
     owner, app = make_platform(world)
-    with serving(world.at(app)) as service:
+    platform = world.at(owner)
+    with ExitStack() as running:
+        backend = follow_while_the_backend_writes(platform, running)
+        cut_over(platform, backend)
+        verify_the_content_types(platform)
+        service = start_the_service(world.at(app), running)
         ask_what_strapi_was_asked(world, service["url"], owner)
-        back_up_and_drill(world.at(owner))
+        back_up_and_drill(platform)
         look_at_the_status_page(world, service["admin_url"])
-        go_home_with_the_writes(world.at(owner))
-        accept(world.at(owner), service["admin_url"])
+        go_home_with_the_writes(platform, backend)
+        move_again(platform, backend, running)
+        accept(platform, service["admin_url"])
+    nothing_was_lost(platform, backend)
 
 
 def look_before(world: World) -> None:
@@ -108,39 +114,42 @@ def rehearse(world: World) -> None:
         world.howdah("rollback")
 
 
-def move_while_the_backend_writes(world: World) -> None:
-    """There and back under writes, into tables that Howdah makes."""
-    with ExitStack() as stack:
-        with world.story.step("Follow the file while the backend goes on saving"):
-            world.howdah("pg", "start")
-            there = world.at(make_database(world, "agent_platform_live"))
-            backend = stack.enter_context(start_backend(there))
-            following = stack.enter_context(there.running("follow", "strapi.db", "--install-triggers"))
-            backend.wait_for("SQLite", 50)
-            wait_until_followed(there)
-        with world.story.step("Cut over: the backend now saves on PostgreSQL"):
-            cut = there.howdah("cutover", "strapi.db", "--on-release", "cp there address", "--json").document
-            assert (cut["status"], cut["proof"], cut["difference_count"]) == ("complete", "proven", 0)
-            backend.wait_for("PostgreSQL", 50)
-            assert following.wait(30) == 0
-            world.story.saw(f"Nobody could write for {cut['pause_seconds']:.2f} seconds.")
-        with world.story.step(
-            "Roll back: what was saved on PostgreSQL is in the file, which takes saves again"
-        ):
-            home = there.howdah("rollback", "--on-release", "cp here address", "--json").document
-            assert (home["status"], home["proof"]) == ("home", "proven")
-            backend.wait_for("SQLite", 50)
-    with world.story.step("Not one save was lost or doubled on the way there and back"):
-        saved = [key for key, _ in backend.saved]
-        assert sorted(read_saved("SQLite", backend.file)) == sorted(saved)
-        world.story.saw(
-            f"{len(saved)} saves, {backend.count('PostgreSQL')} of them acknowledged by PostgreSQL."
-        )
-        there.howdah("follow", "strapi.db", "--stop")
-        with closing(sqlite3.connect(backend.file)) as sqlite:
-            left = sqlite.execute("SELECT name FROM sqlite_schema WHERE name LIKE '%howdah%'").fetchall()
-        assert left == []
-        world.story.saw("Nothing of Howdah's is left in the file.")
+def make_platform(world: World) -> tuple[str, str]:
+    with world.story.step("Make the platform's roles, and its tables from its content types"):
+        world.howdah("pg", "start")
+        owner, app = make_platform_database(world)
+        world.at(owner).howdah("content", "create", "--content", world.project / "src")
+    return owner, app
+
+
+def follow_while_the_backend_writes(platform: World, running: ExitStack) -> Backend:
+    with platform.story.step("Follow the file into them while the backend goes on saving"):
+        backend = running.enter_context(start_backend(platform))
+        follow(platform, backend, running)
+    return backend
+
+
+def follow(platform: World, backend: Backend, running: ExitStack) -> None:
+    excluded = [f"--exclude={name}" for name in HOUSEKEEPING]
+    running.enter_context(platform.running("follow", "strapi.db", "--install-triggers", *excluded))
+    backend.wait_for("SQLite", 50)
+    wait_until_followed(platform)
+
+
+def cut_over(platform: World, backend: Backend) -> None:
+    with platform.story.step("Cut over: the backend now saves on PostgreSQL"):
+        cut = platform.howdah("cutover", "strapi.db", "--on-release", "cp there address", "--json").document
+        assert (cut["status"], cut["proof"], cut["difference_count"]) == ("complete", "proven", 0)
+        backend.wait_for("PostgreSQL", 50)
+        platform.story.saw(f"Nobody could write for {cut['pause_seconds']:.2f} seconds.")
+        with psycopg.connect(platform.database) as postgres, closing(sqlite3.connect(backend.file)) as sqlite:
+            for table in SEVEN:
+                counts = [
+                    connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+                    for connection in (postgres, sqlite)
+                ]
+                assert counts[0] == counts[1], table
+        platform.story.saw("Each of the seven types has as many rows as SQLite counts.")
 
 
 def start_backend(there: World) -> Backend:
@@ -161,31 +170,18 @@ def wait_until_followed(world: World) -> None:
     pytest.fail("the target was not followed within a minute")
 
 
-def make_platform(world: World) -> tuple[str, str]:
-    with world.story.step("Make the platform's tables from its content types, and migrate into them"):
-        owner, app = make_platform_database(world)
-        platform = world.at(owner)
-        platform.howdah("content", "create", "--content", world.project / "src")
-        excluded = [f"--exclude={name}" for name in HOUSEKEEPING]
-        report = platform.howdah("migrate", "strapi.db", *excluded, "--json").document
-        assert (report["status"], report["verification"], report["differences"]) == ("done", "proof", [])
-        with (
-            psycopg.connect(owner) as postgres,
-            closing(sqlite3.connect(world.directory / "strapi.db")) as sqlite,
-        ):
-            for table in SEVEN:
-                counts = [
-                    connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-                    for connection in (postgres, sqlite)
-                ]
-                assert counts[0] == counts[1], table
-        world.story.saw("Each of the seven types has as many rows as SQLite counts.")
-    with world.story.step("Verify the content types: each table compared, each type probed"):
-        verified = platform.howdah("content", "verify", "--content", world.project / "src", "--json").document
+def verify_the_content_types(platform: World) -> None:
+    with platform.story.step("Verify the content types: each table compared, each type probed"):
+        source = platform.project / "src"
+        verified = platform.howdah("content", "verify", "--content", source, "--json").document
         assert verified["exit_status"] == 0
         assert {check["table"] for check in verified["types"] if check["ok"]} >= set(SEVEN)
-        platform.howdah("content", "verify", "--content", world.project / "src")
-    return owner, app
+        platform.howdah("content", "verify", "--content", source)
+
+
+def start_the_service(world: World, running: ExitStack) -> dict[str, str]:
+    with world.story.step("Start the service"):
+        return running.enter_context(serving(world))
 
 
 def ask_what_strapi_was_asked(world: World, url: str, owner: str) -> None:
@@ -222,21 +218,43 @@ def look_at_the_status_page(world: World, admin: str) -> None:
         world.howdah("health", admin)
 
 
-def go_home_with_the_writes(world: World) -> None:
-    with world.story.step("An undo that would lose writes is refused; the way home takes them along"):
-        refused = world.howdah("rollback", status=3)
-        assert "M-402" in refused.err
-        world.howdah("rollback", "--carry-back", "--output", "home.db", "--nearest")
-        with psycopg.connect(world.database) as postgres:
+def go_home_with_the_writes(platform: World, backend: Backend) -> None:
+    with platform.story.step(
+        "Roll back: all that was written on PostgreSQL is in the file, which takes saves again"
+    ):
+        with psycopg.connect(platform.database) as postgres:
             rows = postgres.execute("SELECT document_id, name FROM agents").fetchall()
-        with closing(sqlite3.connect(world.directory / "home.db")) as sqlite:
-            carried = sqlite.execute("SELECT document_id, name FROM agents").fetchall()
-        with closing(sqlite3.connect(world.directory / "strapi.db")) as sqlite:
-            before = sqlite.execute("SELECT document_id, name FROM agents").fetchall()
+        before = read_agents(PLATFORM / "strapi.db")
+        home = platform.howdah("rollback", "--on-release", "cp here address", "--json").document
+        assert (home["status"], home["proof"]) == ("home", "proven")
+        carried = read_agents(backend.file)
         assert sorted(carried) == sorted(rows)
         assert sorted(carried) != sorted(before)
-        world.story.saw(
-            f"{len(carried)} rows of agents are in the SQLite file, {len(before)} before the service."
+        backend.wait_for("SQLite", 50)
+        platform.story.saw(
+            f"{len(carried)} rows of agents are in the file, {len(before)} before the service."
+        )
+
+
+def read_agents(file: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as sqlite:
+        return sqlite.execute("SELECT document_id, name FROM agents").fetchall()
+
+
+def move_again(platform: World, backend: Backend, running: ExitStack) -> None:
+    with platform.story.step("Convinced: cut over a second time"):
+        follow(platform, backend, running)
+        cut = platform.howdah("cutover", "strapi.db", "--on-release", "cp there address", "--json").document
+        assert (cut["status"], cut["proof"], cut["difference_count"]) == ("complete", "proven", 0)
+        backend.wait_for("PostgreSQL", 50)
+
+
+def nothing_was_lost(platform: World, backend: Backend) -> None:
+    with platform.story.step("Not one save was lost or doubled on the way there, back, and there again"):
+        saved = [key for key, _ in backend.saved]
+        assert sorted(read_saved(platform.database, backend.file)) == sorted(saved)
+        platform.story.saw(
+            f"{len(saved)} saves, {backend.count('PostgreSQL')} of them acknowledged by PostgreSQL."
         )
 
 
