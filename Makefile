@@ -11,8 +11,9 @@ FUZZ_ARGS ?=
 E2E_REPORT ?= .work/e2e
 FAULTS_ARGS ?=
 DEMO_SOURCE := examples/agent-platform/strapi.db
-# Tests with nginx need it on the PATH; continuous integration installs it (.ci/system-packages).
-WITHOUT := $(if $(shell command -v nginx), , and not nginx)
+# Tests with nginx and Chromium need them on the PATH; continuous integration installs them (.ci/system-packages).
+WITHOUT := $(if $(shell command -v nginx),, and not nginx)
+WITHOUT += $(if $(shell command -v chromium chromium-browser google-chrome),, and not browser)
 # Neighbours stay on one process, which shares what a module sets up; who is done takes over from the other.
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal $(PYTEST_ARGS)
 

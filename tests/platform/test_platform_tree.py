@@ -59,21 +59,56 @@ def test_the_schema_sees_mistakes(compose: dict[str, Any], service: str, name: s
 
 def test_every_service_waits_for_the_health_of_what_it_needs(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    needs = {name: list(service.get("depends_on", {})) for name, service in services.items()}
+    needs = {name: set(service.get("depends_on", {})) for name, service in services.items()}
     assert needs == {
-        "postgres": [],
-        "api": ["postgres"],
-        "nginx": ["api"],
-        "backup": ["postgres"],
-        "strapi": ["postgres"],
+        "prepare": set(),
+        "postgres": {"prepare"},
+        "api": {"prepare", "postgres"},
+        "nginx": {"prepare", "api"},
+        "backup": {"prepare", "postgres"},
+        "strapi": {"prepare", "postgres"},
     }
     for name, service in services.items():
         for needed, how in service.get("depends_on", {}).items():
+            if needed == "prepare":
+                assert how["condition"] == "service_completed_successfully"
+                continue
             assert how["condition"] == "service_healthy", name
             assert "healthcheck" in services[needed]
     assert "pg_isready" in services["postgres"]["healthcheck"]["test"][1]
     assert services["postgres"]["image"] == "postgres:16-alpine"
     assert services["strapi"]["profiles"] == ["strapi"]
+
+
+#: Group that writes, by container; of postgres its image's own, which begins as root and goes on as this.
+_GROUPS = {"postgres": 70, "api": 10001, "nginx": 101, "backup": 10001, "strapi": 1000}
+#: What images make for their users themselves, or make the owner's.
+_OF_IMAGES = {"postgres-data", "howdah-home"}
+
+
+def test_what_a_container_writes_into_is_made_its_own_before(compose: dict[str, Any], tmp_path: Path) -> None:
+    services = compose["services"]
+    places = dict(mount.split(":")[:2] for mount in services["prepare"]["volumes"])
+    wanted = []
+    for name, service in services.items():
+        for source, _, *mode in (mount.split(":") for mount in service.get("volumes", [])):
+            if name != "prepare" and mode != ["ro"] and source not in _OF_IMAGES:
+                assert source in places, f"{name} cannot write into {source}"
+                wanted.append((name, places[source], service.get("group_add", [])))
+    assert len(wanted) >= 6
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files to other groups")
+    script = services["prepare"]["command"][0].replace("$$", "$").replace("/prepare", str(tmp_path))
+    for place in places.values():
+        Path(place.replace("/prepare", str(tmp_path))).mkdir()
+    (tmp_path / "uploads" / "old.png").touch()
+    shell, options = services["prepare"]["entrypoint"]
+    subprocess.run([shell, options, script], check=True)
+    for name, place, further in wanted:
+        found = Path(place.replace("/prepare", str(tmp_path))).stat()
+        assert found.st_gid in (_GROUPS[name], *map(int, further)), (name, place)
+        assert found.st_mode & 0o2070 == 0o2070
+    assert (tmp_path / "uploads" / "old.png").stat().st_uid == 10001
 
 
 def test_containers_of_ours_are_not_root_and_cannot_write_to_themselves(compose: dict[str, Any]) -> None:

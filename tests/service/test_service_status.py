@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from PIL import Image
 
 from howdah.model.health import HealthCheck, HealthReport, HealthStatus
 from howdah.model.service_status import BackupNews, DatabaseNews, PoolGauges, PoolMoment, ServiceStatus
@@ -233,7 +234,26 @@ def test_the_sparkline_fills_its_height_with_the_larger_of_pool_and_queue() -> N
     assert draw_sparkline(STATUS.pool.history[:1], 10) is None
 
 
-@pytest.mark.slow
+@pytest.mark.browser
+def test_the_page_is_drawn_by_a_browser(admin: AdminServer, tmp_path: Path) -> None:
+    """HOWDAH_ARTEFACTS names a directory that keeps the picture."""
+    kept = Path(os.environ.get("HOWDAH_ARTEFACTS", tmp_path)).absolute()
+    kept.mkdir(parents=True, exist_ok=True)
+    picture = kept / "status.png"
+    picture.unlink(missing_ok=True)
+    run_browser(tmp_path / "profile", "--window-size=1100,1400", f"--screenshot={picture}", f"{admin.url}/")
+    with Image.open(picture) as image:
+        assert image.size == (1100, 1400)
+        # Half-way down and in all its width there is something to see.
+        colours = image.convert("RGB").crop((0, 0, 1100, 700)).getcolors(maxcolors=1 << 20)
+    assert colours is not None
+    background = max(colours)[0]
+    assert len(colours) > 20
+    assert 1 - background / (1100 * 700) > 0.02
+
+
+@pytest.mark.browser
+@pytest.mark.long
 @pytest.mark.parametrize("width", [500, 1100])
 def test_the_page_in_a_browser_fits_and_keeps_itself_fresh(
     admin: AdminServer, database: str, tmp_path: Path, width: int
