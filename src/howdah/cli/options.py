@@ -256,6 +256,14 @@ def build_target_request(
     """Put together which target is meant. It is always announced, so that nobody mistakes it."""
     from howdah.ops.target import TargetRequest
 
+    said: set[str] = set()
+
+    def announce(line: str) -> None:
+        # A verb that opens its target several times says once which it is.
+        if line not in said:
+            said.add(line)
+            say(line)
+
     return TargetRequest(
-        target=target, consent=yes, state_schema=state_schema, pg_bindir=pg_bindir, announce=say
+        target=target, consent=yes, state_schema=state_schema, pg_bindir=pg_bindir, announce=announce
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from howdah.model.verb_reports import CarryBackReport, LiveReport
 from howdah.report.layout import lay_out_facts, lay_out_table
+from howdah.report.text import render_findings
 from howdah.units import format_amount, format_count, format_seconds
 
 #: Differences that are shown.
@@ -46,8 +47,7 @@ def render_carry_back(report: CarryBackReport, *, width: int = 100) -> str:
         lines.append(
             f"! {value.table}.{value.column}: {format_amount(value.count, 'value')}, {why} ({value.example})"
         )
-    for finding in report.findings:
-        lines.append(f"! {finding.code} {finding.object}: {finding.message}")
+    lines += render_findings(report.findings, width=width)
     for found in report.differences[:_SHOWN]:
         lines.append(
             f"≠ {found.table} {found.key} {found.column}: file {found.source}, PostgreSQL {found.target}"
@@ -84,8 +84,7 @@ def render_live(report: LiveReport, *, width: int = 100) -> str:
         ' ("howdah rollback").',
     )
     lines = [head, ""]
-    for finding in report.findings:
-        lines.append(f"! {finding.code} {finding.object}: {finding.message}")
+    lines += render_findings(report.findings, width=width)
     for found in report.differences[:_SHOWN]:
         lines.append(
             f"≠ {found.table} {found.key} {found.column}: {found.kind} {found.source} {found.target}"
