@@ -1,5 +1,5 @@
 """
-Puts what was measured into the documentation's page on performance.
+Puts what was measured into the documentation's pages on performance and on faults.
 
     python -m bench.page
 
@@ -21,6 +21,9 @@ from howdah.units import format_size
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
+
+#: What the fault sweep found, and where it is told.
+FAULTS_PAGE = PAGE.with_name("what-it-survives.md")
 
 _BEGIN, _END = "<!-- measured: begin (python -m bench.page) -->", "<!-- measured: end -->"
 
@@ -55,9 +58,15 @@ def render_measured(directory: Path) -> str:
     return "\n".join(lines)
 
 
+def render_faults(directory: Path) -> str:
+    """Return what the fault sweep found, without its heading."""
+    return (directory / "faults.md").read_text().partition("\n")[2].strip() + "\n"
+
+
 def write_page(page: Path = PAGE, directory: Path = RESULTS) -> None:
-    """Bring the page up to date. Raises ValueError where its marks are missing."""
+    """Bring the pages up to date. Raises ValueError where the marks of one are missing."""
     page.write_text(insert_measured(page.read_text(), render_measured(directory)))
+    FAULTS_PAGE.write_text(insert_measured(FAULTS_PAGE.read_text(), render_faults(RESULTS)))
     for document in _read_documents(directory):
         if len(document["sizes"]) == 1:
             plot = f"{names.plot_name(read_results(document)[0])}.svg"

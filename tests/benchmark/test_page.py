@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bench.contestants import Result
 from bench.live import keep
-from bench.page import PAGE, RESULTS, insert_measured, render_measured
+from bench.page import FAULTS_PAGE, PAGE, RESULTS, insert_measured, render_faults, render_measured
 from bench.results import FLOOR, MIGRATE, PGLOADER, SizeResults, read_results, write_results
 
 
@@ -73,6 +73,15 @@ def test_pauses_are_kept_by_size_and_mode_and_the_page_tells_the_longest(tmp_pat
 def test_the_page_of_the_documentation_is_up_to_date() -> None:
     text = PAGE.read_text()
     assert insert_measured(text, render_measured(RESULTS)) == text, "run: python -m bench.page"
+
+
+def test_the_page_on_faults_tells_what_the_sweep_found() -> None:
+    text = FAULTS_PAGE.read_text()
+    assert insert_measured(text, render_faults(RESULTS)) == text, "run: python -m bench.page"
+    cells = json.loads((RESULTS / "faults.json").read_text())["cells"]
+    injected = sum(cell["injected"] for cell in cells.values())
+    assert f"{injected} faults were injected" in text
+    assert f"after {injected} of them" in text
 
 
 def test_a_page_without_its_marks_is_refused() -> None:

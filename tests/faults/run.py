@@ -23,6 +23,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from bench.page import write_page
+
 from howdah.postgres.binaries import list_server_binaries
 from support.sweep import KINDS, Case, Outcome, list_cases, sweeping
 from support.swept_verbs import VERBS
@@ -65,6 +67,8 @@ def main() -> int:
             if not arguments.no_report:
                 cell = [other for other in outcomes if _cell(other.case) == _cell(case)]
                 write_report(cell, binaries.version)
+    if not arguments.no_report:
+        write_page()
     print(f"{len(outcomes)} faults, {failed} not survived")
     return 1 if failed else 0
 
@@ -114,7 +118,7 @@ def write_report(outcomes: list[Outcome], server_version: str, results: Path = R
 
 def _tell(outcome: Outcome) -> dict[str, Any]:
     # Where this machine keeps its temporary files is nobody's business.
-    where = re.sub(r"/\S*/howdah-world-\w+", "", outcome.where)
+    where = re.sub(r"/[^\s<>\"]*/howdah-[a-z]+-\w+", "", outcome.where)
     return dataclasses.asdict(outcome) | {"case": outcome.case.place, "where": where}
 
 
@@ -133,7 +137,7 @@ def render(known: dict[str, Any]) -> str:
     survived = sum(cell["survived"] for cell in cells.values())
     ended: Counter[str] = Counter()
     for cell in cells.values():
-        ended.update(cell["ended"])
+        ended.update({word: count for word, count in cell["ended"].items() if word != "not reached"})
     kinds = [kind for kind in KINDS if any(name.endswith(f"| {kind}") for name in cells)]
     lines = [
         "# The fault sweep",

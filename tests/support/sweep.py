@@ -83,7 +83,7 @@ class Sweep:
             require_status(self.world.run(verb.words(self.world)), verb.status)
             messages = list(self.world.proxy.seen)
             assert self.world.find_leftovers() == []
-            self._known[name] = Undisturbed(self.world.observe(), before[0], before[1], messages)
+            self._known[name] = Undisturbed(self._observe(), before[0], before[1], messages)
         return self._known[name]
 
     def calls(self, name: str) -> list[SystemCall]:
