@@ -9,7 +9,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from howdah.errors import RefusedError
+from howdah.ops.servable import require_servable
+from howdah.ops.serve import ServeRequest, serve
 from support.api import SECRETS, Replay, read_recorded, recorded_settings, serving
+from support.content import PLATFORM, build_model
+from support.service import settings_for
 
 _FULL = {"Authorization": f"Bearer {SECRETS['apiToken']}"}
 
@@ -69,3 +74,35 @@ def test_other_tables_are_unavailable_and_no_fault_of_the_request(
             "The tables of the database are not those of the content types."
         )
         assert client.get("/api/mcp-servers", headers=_FULL).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "change", "told"),
+    [
+        ("agents", "created_at", "bigint USING 0", "agents.created_at is bigint, not timestamp(6)"),
+        ("agents", "meta_data", "text USING meta_data::text", "agents.meta_data is text, not jsonb"),
+        ("agents", "is_active", "integer USING is_active::integer", "agents.is_active is integer"),
+        ("components_task_costs", "input_tokens", "text", "components_task_costs.input_tokens is text"),
+    ],
+)
+def test_a_service_does_not_begin_on_columns_that_it_cannot_read(
+    strapi_database: str, table: str, column: str, change: str, told: str
+) -> None:
+    model, settings = build_model(PLATFORM), settings_for(strapi_database)
+    require_servable(model, settings, "public")
+    with psycopg.connect(strapi_database) as connection:
+        statement = sql.SQL("ALTER TABLE {} ALTER {} TYPE ").format(
+            sql.Identifier(table), sql.Identifier(column)
+        )
+        connection.execute(statement + sql.SQL(change))
+    with pytest.raises(RefusedError) as refusal:
+        require_servable(model, settings, "public")
+    assert refusal.value.code == "A-151"
+    assert told in refusal.value.detail
+    with pytest.raises(RefusedError):
+        serve(ServeRequest(content=PLATFORM, target=strapi_database), environ={})
+
+
+def test_tables_that_are_not_there_yet_keep_no_service_from_beginning(database: str) -> None:
+    require_servable(build_model(PLATFORM), settings_for(database), "public")
+    require_servable(build_model(PLATFORM), settings_for("host=127.0.0.1 port=1 dbname=none"), "public")

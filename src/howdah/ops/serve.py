@@ -13,6 +13,7 @@ from howdah.content.schema_files import read_content_types
 from howdah.errors import UsageError
 from howdah.model.verb_reports import ServeReport
 from howdah.ops.health import find_database
+from howdah.ops.servable import require_servable
 from howdah.ops.watch_backups import watch_backups
 from howdah.ops.write_gate import build_write_gate
 from howdah.service.admin_server import AdminServer
@@ -56,7 +57,8 @@ def serve(
     Serve until SIGTERM or Ctrl-C; `announce` is told where, as soon as both ports are taken.
 
     The database need not be there yet. Raises UsageError for settings or schema files that cannot be used,
-    EnvironmentFailedError (A-111, A-121) for ports that are taken.
+    EnvironmentFailedError (A-111, A-121) for ports that are taken, RefusedError (A-151) for tables whose
+    columns are of types that the API cannot read.
     """
     log_settings = read_log_settings(environ)
     model = derive_model(read_content_types(request.content))
@@ -71,6 +73,7 @@ def serve(
             "Nothing names the database.",
             hint='Give a target, set DATABASE_URL, or start the embedded server with "howdah pg start".',
         )
+    require_servable(model, database, request.schema)
     configure_logging(log_settings, secrets=_secrets(settings, admin_settings.token))
     backups = watch_backups(environ)
     heartbeat = Heartbeat()
