@@ -118,7 +118,7 @@ def write_report(outcomes: list[Outcome], server_version: str, results: Path = R
 
 def _tell(outcome: Outcome) -> dict[str, Any]:
     # Where this machine keeps its temporary files is nobody's business.
-    where = re.sub(r"/[^\s<>\"]*/howdah-[a-z]+-\w+", "", outcome.where)
+    where = re.sub(r"/[^\s<>\"]*/howdah-[a-z]+-\w+|/tmp(?=/)", "", outcome.where)
     return dataclasses.asdict(outcome) | {"case": outcome.case.place, "where": where}
 
 

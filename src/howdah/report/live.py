@@ -83,6 +83,8 @@ def render_live(report: LiveReport, *, width: int = 100) -> str:
         f"NOT EQUAL: {format_count(report.difference_count)} differences. The way back is open"
         ' ("howdah rollback").',
     )
+    if report.status == "caught-up" and report.backlog:
+        head = "PostgreSQL is seconds behind the SQLite file, which is being written to."
     lines = [head, ""]
     lines += render_findings(report.findings, width=width)
     for found in report.differences[:_SHOWN]:
