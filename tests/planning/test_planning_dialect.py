@@ -468,6 +468,13 @@ def test_index_keys_are_immutable_for_postgresql(pair: Pair, expression: str) ->
     pair.postgres.execute(sql.SQL("CREATE INDEX tried ON t (({}))").format(sql.SQL(key)))
 
 
+def test_what_is_not_immutable_for_postgresql_is_refused(pair: Pair) -> None:
+    with pytest.raises(Untranslatable, match="immutable"):
+        translate_index_key("concat_ws('-', s, n)", pair.scope)
+    with pytest.raises(psycopg.errors.InvalidObjectDefinition, match="must be marked IMMUTABLE"):
+        pair.postgres.execute("CREATE INDEX tried ON t (concat_ws('-', s, n))")
+
+
 def test_a_name_in_double_quotes_that_is_no_column_is_a_string(pair: Pair) -> None:
     assert translate_condition('s = "x y"', pair.scope) == "\"s\" = 'x y'"
     assert translate_condition('s = "n"', pair.scope) != "\"s\" = 'n'"

@@ -224,12 +224,13 @@ _EXPRESSIONS = [
         name="a generated column of constant texts, which PostgreSQL cannot compute, is an ordinary one",
         sql="CREATE TABLE constants (id INTEGER PRIMARY KEY, a TEXT, b TEXT AS (upper('x')),"
         " c TEXT AS (a || lower(\"Y\")) STORED, d TEXT AS ('x' || a), e INTEGER AS ('a' < 'b'),"
-        " f TEXT AS (CASE id WHEN 1 THEN 'one' ELSE 'more' END));"
+        " f TEXT AS (CASE id WHEN 1 THEN 'one' ELSE 'more' END),"
+        " g INTEGER AS ((id, 'a') = (1, 'b')), h TEXT AS (id || '-' || coalesce(a, '')));"
         "INSERT INTO constants (id, a) VALUES (1, 'A');",
         rows={
-            "SELECT b, c, d, e, f FROM constants": [("X", "Ay", "xA", 1, "one")],
-            "INSERT INTO constants (id, a) VALUES (2, 'B') RETURNING b, c, d, e, f": [
-                (None, None, "xB", None, "more")
+            "SELECT b, c, d, e, f, g, h FROM constants": [("X", "Ay", "xA", 1, "one", 0, "1-A")],
+            "INSERT INTO constants (id, a) VALUES (2, 'B') RETURNING b, c, d, e, f, g, h": [
+                (None, None, "xB", None, "more", None, "2-B")
             ],
         },
         findings=["F-303"],

@@ -100,6 +100,7 @@ COMPUTED = [
     "row_number() OVER (ORDER BY {c}, {d})", "rank() OVER (ORDER BY {c})", "count(*) OVER (PARTITION BY {c})",
     "sum({c}) OVER (PARTITION BY {d})", "concat({c}, 'x')", "concat_ws(',', {c}, {d})", "likely({c})",
     "CAST({c} AS BLOB)", "x'6162' || {c}", "1.5", "'it''s'", "NULL", "TRUE", "octet_length({c})",
+    "({c}, {d}) = (1, 'a')", "({c}, {d}) < ({d}, {c})", "({c}, {d}) <> ({d}, {c})",
     "sum({c}) OVER (ORDER BY {d} RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING)",
 ]  # fmt: skip
 AGGREGATES = [
@@ -122,6 +123,12 @@ TRIGGERS = [
     "BEGIN INSERT INTO {t} ({c}) VALUES (new.{c}); END",
     "AFTER DELETE ON {t} BEGIN DELETE FROM {t} WHERE {c} = old.{c}; END",
     "AFTER INSERT ON {t} BEGIN INSERT OR REPLACE INTO {t} ({c}, {d}) VALUES (new.{c}, new.{d}); END",
+    "BEFORE INSERT ON {t} WHEN EXISTS (SELECT 1 FROM {t} WHERE {c} = new.{c}) "
+    "BEGIN SELECT RAISE(ABORT, 'twice'); END",
+    "BEFORE UPDATE ON {t} WHEN (SELECT count(*) FROM {t} WHERE {d} IS old.{d}) > 1 "
+    "BEGIN SELECT RAISE(IGNORE); END",
+    "BEFORE INSERT ON {t} BEGIN UPDATE {t} SET {c} = NULL WHERE {d} = new.{d}; "
+    "DELETE FROM {t} WHERE {c} > new.{c}; END",
 ]
 #: What a generated column may compute that is added to rows which are there.
 ADDED = ["{c} IS NULL", "abs({c})", "{c} LIKE 'a' ESCAPE 'ab'", "{c} GLOB 'a'"]
@@ -228,7 +235,7 @@ def databases(draw: Draw) -> RandomDatabase:
         statements += _indexes(draw, table, number)
     for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 3]))):
         statements.append((_view(draw, draw(st.sampled_from(tables))), ()))
-    if draw(st.integers(0, 5)) == 0:
+    if draw(st.integers(0, 3)) == 0:
         trigger, table = draw(st.sampled_from(TRIGGERS)), draw(st.sampled_from(tables))
         name = quoted(draw(st.sampled_from(NAMES)))
         statements.append((f"CREATE TRIGGER {name} {_fill(draw, trigger, table)}", ()))

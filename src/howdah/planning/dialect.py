@@ -110,7 +110,10 @@ def _require_no_constant_call(sql: str, scope: Scope) -> None:
     PostgreSQL computes such a part while it checks a generated column, before it has given it a collation,
     and refuses the whole table: upper('x').
     """
-    for node in parse_expression(sql).find_all(exp.Func, exp.Binary):
+    expression = parse_expression(sql)
+    if expression.find(exp.Tuple):
+        raise Untranslatable("row values, whose parts may be constant texts")
+    for node in expression.find_all(exp.Func, exp.Binary):
         if isinstance(node, (exp.DPipe, exp.If)):
             continue
         names = [column for column in node.find_all(exp.Column) if scope.resolve(column.table, column.name)]
@@ -134,7 +137,9 @@ class SqliteAsWritten(SQLite):
 
 
 #: What is called here and is not immutable for PostgreSQL.
-_STABLE = re.compile(r"\b(?:to_char|convert_to|to_json|to_timestamp|now)\(|::(?:timestamp|interval|date)\b")
+_STABLE = re.compile(
+    r"\b(?:to_char|concat_ws|convert_to|to_json|to_timestamp|now)\(|::(?:timestamp|interval|date)\b"
+)
 
 
 def _translate(sql: str, scope: Scope, rules: Rules) -> Value:
