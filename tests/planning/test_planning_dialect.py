@@ -22,6 +22,7 @@ from psycopg import sql
 from howdah.model.source import Affinity
 from howdah.planning.dialect import parse_expression, translate_condition, translate_index_key
 from howdah.planning.expressions import Expressions, Rules
+from howdah.planning.number_text import depends_on_version
 from howdah.planning.sql_values import ScopeColumn, TableScope, Untranslatable, kind_of
 from support.plain_values import plain
 
@@ -515,6 +516,8 @@ def test_any_expression_has_the_same_answer_or_none(pair: Pair, expression: str)
         translated = pair.translate(expression)
     except Untranslatable:
         assume(False)
+    # Python's SQLite writes 15 digits of a fraction, later ones up to 17.
+    assume(not depends_on_version(translated))
     # An overflow is an error in PostgreSQL and another number in SQLite.
     with suppress(psycopg.errors.NumericValueOutOfRange):
         pair.check(expression, translated)

@@ -221,6 +221,20 @@ _EXPRESSIONS = [
     ),
     Scenario(
         case=72,
+        name="a generated moment before the year 1 is kept as SQLite computed it",
+        sql="CREATE TABLE early (id INTEGER PRIMARY KEY, day REAL, julian NUMERIC AS (julianday(day)) STORED,"
+        " seconds INTEGER AS (unixepoch(day)) STORED);"
+        "INSERT INTO early (id, day) VALUES (1, 1.5), (2, 2460000.5);",
+        rows={
+            "SELECT julian, seconds FROM early ORDER BY id": [
+                (Decimal("1.5"), -210866630400),
+                (Decimal("2460000.5"), 1677283200),
+            ]
+        },
+        findings=["F-303"],
+    ),
+    Scenario(
+        case=72,
         name="a generated column of constant texts, which PostgreSQL cannot compute, is an ordinary one",
         sql="CREATE TABLE constants (id INTEGER PRIMARY KEY, a TEXT, b TEXT AS (upper('x')),"
         " c TEXT AS (a || lower(\"Y\")) STORED, d TEXT AS ('x' || a), e INTEGER AS ('a' < 'b'),"

@@ -25,6 +25,7 @@ from howdah.planning.comparison import fold_for_equality
 from howdah.planning.defaults import render_default
 from howdah.planning.expressions import Expressions, Node, Rules
 from howdah.planning.grouping import require_clear_grouping
+from howdah.planning.moment_calls import ends_with_year_9999
 from howdah.planning.number_text import depends_on_version
 from howdah.planning.sql_values import (
     NUMBERS,
@@ -84,6 +85,9 @@ def translate_generated(sql: str, scope: Scope, column: ColumnPlan, stored: Colu
     if depends_on_version(value.sql):
         # What is stored was computed by the application's SQLite.
         raise Untranslatable("digits of a fraction, which versions of SQLite write differently")
+    if ends_with_year_9999(value.sql):
+        # Nothing compares the answers before the proof does.
+        raise Untranslatable("a moment that a number counts, which may be before the year 1")
     kind = kind_of(column.codec, column.params)
     match kind:
         case Kind.BOOLEAN:

@@ -234,6 +234,11 @@ def _time_value(translator: Expressions, node: Node, number: str | None, what: s
     raise Untranslatable(f"{what} of {value.kind}")
 
 
+def ends_with_year_9999(sql: str) -> bool:
+    """Return whether translated SQL is NULL for moments of SQLite before the year 1 or behind 9999."""
+    return f" BETWEEN {_DAYS_RANGE[0]} AND " in sql or f" BETWEEN {_SECONDS_RANGE[0]} AND " in sql
+
+
 def _to_milliseconds(moment: str, rounded: bool) -> str:
     """SQLite counts milliseconds: finer moments are rounded to them."""
     return f"date_trunc('milliseconds', {moment} + INTERVAL '500 microseconds')" if rounded else moment
