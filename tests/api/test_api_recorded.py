@@ -77,3 +77,13 @@ def test_drafts_and_entries_related_with_themselves_are_written_as_by_strapi(
     differences = {item.name: replay.difference(item) for item in items}
     assert len(items) > 80
     assert {name: found for name, found in differences.items() if found} == {}
+
+
+@pytest.mark.long
+def test_requests_of_every_kind_are_answered_as_by_strapi(specimens_api: httpx.Client) -> None:
+    """Nested conditions, sorts and populates through relations, pages, versions, places of relations."""
+    replay = Replay(specimens_api)
+    items = read_recorded("various")
+    differences = {item.name: replay.difference(item) for item in items}
+    assert len(items) > 150
+    assert {name: found for name, found in differences.items() if found} == {}

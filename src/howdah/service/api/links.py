@@ -112,9 +112,11 @@ class Links:
                 places = [position for position, row in enumerate(rest) if row in beside]
                 if not places:
                     anchor = (await self._rows_of(owner, target, reference.beside))[0]
+                    # Strapi has given it a locale by then, where the entry has none.
+                    locale = "" if owner.locale else f',"locale":"{owner.default_locale}"'
                     raise invalid(
                         f"There was a problem connecting relation with id {rows[0]} at position"
-                        f' {{"{reference.place}":{anchor}}}.'
+                        f' {{"{reference.place}":{anchor}{locale}}}.'
                         f" The relation with id {anchor} needs to be connected first."
                     )
                 at = places[0] if reference.place == "before" else places[-1] + 1
