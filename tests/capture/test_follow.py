@@ -375,7 +375,9 @@ def test_home_again_with_what_was_written_and_then_finalized(
     _write(source, "INSERT INTO box (name) VALUES ('home')")
     assert _cut_over(source, database).proof == "proven"
     assert _ask(database, "SELECT name FROM box WHERE name = 'home'") == [("home",)]
+    assert [run.next for run in status(target_request(database)).runs] == ["howdah rollback"]
     done = finalize(target_request(database))
+    assert [run.next for run in status(target_request(database)).runs] == [""]
     assert [Path(file).name for file in done.files] == ["app.db", "app.db.sha256"]
     assert source.stat().st_mode & 0o222 == 0
     assert "_howdah" not in _dump(source)

@@ -22,6 +22,7 @@ def status(request: TargetRequest) -> StatusReport:
     with open_target(request) as target:
         connection = target.connection
         runs: tuple[RunStatus, ...] = ()
+        capture = CaptureRecord(state=state).read(connection)
         if state_exists(connection, state):
             ledger = Ledger(state=state)
             runs = tuple(
@@ -33,13 +34,13 @@ def status(request: TargetRequest) -> StatusReport:
                         len(keys) for keys in Quarantine(state=state, run_id=run.id).keys(connection).values()
                     ),
                     proof=ledger.last_proof(connection, run.id),
-                    finalized=any(
+                    finalized=(capture is None and run.plan.options.defer_foreign_keys)
+                    or any(
                         saved.finalized for saved in SavedState(state=state, run_id=run.id).tables(connection)
                     ),
                 )
                 for run in ledger.runs(connection)
             )
-        capture = CaptureRecord(state=state).read(connection)
         connection.rollback()
         return StatusReport(
             target=target.display, runs=runs, live=None if capture is None else _describe_live(capture)
