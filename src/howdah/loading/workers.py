@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
-import os
 import pickle
 import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection as Pipe
@@ -28,6 +26,7 @@ from howdah.loading.job import LoadJob
 from howdah.loading.step import run_step
 from howdah.model.plan import Step
 from howdah.postgres.connect import connect, translate_error
+from howdah.process.children import end_with_parent, worker_context
 from howdah.process.interrupts import deaf_children
 from howdah.state.ledger import Ledger, StepOutcome
 
@@ -46,8 +45,7 @@ class WorkerPool:
 
     def __enter__(self) -> Self:
         if self._jobs > 1:
-            # Spawned, not forked: a forked copy of open connections and threads is a trap.
-            context = multiprocessing.get_context("spawn")
+            context = worker_context()
             for number in range(self._jobs):
                 ours, theirs = context.Pipe()
                 worker = context.Process(
@@ -134,7 +132,7 @@ def _work(pipe: Pipe, job: LoadJob) -> None:
     """Serve steps until the pipe closes."""
     # The parent hears Ctrl-C, decides, and ends us by SIGTERM.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _end_with_parent()
+    end_with_parent()
     try:
         with connect(job.conninfo, application_name="howdah worker", bulk=True) as connection:
             while True:
@@ -176,14 +174,3 @@ def _picklable(error: Exception) -> BaseException:
     except Exception:
         return BugError("M-999", f"A worker failed: {type(error).__name__}: {error}")
     return error
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="howdah-parent-watch", daemon=True).start()

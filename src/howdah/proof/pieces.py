@@ -7,10 +7,6 @@ Splitting and grouping are pure.
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.process
-import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from howdah.errors import EnvironmentFailedError
+from howdah.process.children import end_with_parent, worker_context
 from howdah.process.interrupts import deaf_children
 from howdah.proof.buckets import sum_source, sum_target
 from howdah.proof.job import Outcome, ProofJob, TableJob
@@ -156,11 +153,10 @@ def running(readers: Readers, pieces: Sequence[Piece], jobs: int) -> Iterator[It
     if jobs == 1 or len(groups) < 2 or sum(piece.weight for piece in pieces) < _SPAWN_BYTES:
         yield (piece.run(readers) for group in groups for piece in group)
         return
-    # Spawned, not forked: a forked copy of open connections and threads is a trap.
     executor = ProcessPoolExecutor(
         max_workers=min(jobs, len(groups)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin_worker,
+        mp_context=worker_context(),
+        initializer=end_with_parent,
     )
     try:
         # Its processes are started by the first submits.
@@ -169,18 +165,6 @@ def running(readers: Readers, pieces: Sequence[Piece], jobs: int) -> Iterator[It
         yield _results(submitted)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """End when the parent ends."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch(parent: multiprocessing.process.BaseProcess) -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, args=(parent,), name="howdah-parent-watch", daemon=True).start()
 
 
 def _run(proof: ProofJob, pieces: Sequence[Piece]) -> list[PieceResult]:

@@ -36,7 +36,7 @@ from howdah.sqlite.batches import SourceBatch
 from howdah.sqlite.python_rows import read_rows
 
 #: Each worker holds up to four batches of the target, raw or decoded, in step with the source's smaller ones.
-_TARGET_BATCH_BYTES = 2 * 1024 * 1024
+_TARGET_BATCH_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
