@@ -100,6 +100,9 @@ class TrialCourse:
         if not without[0].agrees(without[1]):
             # The sides take the statement itself differently: it says nothing about the trigger.
             return ""
+        if {ours.refused_by, theirs.refused_by, without[0].refused_by} == {"trigger"}:
+            # Another trigger refuses it too; which of the two is asked first differs.
+            return ""
         return f"{_write_out(trial, table)}: {_describe(ours, theirs)}"
 
     def _attempt(self, trial: Trial, table: TrialTable) -> tuple[Outcome, Outcome]:
