@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 
 import psycopg
@@ -106,6 +108,23 @@ def test_the_proof_after_the_way_home_sees_damage_behind_new_writes(
     assert (report.status, report.difference_count) == ("different", 1)
     assert report.not_provable == ROWS
     assert [found.key_cells[0].value for found in report.differences] == [str(ROWS * 2)]
+
+
+def test_equal_rows_of_a_table_without_key_that_came_since_are_no_alarm(
+    tmp_path: Path, database: str
+) -> None:
+    source = make_database(tmp_path / "app.db", "CREATE TABLE seen (who TEXT); INSERT INTO seen VALUES ('x')")
+    follow(
+        FollowRequest(source=str(source), target=target_request(database), consent=True, until_caught_up=True)
+    )
+    assert _cut_over(source, database).proof == "proven"
+    # By the application, as soon as it is told to come home.
+    three = "import sqlite3; c = sqlite3.connect('app.db'); c.execute(\"INSERT INTO seen VALUES "
+    three += "('y'), ('y'), ('y')\")"
+    hook = f"cd {source.parent} && {sys.executable} -c {shlex.quote(three + '; c.commit()')}"
+    home = go_home(target_request(database), LiveOptions(on_release=hook))
+    assert (home.status, home.proof, home.difference_count) == ("home", "proven", 0)
+    assert [(found.table, found.key) for found in home.not_provable_keys] == [("seen", "")]
 
 
 def test_a_killed_proof_goes_on_where_it_was(

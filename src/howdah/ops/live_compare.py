@@ -61,12 +61,12 @@ def compare(live: LiveRun) -> Proof:
 
 
 @contextmanager
-def copy_of(live: LiveRun, name: str) -> Iterator[str]:
-    """A copy of the file as it is now, for the block; its path."""
+def copy_of(live: LiveRun, name: str, *, patience: float | None = None) -> Iterator[str]:
+    """A copy of the file as it is now, for the block; its path. `patience` is that of `take_snapshot`."""
     copy = live.workspace.path / f"{name}.sqlite"
     live.workspace.create()
     try:
-        take_snapshot(live.file.path, str(copy), digest=False)
+        take_snapshot(live.file.path, str(copy), digest=False, patience=patience)
         yield str(copy)
     finally:
         copy.unlink(missing_ok=True)
