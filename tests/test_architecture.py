@@ -135,7 +135,7 @@ LARGE = {
     "content/query/statement.py": "one statement, whose clauses share aliases and the order of parameters",
     "ops/migrate.py": "the verb that everything stands on, act after act",
     "planning/expressions.py": "a list: one short function for each operator of SQLite",
-    "planning/findings.py": "a list: one entry for each finding",
+    "model/finding_kinds.py": "a list: one entry for each finding",
     "planning/select.py": "one rule for each clause of a SELECT, and what they know of one another's columns",
     "planning/sql_values.py": "a list: kinds of values, and one short rule for each place they meet",
     "service/api/documents.py": "one write of a document, whose acts share its connection, type and locale",

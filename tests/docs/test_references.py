@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from howdah.audit.rules import RULES
-from howdah.planning.findings import KINDS
+from howdah.model.finding_kinds import KINDS
 from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import AdminSettings
 from support.service import settings_for
@@ -72,7 +72,7 @@ def test_a_service_tells_no_metric_that_is_not_on_the_page(database: str) -> Non
 def test_no_code_of_a_finding_is_given_twice() -> None:
     given = [
         code
-        for path in (ROOT / "src" / "howdah" / "planning").glob("*.py")
+        for path in (ROOT / "src" / "howdah" / "model").glob("*.py")
         for code in re.findall(r'^        code="(F-\d{3})",$', path.read_text(encoding="utf-8"), re.M)
     ]
     assert sorted(given) == sorted(KINDS)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from howdah.model.census import Census
+from howdah.model.finding_kinds import fold_findings, make_finding
 from howdah.model.plan import PlanOptions, StepKind
-from howdah.planning.findings import fold_findings, make_finding
 from howdah.planning.order import order_by_needs
 from support.plans import Facts, facts_of, steps_of
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from howdah.errors import ExitStatus, RefusedError
+from howdah.model.finding_kinds import KINDS, make_finding
 from howdah.model.plan import PlanOptions, StepKind
 from howdah.model.target import TargetFacts
-from howdah.planning.findings import KINDS, make_finding
 from howdah.planning.target_checks import check_plan, check_target
 from support.plans import codes, facts_of
 

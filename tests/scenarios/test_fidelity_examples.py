@@ -11,8 +11,8 @@ import apsw
 import psycopg
 import pytest
 
+from howdah.model.finding_kinds import KINDS
 from howdah.model.report import RunReport
-from howdah.planning.findings import KINDS
 from support.runs import migrate_file
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "sqlite-by-example.md"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from howdah.planning.findings import KINDS
+from howdah.model.finding_kinds import KINDS
 
 TESTS = Path(__file__).parent.parent
 PAGE = TESTS.parent / "docs" / "reference" / "fidelity.md"

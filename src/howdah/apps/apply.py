@@ -11,11 +11,11 @@ from typing import Any
 
 from howdah.errors import UsageError
 from howdah.model.app_pack import AppPack, CheckAnswer, CheckKind, Conversion
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts, RowPolicy
 from howdah.model.source import Column, SourceCatalog, fold_name
 from howdah.model.target_type import TargetType
-from howdah.planning.findings import make_finding
 from howdah.planning.owned import AppRules
 from howdah.planning.owned_columns import ColumnOverride
 from howdah.planning.owned_match import match_schema

@@ -21,10 +21,10 @@ from howdah.loading.owned_prepare import take_interims
 from howdah.loading.runner import deferred_steps
 from howdah.loading.trial_step import run_trigger_step
 from howdah.loading.triggers import drop_trigger_functions
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedForeignKey
 from howdah.model.plan import Step, StepKind
-from howdah.planning.findings import make_finding
 from howdah.planning.owned_steps import compose_foreign_key
 from howdah.state.ledger import Ledger, StepOutcome
 from howdah.state.saved import SavedState

@@ -13,6 +13,7 @@ from typing import Any
 from howdah.capture.home_rows import HomeReader
 from howdah.capture.home_values import HomeBatch, HomeTally
 from howdah.capture.way_back import NotedTable
+from howdah.model.finding_kinds import make_finding, name_table
 from howdah.model.findings import Finding
 from howdah.model.limits import BIG_VALUE_BYTES
 from howdah.model.plan import Plan, TablePlan
@@ -20,7 +21,6 @@ from howdah.model.quarantine import Cell, SourceKey
 from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.verb_reports import HomeTableReport
 from howdah.names import qualified, quote, quote_literal
-from howdah.planning.findings import make_finding, name_table
 from howdah.postgres.arrow_reader import ArrowReader
 from howdah.sqlite.home_file import Changes, HomeFile, HomeTable
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.findings import Finding
 from howdah.model.plan import ColumnPlan, Plan
-from howdah.planning.findings import make_finding, name_column
 
 #: Codec → what its PostgreSQL types can hold beyond what it can bring home.
 _BEYOND = {

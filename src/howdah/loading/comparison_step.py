@@ -24,7 +24,8 @@ from psycopg import sql
 from howdah.errors import DifferenceError
 from howdah.loading.answer_values import source_cells, target_cells, target_expression
 from howdah.loading.job import LoadJob
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
+from howdah.model.findings import Finding
 from howdah.model.plan import Comparison, Step
 from howdah.postgres.errors import is_of_the_moment
 from howdah.sqlite.answers import NotAnsweredError, Questions, open_questions
@@ -125,24 +126,20 @@ def _compare(
     connection.execute(cast("Any", comparison.drop_sql))
     removed += [comparison.step_id, *comparison.dependants]
     gone = ", ".join(comparison.dependants)
-    return Finding(
-        code="F-905",
-        severity=Severity.ERROR,
-        object=comparison.object,
-        message="It answered otherwise than in SQLite and was removed" + (f", with {gone}." if gone else "."),
+    return make_finding(
+        "F-905",
+        comparison.object,
+        "It answered otherwise than in SQLite and was removed" + (f", with {gone}." if gone else "."),
         detail=f"{difference}. In SQLite: {comparison.written_sql}. Translated: {comparison.translated_sql}",
-        hint="Write it by hand from the two texts.",
     )
 
 
 def _not_compared(comparison: Comparison, reason: str) -> Finding:
-    return Finding(
-        code="F-906",
-        severity=Severity.WARNING,
-        object=comparison.object,
-        message="What it answers was not compared with SQLite.",
+    return make_finding(
+        "F-906",
+        comparison.object,
+        "What it answers was not compared with SQLite.",
         detail=f"{reason}. In SQLite: {comparison.written_sql}. Translated: {comparison.translated_sql}",
-        hint="Compare the answers by hand before relying on them.",
     )
 
 

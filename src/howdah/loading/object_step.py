@@ -19,7 +19,7 @@ from psycopg import sql
 from howdah.loading.job import LoadJob
 from howdah.loading.orphans import compose_orphans, referencing_columns
 from howdah.loading.set_aside import set_aside_target_rows
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
 from howdah.model.plan import Step, StepKind
 from howdah.names import qualified, quote
 from howdah.postgres.errors import is_of_the_moment
@@ -91,13 +91,11 @@ def _make_room_for_key(connection: Connection, job: LoadJob, step: Step, error: 
     detail = f"SQLSTATE {error.sqlstate}: {error.diag.message_primary}"
     count = set_aside_target_rows(connection, job, plan, numbered, reason=reason, detail=detail)
     _execute(connection, step.sql)
-    finding = Finding(
-        code="F-901",
-        severity=Severity.ERROR,
-        object=f"{step.kind.value} {quote(step.object)} of table {quote(step.table)}",
-        message=f"{count} rows whose key PostgreSQL takes for equal to another's went to quarantine.",
+    finding = make_finding(
+        "F-901",
+        f"{step.kind.value} {quote(step.object)} of table {quote(step.table)}",
+        f"{count} rows whose key PostgreSQL takes for equal to another's went to quarantine.",
         detail=detail,
-        hint='Look at them with "howdah quarantine list".',
     )
     return StepOutcome(step_id=step.id, rows_quarantined=count, findings=(finding,))
 
@@ -106,11 +104,10 @@ def _fall_back(connection: Connection, job: LoadJob, step: Step, error: psycopg.
     _execute(connection, step.fallback_sql)
     count, samples = _count_violations(connection, job, step)
     noun = "foreign key" if step.kind is StepKind.FOREIGN_KEY else "check"
-    finding = Finding(
-        code="F-902" if step.kind is StepKind.FOREIGN_KEY else "F-903",
-        severity=Severity.WARNING,
-        object=f"{noun} {quote(step.object)} of table {quote(step.table)}",
-        message=f"Rows that the source holds violate this {noun}: it guards new rows only (NOT VALID).",
+    finding = make_finding(
+        "F-902" if step.kind is StepKind.FOREIGN_KEY else "F-903",
+        f"{noun} {quote(step.object)} of table {quote(step.table)}",
+        f"Rows that the source holds violate this {noun}: it guards new rows only (NOT VALID).",
         detail=f"{count}{samples} {error.diag.message_primary}".strip(),
         hint=f"Correct the rows, then run: {_validate_statement(job, step)}",
     )
@@ -141,12 +138,10 @@ def _count_violations(connection: Connection, job: LoadJob, step: Step) -> tuple
 
 
 def _leave_out(step: Step, error: psycopg.Error) -> StepOutcome:
-    finding = Finding(
-        code="F-904",
-        severity=Severity.ERROR,
-        object=f"{step.kind.value} {quote(step.object)}",
-        message="The server did not take this object; it is missing in the target.",
+    finding = make_finding(
+        "F-904",
+        f"{step.kind.value} {quote(step.object)}",
+        "The server did not take this object; it is missing in the target.",
         detail=f"{error.diag.message_primary}. SQL: {step.sql}",
-        hint="Correct the SQL and run it by hand.",
     )
     return StepOutcome(step_id=step.id, findings=(finding,), left_out=True)

@@ -18,7 +18,7 @@ from howdah.loading.job import LoadJob
 from howdah.loading.owned_orphans import compose_owned_orphans, count_owned_orphans
 from howdah.loading.owned_prepare import owned_plan, put_interims_back
 from howdah.loading.set_aside import set_aside_target_rows
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
 from howdah.model.owned import OwnedForeignKey
 from howdah.model.plan import Step, TablePlan
 from howdah.names import quote
@@ -46,12 +46,10 @@ def run_restore_step(connection: Connection, job: LoadJob, step: Step) -> StepOu
                 changed = True
     put_interims_back(connection, saved)
     findings = tuple(
-        Finding(
-            code="F-912",
-            severity=Severity.ERROR,
-            object=name,
-            message=f"{count} rows that it cannot hold went to quarantine.",
-            hint='Look at them with "howdah quarantine list".',
+        make_finding(
+            "F-912",
+            name,
+            f"{count} rows that it cannot hold went to quarantine.",
         )
         for name, count in moved.items()
     )

@@ -9,7 +9,7 @@ from psycopg import sql
 from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
 from howdah.loading.owned_prepare import owned_plan
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
 from howdah.model.owned import OwnedPlan
 from howdah.model.plan import Step, TablePlan
 from howdah.names import quote
@@ -51,13 +51,11 @@ def run_merge_step(connection: Connection, job: LoadJob, step: Step) -> StepOutc
     assert row is not None
     saved.count_kept(connection, place, row[0])
     gave_way = place.rows - row[0]
-    finding = Finding(
-        code="F-911",
-        severity=Severity.WARNING,
-        object=f"table {quote(table.name)}",
-        message=f"{row[0]} rows of the target stayed, {gave_way} gave way to rows of the source.",
+    finding = make_finding(
+        "F-911",
+        f"table {quote(table.name)}",
+        f"{row[0]} rows of the target stayed, {gave_way} gave way to rows of the source.",
         detail=f"Rows that gave way are in {quote(job.state.name)}.{quote(place.saved_table)}.",
-        hint='They come back with "howdah rollback", and are gone after "howdah finalize".',
     )
     return StepOutcome(step_id=step.id, findings=(finding,) if place.rows else ())
 

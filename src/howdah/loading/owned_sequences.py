@@ -13,7 +13,8 @@ from psycopg import sql
 
 from howdah.loading.job import LoadJob
 from howdah.loading.owned_prepare import owned_plan
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
+from howdah.model.findings import Finding
 from howdah.model.owned import OwnedSequence, SequenceUse
 from howdah.model.plan import Step
 from howdah.names import quote
@@ -54,13 +55,11 @@ def move_on(connection: Connection, job: LoadJob, recorded: OwnedSequence) -> li
     if within or sequence.cycles:
         return []
     return [
-        Finding(
-            code="F-913",
-            severity=Severity.WARNING,
-            object=f"sequence {quote(sequence.name)}",
-            message="The data has used it up: the next insert that takes a number from it fails.",
+        make_finding(
+            "F-913",
+            f"sequence {quote(sequence.name)}",
+            "The data has used it up: the next insert that takes a number from it fails.",
             detail=f"{used} is in use, and it ends at {end}.",
-            hint="Give it a larger type or MAXVALUE.",
         )
     ]
 

@@ -21,7 +21,8 @@ from howdah.loading.job import LoadJob
 from howdah.loading.object_step import run_object_step
 from howdah.loading.trial_course import TrialCourse
 from howdah.loading.trial_target import TrialTarget
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
+from howdah.model.findings import Finding
 from howdah.model.plan import Step, StepKind, TablePlan, TriggerTrial
 from howdah.model.source import Table
 from howdah.names import quote_sqlite
@@ -171,34 +172,28 @@ def _label(trigger: TriggerTrial) -> str:
 
 
 def _acts_otherwise(trigger: TriggerTrial, difference: str) -> Finding:
-    return Finding(
-        code="F-907",
-        severity=Severity.ERROR,
-        object=_label(trigger),
-        message="It acted otherwise than in SQLite and was not made; a stub is in triggers.sql.",
+    return make_finding(
+        "F-907",
+        _label(trigger),
+        "It acted otherwise than in SQLite and was not made; a stub is in triggers.sql.",
         detail=f"{difference}. In SQLite: {trigger.written_sql}. Translated: {trigger.translated_sql}",
-        hint="Write it by hand from the two texts.",
     )
 
 
 def _no_time_left(trigger: TriggerTrial) -> Finding:
-    return Finding(
-        code="F-909",
-        severity=Severity.ERROR,
-        object=_label(trigger),
-        message="There was no time left to try it: it was not made; a stub is in triggers.sql.",
+    return make_finding(
+        "F-909",
+        _label(trigger),
+        "There was no time left to try it: it was not made; a stub is in triggers.sql.",
         detail=f"All may take {SECONDS_IN_ALL:.0f} s. In SQLite: {trigger.written_sql}."
         f" Translated: {trigger.translated_sql}",
-        hint="Try the translation by hand; it is complete.",
     )
 
 
 def _not_tried(trigger: TriggerTrial, reason: str) -> Finding:
-    return Finding(
-        code="F-908",
-        severity=Severity.WARNING,
-        object=_label(trigger),
-        message="What it does was not compared with SQLite.",
+    return make_finding(
+        "F-908",
+        _label(trigger),
+        "What it does was not compared with SQLite.",
         detail=f"{reason}. In SQLite: {trigger.written_sql}. Translated: {trigger.translated_sql}",
-        hint="Try it by hand before relying on it.",
     )

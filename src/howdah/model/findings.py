@@ -17,7 +17,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    #: Stable, from the table of `planning.findings`; e.g. "F-101".
+    #: Stable, from the table of `finding_kinds`; e.g. "F-101".
     code: str
     severity: Severity
     #: What it is about, kind first: 'column "orders"."paid_at"'.

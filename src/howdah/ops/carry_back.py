@@ -19,6 +19,7 @@ from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_se
 from howdah.capture.round_trip import count_unlike
 from howdah.capture.way_back import WayBack
 from howdah.errors import ExitStatus, RefusedError
+from howdah.model.finding_kinds import make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.plan import Plan
 from howdah.model.report import Difference, ProofStatus
@@ -27,7 +28,6 @@ from howdah.model.target import TargetFacts
 from howdah.model.verb_reports import CarryBackReport, HomeTableReport, InexactReport
 from howdah.ops.source_facts import read_catalog_of, read_kept_catalog
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
-from howdah.planning.findings import make_finding, name_column, name_table
 from howdah.postgres.arrow_reader import ArrowReader
 from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog

@@ -12,11 +12,11 @@ from howdah.capture.deferred_constraints import take_constraints_down
 from howdah.capture.machine import Goal, Phase
 from howdah.capture.source_journal import fence_triggers
 from howdah.errors import EnvironmentFailedError
+from howdah.model.finding_kinds import make_finding
 from howdah.ops.live_keyless import require_small_keyless
 from howdah.ops.live_run import LiveRun
 from howdah.ops.live_schema import require_counterparts
 from howdah.ops.live_watch import require_journal
-from howdah.planning.findings import make_finding
 
 
 def fence(live: LiveRun) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from howdah.capture.record import Capture
 from howdah.errors import RefusedError
+from howdah.model.finding_kinds import make_finding
 from howdah.ops.live_compare import reconcile
 from howdah.ops.live_run import LiveRun
 from howdah.ops.live_schema import require_same_columns
-from howdah.planning.findings import make_finding
 
 
 def require_journal(live: LiveRun, capture: Capture) -> None:

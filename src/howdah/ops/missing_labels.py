@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts
 from howdah.model.source import SourceCatalog, Table
 from howdah.model.target_type import TargetType, TypeKind
 from howdah.names import quote_sqlite
-from howdah.planning.findings import make_finding, name_column
 from howdah.planning.owned_match import match_schema
 from howdah.sqlite.connect import Connection as SourceConnection
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from howdah.errors import RefusedError
+from howdah.model.owned_finding_kinds import OF_LOADING
 from howdah.model.plan import Plan, PlanOptions
 from howdah.model.report import Difference
 from howdah.model.source import SourceCatalog
@@ -12,7 +13,6 @@ from howdah.ops.app_rules import read_app_rules
 from howdah.ops.source_facts import SourceFacts
 from howdah.ops.target import OpenTarget, read_open_target
 from howdah.planning.build import build_plan
-from howdah.planning.owned_findings import OF_LOADING
 from howdah.planning.target_checks import check_writable
 from howdah.proof.origin import is_made_by
 from howdah.proof.verify import read_type_names

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from howdah.model.census import Census, TableCensus
+from howdah.model.finding_kinds import fold_findings, make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts
 from howdah.model.plan import ORPHAN_CHOICES, ColumnPlan, Plan, PlanOptions, Step, TablePlan
@@ -21,7 +22,6 @@ from howdah.planning.columns import plan_columns
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
 from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options, wished_orphans
 from howdah.planning.estimate import estimate_run
-from howdah.planning.findings import fold_findings, make_finding, name_column, name_table
 from howdah.planning.foreign_keys import build_foreign_key_steps, resolve_foreign_keys
 from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from howdah.model.census import ColumnCensus
+from howdah.model.finding_kinds import name_column
 from howdah.model.findings import Finding
 from howdah.model.source import Column
 from howdah.planning.declared import DeclaredType, read_declared_type
-from howdah.planning.findings import name_column
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,13 @@ from types import MappingProxyType
 
 from howdah.codecs.pgtypes import parse_type
 from howdah.model.census import ColumnCensus, TableCensus
+from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.findings import Finding
 from howdah.model.plan import ColumnPlan, PlanOptions
 from howdah.model.source import Column, Table, fold_name
 from howdah.planning.column_facts import TypeDecision
 from howdah.planning.design import column_census
 from howdah.planning.dialect import translate_default, translate_generated
-from howdah.planning.findings import make_finding, name_column
 from howdah.planning.samples import preview_values
 from howdah.planning.sql_values import TableScope, Untranslatable, scope_column
 from howdah.planning.target_names import name_columns

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from howdah.codecs.pgtypes import parse_type
 from howdah.errors import UsageError
 from howdah.model.census import Census, ColumnCensus
+from howdah.model.finding_kinds import make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.owned import RowPolicy
 from howdah.model.plan import PlanOptions
@@ -20,7 +21,6 @@ from howdah.model.source import SourceCatalog, Table
 from howdah.planning.asked_types import describe_misfit
 from howdah.planning.column_facts import TypeDecision, describe_values
 from howdah.planning.design import census_of, column_census
-from howdah.planning.findings import make_finding, name_column, name_table
 from howdah.planning.type_groups import ColumnKey
 
 

@@ -6,7 +6,7 @@ Write docs/reference/findings.md from the table of findings.
 
 from __future__ import annotations
 
-from howdah.planning.findings import KINDS
+from howdah.model.finding_kinds import KINDS
 
 _HEAD = """\
 # Findings

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from howdah.codecs.pgtypes import parse_type
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.plan import Phase, Step, StepKind
 from howdah.model.source import ForeignKey, SourceCatalog, Table
 from howdah.names import quote
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign
-from howdah.planning.findings import make_finding
 
 #: Types that PostgreSQL compares with one another in a foreign key without a cast.
 _COMPARABLE = (

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from howdah.codecs.pgtypes import parse_type
+from howdah.model.finding_kinds import make_finding, name_table
 from howdah.model.findings import Finding
 from howdah.model.plan import Comparison, Phase, Step, StepKind
 from howdah.model.source import Index, IndexColumn
@@ -19,7 +20,6 @@ from howdah.names import quote
 from howdah.planning.answers import compare_index
 from howdah.planning.design import Names, TableDesign, column_census
 from howdah.planning.dialect import translate_condition, translate_index_key
-from howdah.planning.findings import make_finding, name_table
 from howdah.planning.sql_values import Untranslatable
 
 #: INDEX_MAX_KEYS (src/include/pg_config_manual.h).

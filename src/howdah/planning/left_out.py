@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from howdah.model.finding_kinds import name_column
 from howdah.model.plan import Plan
 from howdah.model.source import SourceCatalog
-from howdah.planning.findings import name_column
 
 
 def without_left_out(catalog: SourceCatalog, plan: Plan) -> SourceCatalog:

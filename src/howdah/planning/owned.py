@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from howdah.model.census import Census
+from howdah.model.finding_kinds import fold_findings, make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts, OwnedPlan, RowPolicy, TableKind
 from howdah.model.plan import ColumnPlan, Plan, PlanOptions, TablePlan
@@ -21,7 +22,6 @@ from howdah.planning.column_facts import ColumnFacts
 from howdah.planning.design import TableDesign, census_of, column_census
 from howdah.planning.edits import PlanEdits
 from howdah.planning.estimate import estimate_run
-from howdah.planning.findings import fold_findings, make_finding, name_column, name_table
 from howdah.planning.keys import choose_row_key
 from howdah.planning.owned_codecs import OwnedOptions
 from howdah.planning.owned_columns import ColumnOverride, decide_owned_column, find_epoch_units

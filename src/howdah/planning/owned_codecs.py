@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from howdah.codecs.pgtypes import DOCUMENT_TYPES, ELEMENT_TYPES, ORDERED_TYPES, parse_type
 from howdah.errors import UsageError
 from howdah.model.census import ColumnCensus
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.source import Affinity
 from howdah.model.target_type import TargetType, TypeKind
 from howdah.planning.column_facts import ColumnFacts, describe_values
-from howdah.planning.findings import make_finding
 from howdah.planning.moments import EPOCH_UNITS, describe_epoch_range
 
 _MICROSECOND_DIGITS = 6

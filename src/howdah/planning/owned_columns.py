@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from howdah.codecs.pgtypes import parse_type
 from howdah.codecs.registry import check_params, get_codec
 from howdah.model.census import Census, ColumnCensus
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.source import SourceCatalog
 from howdah.model.target_type import TargetType
@@ -22,7 +23,6 @@ from howdah.planning.asked_types import describe_misfit
 from howdah.planning.column_facts import ColumnFacts
 from howdah.planning.declared import Family, read_declared_type
 from howdah.planning.design import census_of, column_census
-from howdah.planning.findings import make_finding
 from howdah.planning.owned_codecs import (
     OwnedOptions,
     choose_codec,

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from howdah.model.census import Census, TableCensus
+from howdah.model.finding_kinds import make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.owned import FilledColumn, OwnedFacts, OwnedForeignKey, RowPolicy, TableKind
 from howdah.model.plan import PlanOptions
 from howdah.planning.design import census_of, column_census
-from howdah.planning.findings import make_finding, name_column, name_table
 from howdah.planning.owned_match import SchemaMatch, TableMatch
 from howdah.planning.owned_steps import choose_merge_key, has_deferrable_key
 

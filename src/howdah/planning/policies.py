@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from howdah.codecs.registry import CODECS
 from howdah.errors import UsageError
 from howdah.model.census import Census, ColumnCensus
+from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.plan import ORPHAN_CHOICES, PlanOptions
 from howdah.model.source import Column, Table
 from howdah.planning.column_facts import TypeDecision
 from howdah.planning.declared import Family, read_declared_type
 from howdah.planning.design import census_of, column_census
-from howdah.planning.findings import make_finding, name_column
 from howdah.planning.owned_columns import describe_owned_misfit
 from howdah.planning.type_groups import ColumnKey
 

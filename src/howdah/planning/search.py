@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from howdah.model.finding_kinds import make_finding, name_table
 from howdah.model.findings import Finding
 from howdah.model.plan import Phase, Step, StepKind
 from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.names import quote, quote_literal
 from howdah.planning.design import Names, TableDesign
-from howdah.planning.findings import make_finding, name_table
 
 _SEARCHED = ("text", "varchar", "citext")
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from howdah.errors import UsageError
+from howdah.model.finding_kinds import make_finding, name_table
 from howdah.model.findings import Finding
 from howdah.model.source import SourceCatalog, Table
-from howdah.planning.findings import make_finding, name_table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,13 @@ Pure. Ids are made of source names and do not change between builds of the same 
 
 from __future__ import annotations
 
+from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.findings import Finding
 from howdah.model.plan import ColumnPlan, Comparison, Phase, Step, StepKind
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.answers import compare_check
 from howdah.planning.design import Names, TableDesign
 from howdah.planning.dialect import translate_condition
-from howdah.planning.findings import make_finding, name_column
 from howdah.planning.sql_values import Untranslatable
 
 #: A table is cut into ranges only where each gets at least this many bytes.

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from howdah.errors import RefusedError
+from howdah.model.finding_kinds import REFUSED, make_finding
 from howdah.model.findings import Finding
 from howdah.model.owned import RowPolicy
+from howdah.model.owned_finding_kinds import OTHERS_CONNECTED, REFUSED_OWNED
 from howdah.model.plan import Plan, PlanOptions
 from howdah.model.target import TargetFacts
 from howdah.names import quote
-from howdah.planning.findings import REFUSED, make_finding
-from howdah.planning.owned_findings import OTHERS_CONNECTED, REFUSED_OWNED
 
 #: The oldest server with numeric infinities and everything else that the plan writes.
 OLDEST_MAJOR = 14

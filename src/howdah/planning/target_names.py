@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from howdah.errors import RefusedError, UsageError
+from howdah.model.finding_kinds import make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.plan import PlanOptions
 from howdah.model.source import SourceCatalog, Table
 from howdah.names import Namespace, assign_column_names, assign_names, snake_case
 from howdah.planning.design import Names
 from howdah.planning.edits import PlanEdits
-from howdah.planning.findings import make_finding, name_column, name_table
 
 
 def name_relations(

@@ -16,13 +16,13 @@ from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
 
 from howdah.errors import UsageError
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.plan import Phase, PlanOptions, Step, StepKind, TriggerPlan, TriggerTrial
 from howdah.model.source import Trigger, fold_name
 from howdah.names import qualified
 from howdah.planning.design import TableDesign
 from howdah.planning.edits import PlanEdits
-from howdah.planning.findings import make_finding
 from howdah.planning.policies import read_policies
 from howdah.planning.triggers import TranslatedTrigger, render_trigger, translate_triggers
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from howdah.model.census import Census
+from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.plan import PlanOptions
 from howdah.model.source import Table
 from howdah.planning.column_facts import ColumnFacts, TypeDecision
 from howdah.planning.declared import Family
 from howdah.planning.design import ResolvedForeignKey, census_of, column_census
-from howdah.planning.findings import make_finding, name_column
 from howdah.planning.types import decide_type
 from howdah.planning.types_as_stored import decide_as_stored
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.plan import PlanOptions
 from howdah.names import quote_sqlite
 from howdah.planning.column_facts import ColumnFacts, TypeDecision, describe_values, samples_of
 from howdah.planning.declared import Family
-from howdah.planning.findings import make_finding
 from howdah.planning.types_as_stored import decide_as_stored
 from howdah.planning.types_of_moments import decide_moment
 from howdah.planning.value_checks import check_values

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.source import Affinity
 from howdah.planning.column_facts import ColumnFacts, TypeDecision, describe_values, samples_of
 from howdah.planning.declared import Family
-from howdah.planning.findings import make_finding
 
 
 def decide_as_stored(facts: ColumnFacts) -> TypeDecision:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from howdah.model.census import ColumnCensus
+from howdah.model.finding_kinds import make_finding
 from howdah.model.plan import PlanOptions
 from howdah.planning.column_facts import ColumnFacts, TypeDecision, describe_values, samples_of
 from howdah.planning.declared import Family
-from howdah.planning.findings import make_finding
 from howdah.planning.moments import EPOCH_UNITS, describe_epoch_range
 from howdah.planning.types_as_stored import decide_as_stored
 

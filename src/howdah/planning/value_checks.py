@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.limits import BYTEA_DUMP_BYTES_MAX, FIELD_BYTES_MAX
 from howdah.model.source import Affinity
 from howdah.planning.column_facts import ColumnFacts, samples_of
-from howdah.planning.findings import make_finding
 
 #: Declared types that mean text to people and NUMERIC affinity to SQLite (datatype3.html section 3.1).
 _TEXT_BY_NAME_ONLY = frozenset({"STRING", "STR"})

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from howdah.errors import RefusedError
+from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.model.plan import Comparison, Phase, PlanOptions, Step, StepKind
 from howdah.model.source import SourceCatalog, View, fold_name
 from howdah.names import assign_names, qualified, quote
 from howdah.planning.answers import compare_view
 from howdah.planning.design import Names, TableDesign
-from howdah.planning.findings import make_finding
 from howdah.planning.order import order_by_needs
 from howdah.planning.relations import Relation, relation_of_table
 from howdah.planning.select import Selects, names_read_by

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import apsw
 
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
+from howdah.model.findings import Finding
 from howdah.model.source import LiveIdentity
 from howdah.sqlite.header import FORMAT_VERSION_MAX, HEADER_BYTES, FileHeader, parse_header
 from howdah.sqlite.location import side_files
@@ -99,34 +100,29 @@ def find_file_findings(facts: FileFacts) -> tuple[Finding, ...]:
     about = f'file "{facts.path}"'
     if facts.empty:
         findings.append(
-            Finding(
-                code="F-001",
-                severity=Severity.WARNING,
-                object=about,
-                message="The file is empty: SQLite takes it for a database without tables.",
-                hint="If it should hold data, the path may be wrong, or the copy failed.",
+            make_finding(
+                "F-001",
+                about,
+                "The file is empty: SQLite takes it for a database without tables.",
             )
         )
     if facts.journal_mode == "wal" and facts.wal_size is None:
         findings.append(
-            Finding(
-                code="F-002",
-                severity=Severity.WARNING,
-                object=about,
-                message="The database is in WAL mode and has no -wal file beside it: "
+            make_finding(
+                "F-002",
+                about,
+                "The database is in WAL mode and has no -wal file beside it: "
                 "was it copied from a running application?",
                 detail="After a clean stop of the application the -wal is gone and this is all right. "
                 "A copy made while the application ran lacks its latest changes and looks healthy.",
-                hint="Copy the -wal together with the file, or use sqlite3 app.db '.backup copy.db'.",
             )
         )
     if facts.header is not None and facts.header.write_version > FORMAT_VERSION_MAX:
         findings.append(
-            Finding(
-                code="F-003",
-                severity=Severity.WARNING,
-                object=about,
-                message="The file was made by a newer SQLite, which lets older ones read it but not write.",
+            make_finding(
+                "F-003",
+                about,
+                "The file was made by a newer SQLite, which lets older ones read it but not write.",
                 detail=f"Write version {facts.header.write_version}, supported {FORMAT_VERSION_MAX}; "
                 f"read with SQLite {apsw.sqlite_lib_version()}.",
             )

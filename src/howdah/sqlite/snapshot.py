@@ -22,7 +22,8 @@ from datetime import UTC, datetime
 import apsw
 
 from howdah.errors import EnvironmentFailedError, HowdahError, IntegrityError, RefusedError
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
+from howdah.model.findings import Finding
 from howdah.model.source import LiveIdentity, Snapshot
 from howdah.sqlite.connect import BUSY_TIMEOUT, reading_source
 from howdah.sqlite.failures import WRITE_FAILURES, NeedsRecoveryError, check_file, explain_failure
@@ -319,11 +320,10 @@ def _cannot_write(destination: str, error: Exception) -> EnvironmentFailedError:
 
 
 def _recovery_finding(path: str, reason: NeedsRecoveryError) -> Finding:
-    return Finding(
-        code="F-004",
-        severity=Severity.WARNING,
-        object=f'file "{path}"',
-        message="The database was recovered in the snapshot: what an interrupted writer "
+    return make_finding(
+        "F-004",
+        f'file "{path}"',
+        "The database was recovered in the snapshot: what an interrupted writer "
         "had not committed is not in it.",
         detail=reason.message,
         hint="The source itself is as it was; the application recovers it when it opens it.",

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from howdah.model.finding_kind import ERROR, INFO, WARNING, FindingKind
 from howdah.model.findings import Finding
-from howdah.planning.finding_kind import ERROR, INFO, WARNING, FindingKind
-from howdah.planning.owned_findings import OWNED_KINDS, OWNED_RUN_KINDS
+from howdah.model.owned_finding_kinds import OWNED_KINDS, OWNED_RUN_KINDS
 
 _KINDS = (
     FindingKind(

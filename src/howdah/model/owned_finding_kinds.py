@@ -1,8 +1,8 @@
-"""Findings of a migration into a schema that the application created; part of `planning.findings`' table."""
+"""Findings of a migration into a schema that the application created; part of `finding_kinds`' table."""
 
 from __future__ import annotations
 
-from howdah.planning.finding_kind import ERROR, INFO, WARNING, FindingKind
+from howdah.model.finding_kind import ERROR, INFO, WARNING, FindingKind
 
 OWNED_KINDS = (
     FindingKind(
