@@ -98,6 +98,63 @@ def test_a_file_that_exists_is_kept_and_the_undo_brings_it_back(
     assert len(rows(app)) == 501
 
 
+def test_a_second_restore_of_the_same_backup_keeps_what_the_first_one_kept(
+    app: Path, place: RepositoryRequest, tmp_path: Path
+) -> None:
+    back_up(app, place)
+    with sqlite3.connect(app) as connection:
+        connection.execute("INSERT INTO item (name) VALUES ('since')")
+    connection.close()
+    first = restore_to(app, place, replace=True)
+    second = restore_to(app, place, replace=True)
+    assert first != second
+    assert rows(Path(first))[-1][1] == "since"
+    assert len(rows(app)) == len(rows(Path(second))) == 500
+
+
+def test_a_wal_that_lost_its_file_is_not_read_into_the_restored_one(
+    app: Path, place: RepositoryRequest
+) -> None:
+    back_up(app, place)
+    expected = rows(app)
+    with sqlite3.connect(app) as connection:
+        connection.execute("DELETE FROM item")
+        connection.commit()
+        # As an application leaves it that was killed, before somebody removes the damaged file.
+        stray = Path(f"{app}-wal").read_bytes()
+    connection.close()
+    app.unlink()
+    Path(f"{app}-wal").write_bytes(stray)
+    kept = restore_to(app, place)
+    assert rows(app) == expected
+    with sqlite3.connect(app) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    assert Path(kept).read_bytes() == stray
+
+
+def test_a_file_behind_a_link_is_replaced_where_it_lies_with_its_mode(
+    app: Path, place: RepositoryRequest, tmp_path: Path
+) -> None:
+    back_up(app, place)
+    app.chmod(0o640)
+    link = tmp_path / "linked" / "current.db"
+    link.parent.mkdir()
+    link.symlink_to(app)
+    with sqlite3.connect(app) as connection:
+        connection.execute("INSERT INTO item (name) VALUES ('since')")
+        connection.commit()
+        stray = Path(f"{app}-wal").read_bytes()
+    connection.close()
+    # What a killed application leaves beside the file, not beside the link.
+    Path(f"{app}-wal").write_bytes(stray)
+    kept = restore_to(link, place, replace=True)
+    assert link.is_symlink()
+    assert (len(rows(link)), app.stat().st_mode & 0o777) == (500, 0o640)
+    assert Path(kept).parent == Path(f"{kept}-wal").parent == app.parent
+    assert Path(f"{kept}-wal").exists()
+
+
 def test_a_file_that_is_open_elsewhere_is_not_replaced(app: Path, place: RepositoryRequest) -> None:
     back_up(app, place)
     with (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from howdah.archive.durable import sync_directory
@@ -31,13 +33,14 @@ def restore_sqlite(
     announce: Callable[[str], None],
 ) -> RestoreReport:
     """
-    Restore into the file `target`. What is there is kept beside it.
+    Restore into the file `target`. What is there is kept beside it, and so are side files without a file.
 
     Raises UsageError (B-123), RefusedError (B-122 without consent, B-124 where a program has the file open).
     """
     if not target:
         raise UsageError("B-123", "Say which file the SQLite database is to be restored to.")
-    path = Path(target).absolute()
+    # A link stays one: what it leads to is replaced, with the side files that lie there.
+    path = Path(os.path.realpath(target))
     if not path.parent.is_dir() or path.is_dir():
         raise UsageError(
             "B-123", f"{path} cannot be a file: its directory does not exist, or it is one itself."
@@ -49,7 +52,8 @@ def restore_sqlite(
         fetching = repository.fetched(manifest, state_directory() / "temporary", identities=identities)
         directory = fetching.__enter__()
         count.bytes = manifest.size
-    kept = path.with_name(f"{path.name}.before-{manifest.id}")
+    kept = _find_free(path.with_name(f"{path.name}.before-{manifest.id}"))
+    in_the_way: list[str] = []
     try:
         with phases.phase("unpack and compare") as count:
             differences = unpack_database(directory, beside, manifest)
@@ -57,13 +61,17 @@ def restore_sqlite(
         if not differences:
             if manifest.journal_mode == "wal":
                 set_wal_mode(str(beside))
-            undo = _describe_undo(path, kept, occupied)
+            if occupied:
+                _dress_like(path, beside)
+            in_the_way = _find_in_the_way(path)
+            undo = _describe_undo(path, kept, in_the_way)
             for line in undo:
                 announce(f"undo: {line}")
             with phases.phase("swap"):
                 if occupied:
                     _look_at_target(path, consent=consent)
-                    _move_aside(path, kept)
+                for name in in_the_way:
+                    os.rename(name, _name_kept(name, path, kept))
                 os.rename(beside, path)
                 sync_directory(path.parent)
     finally:
@@ -79,7 +87,7 @@ def restore_sqlite(
         taken_at=manifest.taken_at,
         tables=len(manifest.tables),
         rows=manifest.rows,
-        kept_as=str(kept) if occupied and not differences else "",
+        kept_as=_name_kept(in_the_way[-1], path, kept) if in_the_way and not differences else "",
         undo=undo if not differences else (),
         differences=differences,
         difference_count=len(differences),
@@ -112,22 +120,43 @@ def _look_at_target(path: Path, *, consent: bool) -> bool:
     return True
 
 
-def _move_aside(path: Path, kept: Path) -> None:
-    """Move a database with its side files: a -wal that stays behind would be read into the other file."""
-    for name in side_files(str(path)).all:
-        if os.path.exists(name):
-            os.rename(name, str(kept) + name.removeprefix(str(path)))
-    os.rename(path, kept)
+def _find_in_the_way(path: Path) -> list[str]:
+    """
+    Return the side files and the file that are there, in the order in which they go out of the way.
+
+    A -wal or -journal that stayed behind, with its file or without, would be read into the restored one.
+    """
+    return [name for name in (*side_files(str(path)).all, str(path)) if os.path.exists(name)]
 
 
-def _describe_undo(path: Path, kept: Path, occupied: bool) -> tuple[str, ...]:
-    if not occupied:
-        return (f"rm {shlex.quote(str(path))}",)
-    commands = [f"mv {shlex.quote(str(path))} {shlex.quote(str(path) + '.restored')}"]
-    commands.append(f"mv {shlex.quote(str(kept))} {shlex.quote(str(path))}")
-    commands += [
-        f"mv {shlex.quote(str(kept) + name.removeprefix(str(path)))} {shlex.quote(name)}"
-        for name in side_files(str(path)).all
-        if os.path.exists(name)
+def _name_kept(name: str, path: Path, kept: Path) -> str:
+    """Return how a file in the way is called afterwards."""
+    return str(kept) + name.removeprefix(str(path))
+
+
+def _find_free(path: Path) -> Path:
+    """Return the path, or it with a number behind where an earlier restore kept something under it."""
+    number, free = 1, path
+    while any(os.path.lexists(name) for name in (str(free), *side_files(str(free)).all)):
+        number += 1
+        free = path.with_name(f"{path.name}.{number}")
+    return free
+
+
+def _dress_like(path: Path, beside: Path) -> None:
+    """Give the restored file the mode and, where this process may, the owner of the one that it replaces."""
+    there = os.stat(path)
+    with suppress(PermissionError):
+        os.chown(beside, there.st_uid, there.st_gid)
+    os.chmod(beside, stat.S_IMODE(there.st_mode))
+
+
+def _describe_undo(path: Path, kept: Path, in_the_way: Sequence[str]) -> tuple[str, ...]:
+    if str(path) in in_the_way:
+        away = f"mv {shlex.quote(str(path))} {shlex.quote(str(_find_free(Path(f'{path}.restored'))))}"
+    else:
+        away = f"rm {shlex.quote(str(path))}"
+    back = [
+        f"mv {shlex.quote(_name_kept(name, path, kept))} {shlex.quote(name)}" for name in reversed(in_the_way)
     ]
-    return (" && ".join(commands),)
+    return (" && ".join([away, *back]),)
