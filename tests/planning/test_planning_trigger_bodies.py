@@ -146,6 +146,9 @@ UNCERTAIN = {
     "AFTER INSERT ON entry",
     "INSERT INTO stat VALUES (new.word, (SELECT count(*) FROM stat)), ('b', 2)": "AFTER INSERT ON entry",
     "INSERT INTO log (was) SELECT id FROM account": "AFTER INSERT ON entry",
+    "INSERT INTO log (was) SELECT (SELECT count(*) FROM stat) FROM account": "AFTER INSERT ON entry",
+    "INSERT INTO log (was) SELECT sum(id) OVER () FROM account": "AFTER INSERT ON entry",
+    "UPDATE thing SET n = new.id WHERE oid = new.oid": "AFTER INSERT ON thing",
     "INSERT INTO log (was) VALUES (last_insert_rowid())": "AFTER INSERT ON entry",
     "INSERT INTO log (was) VALUES (new.word)": "AFTER INSERT ON entry",
     "SELECT my_function(new.id)": "AFTER INSERT ON entry",
@@ -226,6 +229,7 @@ def test_a_body_that_is_not_certain_stays_a_stub(tmp_path: Path, statement: str)
     others = (
         "CREATE TABLE guarded (id INTEGER PRIMARY KEY, n INTEGER);"
         "CREATE TABLE loose (a TEXT UNIQUE COLLATE NOCASE);"
+        "CREATE TABLE thing (id INTEGER PRIMARY KEY, oid INTEGER, n INTEGER);"
         "CREATE TRIGGER watch BEFORE DELETE ON guarded BEGIN SELECT RAISE(ABORT, 'no'); END;"
     )
     plan = facts_of(

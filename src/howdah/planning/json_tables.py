@@ -13,9 +13,9 @@ from howdah.names import quote
 from howdah.planning.expressions import Expressions, Node
 from howdah.planning.json_calls import any_value, document, follow_path, path_of, type_of
 from howdah.planning.sources import Source
-from howdah.planning.sql_values import Kind, ScopeColumn, Untranslatable
+from howdah.planning.sql_values import ROWID_NAMES, Kind, ScopeColumn, Untranslatable
 
-_REFUSED = frozenset({"atom", "id", "parent", "fullkey", "path", "json", "root", "rowid", "_rowid_", "oid"})
+_REFUSED = ROWID_NAMES | {"atom", "id", "parent", "fullkey", "path", "json", "root"}
 
 
 def json_each(node: Node, beside: Expressions) -> tuple[Source, str]:

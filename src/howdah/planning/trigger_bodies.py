@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import TokenType, exp
@@ -19,13 +19,13 @@ from sqlglot.errors import SqlglotError
 
 from howdah.model.source import Trigger, fold_name
 from howdah.names import quote, quote_literal
-from howdah.planning.assignment import assigned
 from howdah.planning.design import TableDesign
 from howdah.planning.dialect import parse_statement
 from howdah.planning.expressions import Expressions, Node, Rules, only
 from howdah.planning.relations import Relation, relation_of_table
 from howdah.planning.select import Selects
 from howdah.planning.sql_values import (
+    ROWID_NAMES,
     Scope,
     ScopeColumn,
     Untranslatable,
@@ -33,7 +33,8 @@ from howdah.planning.sql_values import (
     as_condition,
     scope_column,
 )
-from howdah.planning.trigger_inserts import InsertTranslator, column_of_table
+from howdah.planning.trigger_inserts import InsertTranslator
+from howdah.planning.trigger_writes import WrittenScope, translate_changes, translate_where
 
 _RULES = Rules(immutable=False)
 _ROWS = {"INSERT": ("NEW",), "DELETE": ("OLD",), "UPDATE": ("NEW", "OLD")}
@@ -56,7 +57,7 @@ class RowScope:
         source = self.design.source
         wanted = fold_name(name)
         found = next((column for column in source.columns if fold_name(column.name) == wanted), None)
-        if found is None and wanted in ("rowid", "_rowid_", "oid") and source.rowid_alias:
+        if found is None and wanted in ROWID_NAMES and source.rowid_alias:
             found = source.column(source.rowid_alias)
         if found is None:
             return None
@@ -118,27 +119,18 @@ class _Translator:
             return inserts.translate(node, table)
         name = written.alias or written.name
         alias = quote(name)
-        relation = _aliased(relation_of_table(table), alias)
-        expressions = self.expressions(_TargetScope(relation=relation, alias=name, rows=self.rows))
-        where = node.args.get("where")
-        condition = (
-            f" WHERE {as_condition(expressions.translate(where.this)).sql}" if where is not None else ""
+        expressions = self.expressions(
+            WrittenScope(
+                relation=relation_of_table(table), names={"": alias, fold_name(name): alias}, rows=self.rows
+            )
         )
+        condition = translate_where(node.args.get("where"), expressions)
         if isinstance(node, exp.Delete):
             only(node, "this", "where")
             return [f"DELETE FROM {table.target} AS {alias}{condition};"]
         only(node, "this", "expressions", "where")
-        changes = []
-        for item in node.expressions:
-            if not isinstance(item, exp.EQ) or not isinstance(item.this, exp.Column) or item.this.table:
-                raise Untranslatable("SET of several columns at once")
-            column = column_of_table(table, item.this.name)
-            value = expressions.translate(item.expression)
-            plan = table.plan.column(column)
-            changes.append(
-                f"{quote(plan.target_name)} = {assigned(value, plan, table.source.column(column))}"
-            )
-        return [f"UPDATE {table.target} AS {alias} SET {', '.join(changes)}{condition};"]
+        changes = translate_changes(node.expressions, table, expressions)
+        return [f"UPDATE {table.target} AS {alias} SET {changes}{condition};"]
 
     def target(self, node: Node) -> tuple[TableDesign, Node]:
         if not isinstance(node, (exp.Insert, exp.Update, exp.Delete)):
@@ -171,10 +163,12 @@ class _Translator:
     def _changes_own_row(self, node: Node) -> bool:
         """Whether it is UPDATE … WHERE key = NEW.key after the row is there."""
         where = node.args.get("where")
-        alias = self.design.source.rowid_alias
-        key = {fold_name(alias), "rowid", "_rowid_", "oid"} if alias else set()
-        if not alias and len(self.design.primary_key) == 1:
-            key = {fold_name(self.design.primary_key[0])}
+        source = self.design.source
+        key = set(map(fold_name, self.design.primary_key)) if len(self.design.primary_key) == 1 else set()
+        if source.rowid_alias:
+            # A column that is called oid is no number of the row.
+            named = {fold_name(column.name) for column in source.columns}
+            key = {fold_name(source.rowid_alias), *(ROWID_NAMES - named)}
         condition = where.this if where is not None else None
         while isinstance(condition, exp.Paren):
             condition = condition.this
@@ -240,26 +234,6 @@ class _Translator:
         ):
             raise Untranslatable(f"RAISE({how})")
         return f"RAISE EXCEPTION {quote_literal(message.this.replace('%', '%%'))};"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _TargetScope:
-    """The columns of the table that is written to, then NEW and OLD."""
-
-    relation: Relation
-    alias: str
-    rows: RowScope
-
-    def resolve(self, table: str, name: str) -> ScopeColumn | None:
-        """See `Scope`."""
-        if fold_name(table) in ("", fold_name(self.alias)):
-            wanted = fold_name(name)
-            for column in self.relation.columns:
-                if fold_name(column.name) == wanted:
-                    return column
-            if wanted in ("rowid", "_rowid_", "oid") and self.relation.rowid is not None:
-                return self.relation.rowid
-        return self.rows.resolve(table, name)
 
 
 def translate_body(
@@ -332,14 +306,3 @@ def _if(branches: Sequence[tuple[str, str]]) -> list[str]:
     for number, (condition, action) in enumerate(branches):
         lines += [f"{'ELSIF' if number else 'IF'} {condition} THEN", f"    {action}"]
     return [*lines, "END IF;"]
-
-
-def _aliased(relation: Relation, alias: str) -> Relation:
-    def under(column: ScopeColumn) -> ScopeColumn:
-        return replace(column, sql=f"{alias}.{column.sql}", generated=False)
-
-    return replace(
-        relation,
-        columns=tuple(map(under, relation.columns)),
-        rowid=under(relation.rowid) if relation.rowid is not None else None,
-    )

@@ -8,7 +8,7 @@ one, which is certain where no trigger and no foreign key would notice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -17,9 +17,16 @@ from howdah.names import quote
 from howdah.planning.assignment import assigned
 from howdah.planning.design import TableDesign
 from howdah.planning.expressions import Expressions, Node, only
+from howdah.planning.grouped import aggregates_of
 from howdah.planning.relations import Relation, relation_of_table
 from howdah.planning.select import Selects
-from howdah.planning.sql_values import Kind, Scope, ScopeColumn, Untranslatable, Value, as_condition
+from howdah.planning.sql_values import Kind, Scope, Untranslatable, Value
+from howdah.planning.trigger_writes import (
+    WrittenScope,
+    column_of_table,
+    translate_changes,
+    translate_where,
+)
 
 #: A variable that holds the row that replaces others.
 _ROW = "howdah_row"
@@ -91,7 +98,7 @@ class InsertTranslator:
     ) -> list[str]:
         tables = query.args.get("from_") or query.args.get("from")
         alias = table.source.rowid_alias
-        one = tables is None or (query.find(exp.AggFunc) is not None and not query.args.get("group"))
+        one = tables is None or (bool(aggregates_of(query.expressions)) and not query.args.get("group"))
         if not one and alias is not None and alias not in names:
             raise Untranslatable("rows that get numbers in the order of a query")
         if query.args.get("with_") or query.args.get("with") or query.args.get("distinct"):
@@ -162,47 +169,15 @@ class InsertTranslator:
             return f" ON CONFLICT{place} DO NOTHING"
         if not keys:
             raise Untranslatable("ON CONFLICT DO UPDATE of any key")
-        relation = relation_of_table(table)
-        scope = _UpsertScope(relation=relation, table=table, rows=self.rows)
-        expressions = self.expressions(scope)
-        changes = []
-        for item in conflict.expressions:
-            if not isinstance(item, exp.EQ) or not isinstance(item.this, exp.Column) or item.this.table:
-                raise Untranslatable("SET of several columns at once")
-            name = column_of_table(table, item.this.name)
-            value = expressions.translate(item.expression)
-            sql = assigned(value, table.plan.column(name), table.source.column(name))
-            changes.append(f"{table.quoted(name)} = {sql}")
-        where = conflict.args.get("where")
-        condition = (
-            f" WHERE {as_condition(expressions.translate(where.this)).sql}" if where is not None else ""
+        # The row that is there, and the one that is not put in.
+        there = quote(table.plan.target_name)
+        names = {fold_name(table.name): there, "": there, "excluded": "excluded"}
+        expressions = self.expressions(
+            WrittenScope(relation=relation_of_table(table), names=names, rows=self.rows)
         )
-        return f" ON CONFLICT{place} DO UPDATE SET {', '.join(changes)}{condition}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _UpsertScope:
-    """The columns of the row that is there, those of the one that is not put in, then NEW and OLD."""
-
-    relation: Relation
-    table: TableDesign
-    rows: Scope
-
-    def resolve(self, table: str, name: str) -> ScopeColumn | None:
-        """See `Scope`."""
-        asked = fold_name(table)
-        prefix = {"": quote(self.table.plan.target_name), "excluded": "excluded"}.get(
-            asked, quote(self.table.plan.target_name) if asked == fold_name(self.table.name) else ""
-        )
-        found = None
-        if prefix:
-            wanted = fold_name(name)
-            found = next((item for item in self.relation.columns if fold_name(item.name) == wanted), None)
-            if found is None and wanted in ("rowid", "_rowid_", "oid"):
-                found = self.relation.rowid
-        if found is None:
-            return self.rows.resolve(table, name)
-        return replace(found, sql=f"{prefix}.{found.sql}", generated=False)
+        changes = translate_changes(conflict.expressions, table, expressions)
+        condition = translate_where(conflict.args.get("where"), expressions)
+        return f" ON CONFLICT{place} DO UPDATE SET {changes}{condition}"
 
 
 def unique_keys(table: TableDesign) -> list[tuple[str, ...]]:
@@ -220,15 +195,6 @@ def unique_keys(table: TableDesign) -> list[tuple[str, ...]]:
     if table.source.primary_key_on_conflict:
         raise Untranslatable("a key with an ON CONFLICT of its own")
     return list(dict.fromkeys(keys))
-
-
-def column_of_table(table: TableDesign, name: str) -> str:
-    """Return the source column of that name that can be written. Raises Untranslatable."""
-    wanted = fold_name(name)
-    for column in table.source.columns:
-        if fold_name(column.name) == wanted and not column.generated:
-            return column.name
-    raise Untranslatable(f'the column "{name}" of "{table.name}"')
 
 
 def _written_columns(node: Node, table: TableDesign) -> list[str]:
