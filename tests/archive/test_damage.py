@@ -15,6 +15,7 @@ from howdah.archive.disk_store import DiskStore
 from howdah.archive.manifest import open_manifest, seal_manifest
 from howdah.archive.repository import Repository
 from howdah.errors import HowdahError, IntegrityError, RefusedError
+from howdah.ops.backups import list_backups
 from howdah.ops.drill import DrillRequest, drill
 from howdah.ops.repositories import RepositoryRequest
 from howdah.ops.restore import RestoreRequest, restore
@@ -166,6 +167,21 @@ def test_with_a_key_files_and_manifest_replaced_together_are_found(kept: Kept) -
     assert refusal(kept, KEY).code == "B-303"
     sealed_again(kept, b"another key that is long", files=files)
     assert refusal(kept, KEY).code == "B-303"
+
+
+def test_a_moment_without_a_zone_is_refused_for_it_is_no_instant(kept: Kept) -> None:
+    sealed_again(kept, None, taken_at="2026-01-01T00:00:00")
+    assert refusal(kept).code == "B-301"
+    assert [item.manifest for item in kept.repository.list_backups()] == [None]
+
+
+def test_a_damaged_record_of_a_drill_proves_nothing_and_stops_nothing(kept: Kept) -> None:
+    assert drill(DrillRequest(repository=kept.request)).status == "pass"
+    (record,) = (kept.path / "sample" / "drills").iterdir()
+    record.write_text(json.dumps(json.loads(record.read_bytes()) | {"finished_at": "yesterday"}))
+    report = list_backups(kept.request)
+    assert report.entries[0].state == "unverified"
+    assert report.ages[0].last_drill == ""
 
 
 def test_a_wrong_key_is_refused(kept: Kept) -> None:

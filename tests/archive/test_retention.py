@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from howdah.archive.manifest import seal_manifest
 from howdah.archive.retention import Candidate, RetentionPolicy, decide_retention
-from howdah.errors import RefusedError
+from howdah.errors import EnvironmentFailedError, RefusedError
 from howdah.model.backup import DrillReport, Manifest
 from howdah.model.serialize import from_json
 from howdah.ops.backups import bring_back, forget_backups, list_backups, show_backup
@@ -165,6 +165,44 @@ def test_what_is_forgotten_can_come_back_for_a_day_and_then_its_files_go(kept: K
     assert not (kept.path / "sample/backups" / old).exists()
     with pytest.raises(RefusedError, match="cannot be brought back"):
         bring_back(kept.request, old)
+
+
+def test_the_day_begins_anew_for_a_backup_that_is_forgotten_once_more(kept: Kept) -> None:
+    old = add_backup(kept, 40, verified=False)
+    repository = kept.repository
+    with repository.lease() as lease:
+        repository.forget(old, lease)
+        # Its day begins when it is seen.
+        assert repository.purge(lease, now=datetime.now(UTC)) == ()
+        since = kept.path / f"sample/tombstones/{old}.since"
+        since.write_text((datetime.now(UTC) - timedelta(days=9)).isoformat())
+    bring_back(kept.request, old)
+    assert not since.exists()
+    with repository.lease() as lease:
+        repository.forget(old, lease)
+        assert repository.purge(lease, now=datetime.now(UTC)) == ()
+    bring_back(kept.request, old)
+    assert show_backup(kept.request, old, check=True).whole
+
+
+def test_a_backup_that_is_listed_is_not_purged_though_its_grave_was_left(kept: Kept) -> None:
+    old = add_backup(kept, 40, verified=False)
+    # As a process leaves it that is killed between the two files of "forget" or of "--undo".
+    grave = kept.path / "sample/tombstones"
+    grave.mkdir()
+    shutil.copy(kept.path / "sample/backups" / old / "manifest.json", grave / f"{old}.json")
+    with kept.repository.lease() as lease:
+        assert kept.repository.purge(lease, now=datetime.now(UTC), everything=True) == ()
+    assert show_backup(kept.request, old, check=True).whole
+
+
+def test_a_directory_that_cannot_be_read_is_not_taken_for_an_empty_one(kept: Kept) -> None:
+    place = kept.path / "sample/backups"
+    place.rename(kept.path / "elsewhere")
+    place.write_text("a file in the place of the directory")
+    with pytest.raises(EnvironmentFailedError) as failed:
+        list_backups(kept.request)
+    assert failed.value.code == "B-202"
 
 
 def test_the_newest_and_the_newest_verified_are_not_removed_by_name_either(kept: Kept) -> None:

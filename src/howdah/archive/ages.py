@@ -6,12 +6,12 @@ A late backup warns and never fails: it is no reason to take an application out 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from howdah.archive.manifest import read_moment
+from howdah.archive.manifest import read_moment, write_moment
 from howdah.archive.repository import ListedBackup, Repository
+from howdah.archive.schedule import read_schedule
 from howdah.model.backup import DrillReport
 from howdah.model.backup_reports import BackupAges
 from howdah.model.health import HealthCheck, HealthStatus
@@ -116,12 +116,5 @@ def _age(moment: datetime, now: datetime) -> float:
 
 
 def _read_next(repository: Repository) -> str:
-    found = repository.store.read(f"{repository.name}/schedule.json")
-    if found is None:
-        return ""
-    try:
-        text = json.loads(found.content)["next_at"]
-        read_moment(text)
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return str(text)
+    remembered = read_schedule(repository)
+    return write_moment(remembered.next_at) if remembered is not None else ""

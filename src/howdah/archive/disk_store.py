@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,9 +41,10 @@ class DiskStore:
     def list_names(self, prefix: str) -> list[str]:
         top = self._path(prefix)
         found: list[str] = []
-        for place, directories, files in os.walk(top):
-            directories.sort()
-            found += [str((Path(place) / name).relative_to(self._root)) for name in files]
+        with _explained(top):
+            # A directory that cannot be read is not an empty one: what is not listed may be purged.
+            for place, _, files in os.walk(top, onerror=_raise_unless_gone):
+                found += [str((Path(place) / name).relative_to(self._root)) for name in files]
         return sorted(found)
 
     def list_directories(self, prefix: str) -> list[str]:
@@ -151,13 +152,16 @@ class DiskStore:
     def _sweep(self, directory: Path) -> None:
         """Remove what writers that were killed left half-written; a lease may be renewed at this moment."""
         for leftover in directory.rglob(".*.tmp"):
-            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
-                leftover.unlink(missing_ok=True)
+            # The file of a lease that is being renewed has its own name by now.
+            with suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                    leftover.unlink()
 
     def _make_parents(self, path: Path) -> None:
         for parent in [*reversed(path.parent.parents), path.parent]:
             if not parent.exists():
-                parent.mkdir(mode=0o700)
+                # Another who begins the same repository at this moment may make it first.
+                parent.mkdir(mode=0o700, exist_ok=True)
                 sync_directory(parent.parent)
 
     def _write_if(self, name: str, content: bytes, token: str | None) -> bool:
@@ -172,6 +176,11 @@ class DiskStore:
                     return False
                 write_durably(path, content)
                 return True
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 @contextmanager

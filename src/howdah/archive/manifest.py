@@ -182,5 +182,8 @@ def write_moment(moment: datetime) -> str:
 
 
 def read_moment(text: str) -> datetime:
-    """Read what `write_moment` wrote. Raises ValueError."""
-    return datetime.fromisoformat(text)
+    """Read what `write_moment` wrote. Raises ValueError, also for one without a zone: it is no instant."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment

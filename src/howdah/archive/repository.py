@@ -133,7 +133,7 @@ class Repository:
             stamped = self.store.read(name)
             if stamped is not None:
                 try:
-                    found.append(from_json(DrillReport, json.loads(stamped.content)))
+                    found.append(_read_drill(stamped.content))
                 except (KeyError, TypeError, ValueError, AttributeError):
                     # A damaged record proves nothing, which is what leaving it out says.
                     continue
@@ -268,6 +268,8 @@ class Repository:
         lease.require()
         found = self.store.read(self._manifest(backup_id))
         if found is not None:
+            # Its day begins anew, however often it was forgotten and brought back.
+            self.store.delete(f"{self.name}/tombstones/{backup_id}.since")
             self.store.write(f"{self.name}/tombstones/{backup_id}.json", found.content)
             self.store.delete(self._manifest(backup_id))
 
@@ -280,6 +282,7 @@ class Repository:
             return False
         self.store.write(self._manifest(backup_id), found.content)
         self.store.delete(grave)
+        self.store.delete(f"{self.name}/tombstones/{backup_id}.since")
         return True
 
     def purge(self, lease: Lease, *, now: datetime, everything: bool = False) -> tuple[str, ...]:
@@ -290,9 +293,14 @@ class Repository:
         Returns the ids.
         """
         lease.require()
-        buried = self._read_graves()
-        gone = [backup_id for backup_id, since in buried.items() if everything or now - since >= PURGE_AFTER]
-        committed = {*self.ids(), *buried}
+        buried, listed = self._read_graves(), set(self.ids())
+        gone = [
+            backup_id
+            for backup_id, since in buried.items()
+            # One that is listed beside its grave: whoever forgot it, or brought it back, was killed half-way.
+            if backup_id not in listed and (everything or now - since >= PURGE_AFTER)
+        ]
+        committed = {*listed, *buried}
         for backup_id in self.store.list_directories(f"{self.name}/backups/"):
             # Whoever has the lease is alone: without a manifest and without a grave somebody was killed here.
             if is_plain_name(backup_id) and backup_id not in committed:
@@ -332,6 +340,14 @@ class Repository:
 def list_repository_names(store: Store) -> list[str]:
     """List the databases that a repository holds backups of."""
     return [name for name in store.list_directories("") if is_plain_name(name)]
+
+
+def _read_drill(content: bytes) -> DrillReport:
+    report = from_json(DrillReport, json.loads(content))
+    for moment in (report.started_at, report.finished_at):
+        if moment:
+            read_moment(moment)
+    return report
 
 
 def _prepare_file(path: Path, name: str, staged: Path, recipients: Sequence[str]) -> StoredFile:

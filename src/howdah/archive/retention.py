@@ -7,9 +7,11 @@ the newest that passed a drill, and all of the last 24 hours; and nothing goes a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from howdah.model.backup_reports import RetentionDecision
 
 #: Younger ones are never removed.
 _ALWAYS = timedelta(hours=24)
@@ -42,17 +44,9 @@ class Candidate:
     readable: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    id: str
-    keep: bool
-    #: Never empty: why it stays, or why it may go.
-    reasons: tuple[str, ...]
-
-
 def decide_retention(
     candidates: Sequence[Candidate], policy: RetentionPolicy, now: datetime
-) -> tuple[Decision, ...]:
+) -> tuple[RetentionDecision, ...]:
     """Decide about every backup, the newest first."""
     ordered = sorted(candidates, key=lambda item: (item.taken_at, item.id), reverse=True)
     readable = [item for item in ordered if item.readable]
@@ -81,7 +75,7 @@ def decide_retention(
         for item in _newest_of_each(readable, period, count or 0):
             reasons[item.id].append(f"the last of a {rule} ({count} are kept)")
     return tuple(
-        Decision(
+        RetentionDecision(
             id=item.id,
             keep=bool(reasons[item.id]),
             reasons=tuple(reasons[item.id]) or ("no rule keeps it",),
@@ -90,9 +84,10 @@ def decide_retention(
     )
 
 
-def _newest_of_each(newest_first: Iterable[Candidate], period: object, count: int) -> list[Candidate]:
+def _newest_of_each(
+    newest_first: Iterable[Candidate], period: Callable[[datetime], object], count: int
+) -> list[Candidate]:
     """Return the newest backup of each of the last `count` periods that have one."""
-    assert callable(period)
     seen: list[object] = []
     chosen: list[Candidate] = []
     for item in newest_first:

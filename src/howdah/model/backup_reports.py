@@ -14,6 +14,7 @@ class RetentionDecision:
 
     id: str
     keep: bool
+    #: Never empty.
     reasons: tuple[str, ...]
 
 

@@ -24,22 +24,18 @@ def apply_retention(
     policy: RetentionPolicy,
     *,
     dry_run: bool,
-    now: datetime | None = None,
 ) -> Retained:
     """
     Decide about every backup and, unless it is a dry run, forget those that may go and purge older ones.
     """
-    moment = now or datetime.now(UTC)
+    moment = datetime.now(UTC)
     candidates = [
         Candidate(
             id=item.id, taken_at=item.taken_at, verified=item.verified, readable=item.manifest is not None
         )
         for item in repository.list_backups()
     ]
-    decisions = tuple(
-        RetentionDecision(id=decision.id, keep=decision.keep, reasons=decision.reasons)
-        for decision in decide_retention(candidates, policy, moment)
-    )
+    decisions = decide_retention(candidates, policy, moment)
     going = tuple(decision.id for decision in decisions if not decision.keep)
     if dry_run:
         return Retained(decisions=decisions, forgotten=going, purged=())
