@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from howdah.archive.compare import compare_objects
 from howdah.errors import EnvironmentFailedError, IntegrityError, RefusedError, UsageError
+from howdah.model.backup import SchemaObject
 from howdah.ops.backup import BackupRequest, backup
 from howdah.ops.drill import DrillRequest, drill
 from howdah.ops.repositories import RepositoryRequest
@@ -165,6 +168,9 @@ def test_a_single_table_comes_back_with_its_keys_and_sequence(kept: Kept, new_da
         connection.execute("DROP TABLE orders CASCADE")
     report = restore(restore_request(kept, new_database, tables=("orders",)))
     assert (report.status, report.rows) == ("done", 3000)
+    assert [(phase.name, phase.rows) for phase in report.phases] == [("check and fetch", 0), ("tables", 3000)]
+    # The sample has one foreign key, and somebody dropped the table with CASCADE.
+    assert "CASCADE" in report.notes[0]
     assert ask(new_database, "SELECT * FROM orders ORDER BY id") == expected
     assert ask(new_database, "SELECT nextval('orders_id_seq')") == [(3001,)]
     kinds = "SELECT contype::text FROM pg_constraint WHERE conrelid = 'orders'::regclass ORDER BY 1"
@@ -173,6 +179,12 @@ def test_a_single_table_comes_back_with_its_keys_and_sequence(kept: Kept, new_da
         (1,)
     ]
     assert ask(new_database, "SELECT count(*) FROM pg_trigger WHERE tgname = 'touched'") == [(1,)]
+
+
+def test_a_foreign_key_of_an_older_backup_is_found_though_its_kind_has_a_line_feed() -> None:
+    older = SchemaObject(kind="foreign\nkey", schema="public", table="orders", name="orders_customer_id_fkey")
+    assert list(compare_objects([older], [replace(older, kind="foreign key")])) == []
+    assert [found.found for found in compare_objects([older], [])] == ["missing"]
 
 
 def test_a_table_that_is_there_is_not_overwritten(kept: Kept, new_database: str) -> None:

@@ -42,13 +42,18 @@ def compare_objects(
     expected: Iterable[SchemaObject], found: Iterable[SchemaObject]
 ) -> Iterator[ContentDifference]:
     """Yield the objects that are missing, and indexes and constraints that are no longer valid."""
-    present = {(item.kind, item.schema, item.table, item.name): item for item in found}
+    present = {_identity(item): item for item in found}
     for item in expected:
-        other = present.get((item.kind, item.schema, item.table, item.name))
+        other = present.get(_identity(item))
         if other is None:
             yield ContentDifference(kind="object", object=item.title, expected="present", found="missing")
         elif item.valid and not other.valid:
             yield ContentDifference(kind="object", object=item.title, expected="valid", found="not valid")
+
+
+def _identity(item: SchemaObject) -> tuple[str, ...]:
+    # Older backups have a line feed in "foreign key".
+    return (" ".join(item.kind.split()), item.schema, item.table, item.name)
 
 
 def compare_sequences(

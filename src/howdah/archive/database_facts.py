@@ -56,9 +56,9 @@ SELECT 'index', n.nspname, t.relname, c.relname, i.indisvalid AND i.indisready
  WHERE t.relpersistence <> 't' AND t.relkind <> 't'
    AND (('pg_catalog.pg_class'::regclass)::oid, t.oid) NOT IN (SELECT classid, objid FROM members)
 UNION ALL
-SELECT CASE k.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constraint' WHEN 'f' THEN 'foreign
-key'
-            WHEN 'c' THEN 'check' WHEN 'x' THEN 'exclusion constraint' ELSE 'constraint' END,
+SELECT CASE k.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constraint'
+            WHEN 'f' THEN 'foreign key' WHEN 'c' THEN 'check' WHEN 'x' THEN 'exclusion constraint'
+            ELSE 'constraint' END,
        n.nspname, t.relname, k.conname, k.convalidated
   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class t ON t.oid = k.conrelid
   JOIN ours n ON n.oid = t.relnamespace

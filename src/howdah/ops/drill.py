@@ -34,10 +34,10 @@ from howdah.errors import (
     UsageError,
 )
 from howdah.model.backup import ContentDifference, DrillReport, Manifest
-from howdah.ops.repositories import LATEST, RepositoryRequest, find_backup
+from howdah.ops.repositories import LATEST, RepositoryRequest, fetched, find_backup
 from howdah.places import state_directory
 from howdah.postgres.connect import connect
-from howdah.postgres.conninfo import Target, parse_target
+from howdah.postgres.conninfo import parse_target
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.scratch import scratch_directory
@@ -107,9 +107,8 @@ def drill_backup(
             tables=len(manifest.tables),
             rows=manifest.rows,
         )
-        work = state_directory() / "temporary"
         report = _restore_and_compare(
-            repository, manifest, report, request, phases, identities, smoke, work, begun=begun
+            repository, manifest, report, request, phases, identities, smoke, begun=begun
         )
     except (RefusedError, UsageError):
         # No such backup, or a wrong option: no drill took place.
@@ -139,17 +138,12 @@ def _restore_and_compare(
     phases: PhaseLog,
     identities: Sequence[object],
     smoke: str,
-    work: Path,
     *,
     begun: float,
 ) -> DrillReport:
-    with phases.phase("check and fetch", byte_count=manifest.size) as count:
-        fetching = repository.fetched(manifest, work, identities=identities)
-        directory = fetching.__enter__()
-        count.bytes = manifest.size
-    try:
+    with fetched(repository, manifest, phases, identities=identities) as directory:
         if manifest.kind == "sqlite":
-            return _drill_sqlite(directory, manifest, report, phases, work, begun=begun)
+            return _drill_sqlite(directory, manifest, report, phases, begun=begun)
         with _place(manifest, request, phases) as place:
             report = replace(report, place=place.display, notes=place.notes)
             loaded = load_archive(
@@ -164,14 +158,11 @@ def _restore_and_compare(
                 phases,
             )
             return _judge(place, loaded, manifest, report, smoke, phases, begun=begun)
-    finally:
-        fetching.__exit__(None, None, None)
 
 
 def _place(manifest: Manifest, request: DrillRequest, phases: PhaseLog) -> AbstractContextManager[DrillPlace]:
     if request.server is not None:
-        server: Target = parse_target(request.server)
-        return scratch_database(server, manifest, phases)
+        return scratch_database(parse_target(request.server), manifest, phases)
     return throw_away_server(manifest, request.pg_bindir, phases)
 
 
@@ -196,7 +187,7 @@ def _judge(
             recovered = time.monotonic() - begun
         if place.superuser:
             with phases.phase("index check"):
-                _, broken, impossible = check_indexes(connection)
+                broken, impossible = check_indexes(connection)
             differences += broken
             notes += [impossible] if impossible else []
     return _verdict(replace(report, notes=tuple(notes)), differences, recovered)
@@ -212,9 +203,9 @@ def compare_loaded(manifest: Manifest, loaded: Loaded) -> list[ContentDifference
 
 
 def _drill_sqlite(
-    directory: Path, manifest: Manifest, report: DrillReport, phases: PhaseLog, work: Path, *, begun: float
+    directory: Path, manifest: Manifest, report: DrillReport, phases: PhaseLog, *, begun: float
 ) -> DrillReport:
-    with scratch_directory("drill-", work) as place:
+    with scratch_directory("drill-", state_directory() / "temporary") as place:
         with phases.phase("unpack and compare") as count:
             differences = unpack_database(directory, place / "database.sqlite", manifest)
             count.rows = manifest.rows

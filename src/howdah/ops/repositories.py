@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from howdah.archive.manifest import is_plain_name
 from howdah.archive.repository import ListedBackup, Repository, list_repository_names
 from howdah.archive.store import Store, open_store
 from howdah.errors import RefusedError, UsageError
+from howdah.model.backup import Manifest
+from howdah.places import state_directory
+from howdah.process.phases import PhaseLog
 from howdah.settings import read_variable
 
 #: Authenticates manifests; never an option, which others could read in the list of processes.
@@ -106,6 +111,24 @@ def find_backup(
     if backup not in (LATEST, LATEST_VERIFIED):
         return repository, backup
     return repository, choose_backup(repository, verified=backup == LATEST_VERIFIED).id
+
+
+@contextmanager
+def fetched(
+    repository: Repository, manifest: Manifest, phases: PhaseLog, *, identities: Sequence[object]
+) -> Iterator[Path]:
+    """
+    Give the directory with a backup's files, checked and decrypted; getting them is a phase of its own.
+
+    Raises what `Repository.fetched` raises, before the block.
+    """
+    with ExitStack() as stack:
+        with phases.phase("check and fetch", byte_count=manifest.size) as count:
+            directory = stack.enter_context(
+                repository.fetched(manifest, state_directory() / "temporary", identities=identities)
+            )
+            count.bytes = manifest.size
+        yield directory
 
 
 def choose_backup(repository: Repository, *, verified: bool = False) -> ListedBackup:

@@ -41,11 +41,10 @@ from howdah.errors import (
 from howdah.model.backup import ContentDifference, Manifest
 from howdah.model.backup_reports import RestoreReport
 from howdah.ops.drill import compare_loaded
-from howdah.ops.repositories import RepositoryRequest, find_backup
+from howdah.ops.repositories import RepositoryRequest, fetched, find_backup
 from howdah.ops.restore_sqlite import restore_sqlite
 from howdah.ops.restore_tables import restore_tables
 from howdah.ops.target import TargetRequest, find_target
-from howdah.places import state_directory
 from howdah.postgres.connect import Connection, connect, translate_error
 from howdah.postgres.conninfo import Target, secrets_in
 from howdah.postgres.databases import database_exists, drop_database
@@ -142,51 +141,46 @@ def _restore_database(
                 f'Database "{other}" was left by a restore that was cut short, and is gone now.'
                 for other in drop_abandoned(admin, name_beside(name, "howdah_restoring", ""))
             ]
-        with phases.phase("check and fetch", byte_count=manifest.size) as count:
-            fetching = repository.fetched(manifest, state_directory() / "temporary", identities=identities)
-            directory = fetching.__enter__()
-            count.bytes = manifest.size
-        beside = name_beside(name, "howdah_restoring", mark)
-        hold_database(admin, beside)
-        try:
-            assert manifest.database is not None
-            create_like(admin, beside, manifest.database, any_locale=False)
-            new = target.with_database(beside)
-            loaded = load_archive(
-                LoadRequest(
-                    conninfo=new.conninfo,
-                    archive=archive_path(directory),
-                    manifest=manifest,
-                    bindir=request.target.pg_bindir,
-                    jobs=request.jobs,
-                    keep_owners=roles,
-                    analyze=True,
-                ),
-                phases,
-            )
-            differences = compare_loaded(manifest, loaded)
-            if not differences:
-                with phases.phase("analyze"), connect(new.conninfo, autocommit=True) as restored:
-                    analyze_rest(restored, loaded.analyzed)
-                _dress(admin, beside, manifest, keep_owner=roles)
-                swap = Swap(
-                    name=name,
-                    restored=beside,
-                    kept=name_beside(name, "before", mark) if occupied else "",
-                    undone=name_beside(name, "restored", mark),
+        with fetched(repository, manifest, phases, identities=identities) as directory:
+            beside = name_beside(name, "howdah_restoring", mark)
+            hold_database(admin, beside)
+            try:
+                assert manifest.database is not None
+                create_like(admin, beside, manifest.database, any_locale=False)
+                new = target.with_database(beside)
+                loaded = load_archive(
+                    LoadRequest(
+                        conninfo=new.conninfo,
+                        archive=archive_path(directory),
+                        manifest=manifest,
+                        bindir=request.target.pg_bindir,
+                        jobs=request.jobs,
+                        keep_owners=roles,
+                        analyze=True,
+                    ),
+                    phases,
                 )
-                # Said before it happens: whoever is killed in between must know how to go back.
-                for line in swap.undo:
-                    request.target.announce(f"undo: {line}")
-                with phases.phase("swap"):
-                    swap_databases(admin, swap)
-                return _report(repository, manifest, target, (), notes, phases, swap=swap)
-        except BaseException:
-            _drop_quietly(admin, beside)
-            raise
-        finally:
-            fetching.__exit__(None, None, None)
-        drop_database(admin, beside)
+                differences = compare_loaded(manifest, loaded)
+                if not differences:
+                    with phases.phase("analyze"), connect(new.conninfo, autocommit=True) as restored:
+                        analyze_rest(restored, loaded.analyzed)
+                    _dress(admin, beside, manifest, keep_owner=roles)
+                    swap = Swap(
+                        name=name,
+                        restored=beside,
+                        kept=name_beside(name, "before", mark) if occupied else "",
+                        undone=name_beside(name, "restored", mark),
+                    )
+                    # Said before it happens: whoever is killed in between must know how to go back.
+                    for line in swap.undo:
+                        request.target.announce(f"undo: {line}")
+                    with phases.phase("swap"):
+                        swap_databases(admin, swap)
+                    return _report(repository, manifest, target, (), notes, phases, swap=swap)
+            except BaseException:
+                _drop_quietly(admin, beside)
+                raise
+            drop_database(admin, beside)
     return _report(repository, manifest, target, differences, notes, phases)
 
 

@@ -15,7 +15,7 @@ from howdah.archive.sqlite_copy import unpack_database
 from howdah.errors import DifferenceError, ExitStatus, RefusedError, UsageError
 from howdah.model.backup import Manifest
 from howdah.model.backup_reports import RestoreReport
-from howdah.places import state_directory
+from howdah.ops.repositories import fetched
 from howdah.process.phases import PhaseLog
 from howdah.sqlite.contents import set_wal_mode
 from howdah.sqlite.location import side_files
@@ -48,34 +48,30 @@ def restore_sqlite(
     occupied = _look_at_target(path, consent=consent)
     beside = path.with_name(f".{path.name}.{manifest.id}.restore")
     beside.unlink(missing_ok=True)
-    with phases.phase("check and fetch") as count:
-        fetching = repository.fetched(manifest, state_directory() / "temporary", identities=identities)
-        directory = fetching.__enter__()
-        count.bytes = manifest.size
     kept = _find_free(path.with_name(f"{path.name}.before-{manifest.id}"))
     in_the_way: list[str] = []
     try:
-        with phases.phase("unpack and compare") as count:
-            differences = unpack_database(directory, beside, manifest)
-            count.rows = manifest.rows
-        if not differences:
-            if manifest.journal_mode == "wal":
-                set_wal_mode(str(beside))
-            if occupied:
-                _dress_like(path, beside)
-            in_the_way = _find_in_the_way(path)
-            undo = _describe_undo(path, kept, in_the_way)
-            for line in undo:
-                announce(f"undo: {line}")
-            with phases.phase("swap"):
+        with fetched(repository, manifest, phases, identities=identities) as directory:
+            with phases.phase("unpack and compare") as count:
+                differences = unpack_database(directory, beside, manifest)
+                count.rows = manifest.rows
+            if not differences:
+                if manifest.journal_mode == "wal":
+                    set_wal_mode(str(beside))
                 if occupied:
-                    _look_at_target(path, consent=consent)
-                for name in in_the_way:
-                    os.rename(name, _name_kept(name, path, kept))
-                os.rename(beside, path)
-                sync_directory(path.parent)
+                    _dress_like(path, beside)
+                in_the_way = _find_in_the_way(path)
+                undo = _describe_undo(path, kept, in_the_way)
+                for line in undo:
+                    announce(f"undo: {line}")
+                with phases.phase("swap"):
+                    if occupied:
+                        _look_at_target(path, consent=consent)
+                    for name in in_the_way:
+                        os.rename(name, _name_kept(name, path, kept))
+                    os.rename(beside, path)
+                    sync_directory(path.parent)
     finally:
-        fetching.__exit__(None, None, None)
         beside.unlink(missing_ok=True)
     return RestoreReport(
         status="different" if differences else "done",

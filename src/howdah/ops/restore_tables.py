@@ -20,7 +20,7 @@ from howdah.archive.toc import ArchiveEntry, entries_of_tables, list_archive
 from howdah.errors import DifferenceError, ExitStatus, RefusedError, UsageError
 from howdah.model.backup import Manifest, TableContent
 from howdah.model.backup_reports import RestoreReport
-from howdah.places import state_directory
+from howdah.ops.repositories import fetched
 from howdah.postgres.binaries import find_client_tool
 from howdah.postgres.client_tools import tool_access
 from howdah.postgres.connect import Connection, connect
@@ -50,15 +50,15 @@ def restore_tables(
         is_new = not database_exists(admin, target.dbname)
         alone = is_new or not _refuse_present(target, tables)
         with (
-            phases.phase("check and fetch") as count,
-            repository.fetched(manifest, state_directory() / "temporary", identities=identities) as directory,
+            fetched(repository, manifest, phases, identities=identities) as directory,
+            phases.phase("tables") as count,
         ):
-            count.bytes = manifest.size
             if is_new:
                 assert manifest.database is not None
                 create_like(admin, target.dbname, manifest.database, any_locale=True)
             try:
                 found = _load(directory, manifest, target, tables, bindir, alone=alone)
+                count.rows = sum(table.rows for table in found)
             except BaseException:
                 if is_new:
                     drop_database(admin, target.dbname)
