@@ -23,7 +23,7 @@ from howdah.model.plan import TablePlan
 from howdah.model.quarantine import Cell, QuarantinedRow
 from howdah.model.source import StorageClass
 from howdah.postgres.copy import COPY_HEADER, COPY_TRAILER, copy_stream
-from howdah.sqlite.big_values import BigRow, BigValue, read_big_rows
+from howdah.sqlite.big_values import BigRow, BigValue, columns_with_big_values, read_big_rows
 from howdah.state.store import Connection
 
 #: Codec → storage class whose bytes it sends as they are, bytes that the wire has before them.
@@ -51,7 +51,8 @@ def copy_big_rows(connection: Connection, job: LoadJob, plan: TablePlan) -> BigR
     table = job.source_table(plan)
     statement = compose_copy(plan)
     columns = [column.name for column in plan.copied_columns]
-    for row in read_big_rows(job.snapshot_path, table, columns, job.census.table(plan.name)):
+    candidates = columns_with_big_values(job.census.table(plan.name))
+    for row in read_big_rows(job.snapshot_path, table, columns, candidates):
         reason = copy_big_row(connection, job, plan, row, statement)
         if reason is None:
             result.rows += 1

@@ -31,7 +31,7 @@ from howdah.model.source import StorageClass
 from howdah.names import qualified
 from howdah.postgres.copy import copy_in
 from howdah.proof.result import Proof
-from howdah.sqlite.big_values import BigRow, read_big_rows
+from howdah.sqlite.big_values import BigRow, columns_with_big_values, read_big_rows
 from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.python_rows import fetch_rows_by_key
 from howdah.state.store import Connection
@@ -144,8 +144,8 @@ def _big_rows(job: LoadJob, plan: TablePlan) -> Iterator[tuple[_Key, BigRow]]:
     if not plan.big_rows:
         return
     columns = [column.name for column in plan.copied_columns]
-    census = job.census.table(plan.name)
-    for row in read_big_rows(job.snapshot_path, job.source_table(plan), columns, census):
+    candidates = columns_with_big_values(job.census.table(plan.name))
+    for row in read_big_rows(job.snapshot_path, job.source_table(plan), columns, candidates):
         if all(name in row.cells for name in plan.key):
             yield tuple(row.cells[name] for name in plan.key), row
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from psycopg import sql
@@ -116,10 +117,16 @@ def quarantine_source_rows(
         batch = fetch_rows_by_key(snapshot, table, plan.key, keys)
     finally:
         snapshot.close()
-    job.quarantine.add(
-        connection,
-        [
-            quarantined_row(batch, row, table, reason=reason, column="", detail=detail)
-            for row in range(batch.length)
-        ],
-    )
+    found = [
+        quarantined_row(batch, row, table, reason=reason, column="", detail=detail)
+        for row in range(batch.length)
+    ]
+    # A big value stays in the snapshot. In the batch it is NULL, which a retry would load in its place.
+    kept = [
+        replace(
+            row,
+            cells={name: cell for name, cell in row.cells.items() if place not in batch.big.get(name, ())},
+        )
+        for place, row in enumerate(found)
+    ]
+    job.quarantine.add(connection, kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,8 +19,13 @@ class SourceBatch:
     columns: Mapping[str, SourceColumn]
     #: Rowid of each row (int64), None for a table without rowid.
     rowids: np.ndarray | None = None
-    #: Columns of the table in which a big value has been met so far (it comes as NULL).
-    big_columns: frozenset[str] = frozenset()
+    #: Column name → places of the rows in which its value is a big one, which is not here but NULL.
+    big: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    @property
+    def big_columns(self) -> frozenset[str]:
+        """Columns with a big value in some row of the batch."""
+        return frozenset(self.big)
 
 
 #: What a batch may hold even where every row is as long as the longest.

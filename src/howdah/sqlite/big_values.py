@@ -30,10 +30,14 @@ from howdah.sqlite.row_select import Chunk, RowSelect, is_big_sql
 SLICE_BYTES = 1024 * 1024
 
 
+def columns_with_big_values(census: TableCensus) -> list[str]:
+    """Return the columns in which the census saw a big value."""
+    return [column.name for column in census.columns if column.big_values]
+
+
 def small_rows_condition(census: TableCensus) -> str:
     """Return the SQL condition that a row holds no big value, "" where the census saw none at all."""
-    big = [column.name for column in census.columns if column.big_values]
-    return " AND ".join(f"NOT {is_big_sql(quote_sqlite(name))}" for name in big)
+    return " AND ".join(f"NOT {is_big_sql(quote_sqlite(name))}" for name in columns_with_big_values(census))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +123,13 @@ class BigRow:
 
 
 def read_big_rows(
-    snapshot_path: str, table: Table, columns: Sequence[str], census: TableCensus
+    snapshot_path: str, table: Table, columns: Sequence[str], candidates: Sequence[str]
 ) -> Iterator[BigRow]:
-    """Yield the rows that hold a big value, one at a time, in the order of the table."""
-    candidates = [column.name for column in census.columns if column.big_values]
+    """
+    Yield the rows that hold a big value in one of the columns `candidates`, in the order of the table.
+
+    One at a time, with what they have in `columns`.
+    """
     if not candidates:
         return
     with (
@@ -132,7 +139,7 @@ def read_big_rows(
         select = RowSelect(
             table_name=table.name,
             rowid_name=table.rowid_name,
-            columns=tuple(dict.fromkeys([*columns, *table.primary_key])),
+            columns=tuple(dict.fromkeys([*columns, *table.naming_columns])),
             encoding=read_encoding(reading),
             guarded=True,
             as_bytes=True,
@@ -154,7 +161,8 @@ def read_big_rows(
                     )
             key = SourceKey(rowid=rowid)
             if rowid is None:
-                key = SourceKey(cells=tuple(cells[name] for name in table.primary_key))
+                # A big value in it counts as NULL, as in the batches of the proof, which names the row too.
+                key = SourceKey(cells=tuple(cells.get(name, Cell.of(None)) for name in table.naming_columns))
             yield BigRow(key=key, cells={name: cells[name] for name in columns if name in cells}, big=big)
 
 

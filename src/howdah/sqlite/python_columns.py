@@ -29,9 +29,11 @@ def batch_of(chunk: Chunk, columns: Sequence[str]) -> SourceBatch:
             name: column_of(column, chunk.length) for name, column in zip(columns, chunk.columns, strict=True)
         },
         rowids=None if chunk.rowids is None else np.fromiter(chunk.rowids, np.int64, chunk.length),
-        big_columns=frozenset(
-            name for name, column in zip(columns, chunk.columns, strict=True) if column.big
-        ),
+        big={
+            name: frozenset(column.big)
+            for name, column in zip(columns, chunk.columns, strict=True)
+            if column.big
+        },
     )
 
 

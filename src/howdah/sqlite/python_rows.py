@@ -9,7 +9,6 @@ the table's own tree: by rowid, or by primary key where there is no rowid.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -58,12 +57,9 @@ def read_rows(
         chunk_rows=_CHUNK_ROWS,
         chunk_bytes=_CHUNK_BYTES,
     )
-    big_columns: frozenset[str] = frozenset()
     try:
         for chunk in chunks:
-            batch = batch_of(chunk, columns)
-            big_columns |= batch.big_columns
-            yield replace(batch, big_columns=big_columns)
+            yield batch_of(chunk, columns)
     except apsw.Error as error:
         raise IntegrityError(
             "S-042",
