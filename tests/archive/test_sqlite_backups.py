@@ -9,6 +9,7 @@ import pytest
 
 from howdah.errors import HowdahError, IntegrityError, RefusedError
 from howdah.model.backup_reports import BackupReport
+from howdah.model.plan import PlanOptions
 from howdah.ops.backup import BackupRequest, backup
 from howdah.ops.drill import DrillRequest, drill
 from howdah.ops.migrate import MigrateRequest, migrate
@@ -16,6 +17,7 @@ from howdah.ops.repositories import RepositoryRequest
 from howdah.ops.restore import RestoreRequest, restore
 from howdah.ops.target import TargetRequest
 from support.archives import ask, flip_bit
+from support.files import make_database
 from support.processes import sqlite_process
 
 
@@ -217,6 +219,27 @@ def test_migrate_keeps_its_snapshot_proven_before_it_writes(
     assert ask(database, "SELECT count(*) FROM item") == [(500,)]
     restore_to(tmp_path / "back.db", place)
     assert rows(tmp_path / "back.db") == rows(app)
+
+
+def test_the_snapshot_that_is_kept_has_the_rows_that_a_policy_leaves_out(
+    place: RepositoryRequest, database: str, tmp_path: Path
+) -> None:
+    source = make_database(
+        tmp_path / "family.db",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE item (id INTEGER PRIMARY KEY, p REFERENCES p);"
+        "INSERT INTO p VALUES (1); INSERT INTO item VALUES (1, 1), (2, 99)",
+    )
+    migrate(
+        MigrateRequest(
+            source=str(source),
+            target=TargetRequest(target=database),
+            options=PlanOptions(policies=("orphans=delete",)),
+            keep_snapshot=place.location,
+        )
+    )
+    assert ask(database, "SELECT id FROM item") == [(1,)]
+    restore_to(tmp_path / "back.db", place)
+    assert rows(tmp_path / "back.db") == rows(source)
 
 
 def test_a_snapshot_that_cannot_be_kept_stops_the_migration_before_it_writes(

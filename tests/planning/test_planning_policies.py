@@ -142,7 +142,7 @@ def test_a_plan_file_with_orphans_gives_the_same_plan(tmp_path: Path) -> None:
     again = facts.plan(edits=parse_plan_file(render_plan(plan)))
     assert (again.table("c").orphans, again.table("p").orphans) == ("quarantine", "keep")
     with pytest.raises(UsageError, match="orphans"):
-        parse_plan_file('[tables.c]\norphans = "delete"\n')
+        parse_plan_file('[tables.c]\norphans = "drop"\n')
 
 
 def test_words_of_a_boolean_column_become_true_and_false(

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from howdah.model.orphans import Orphans
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnCensus:
@@ -109,6 +111,8 @@ class Census:
     tables: tuple[TableCensus, ...] = ()
     #: Tables that could not be read to the end: name and SQLite's message.
     unreadable: tuple[tuple[str, str], ...] = field(default=())
+    #: Orphans that were corrected in the copy before it was counted, and others where they are looked for.
+    orphans: tuple[Orphans, ...] = ()
 
     def table(self, name: str) -> TableCensus:
         """Return the table of exactly that name. Raises KeyError."""

@@ -149,6 +149,34 @@ _KINDS = (
         hint="Let the application compute it, or make it STORED in the source first.",
     ),
     FindingKind(
+        code="F-113",
+        severity=WARNING,
+        title="Rows without their parent were corrected",
+        explanation="As the policy for orphans asks, the columns of the foreign key are NULL, or the rows "
+        "are left out, with those that refer to them. It was done to the copy that is carried and proven; "
+        "the source is as it was. The report names the values.",
+        hint="Keep the SQLite file: what is no longer there is only in it.",
+    ),
+    FindingKind(
+        code="F-114",
+        severity=WARNING,
+        title="A foreign key without its parents cannot be NULL",
+        explanation="The policy for orphans asks for NULL, and no column of this key may be NULL. The rows "
+        "are carried as they are, the key stays NOT VALID.",
+        hint='Choose "quarantine" or "delete" for the table in the plan file, or add the parents.',
+    ),
+    FindingKind(
+        code="F-115",
+        severity=WARNING,
+        title="Rows point nowhere",
+        explanation="A foreign key of theirs names a row that is not there: SQLite does not look unless the "
+        "application asks it to (PRAGMA foreign_keys). By default they are carried, and the key is NOT VALID "
+        "in PostgreSQL: it guards new rows only. inspect and plan look for them beforehand; a migration says "
+        "of each key whether the server took it (F-902).",
+        hint="Add the parents, or choose with --policy orphans=… (quarantine, null, delete), for one table "
+        "in the plan file.",
+    ),
+    FindingKind(
         code="F-121",
         severity=WARNING,
         title="A name is changed",

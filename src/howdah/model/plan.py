@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from howdah.model.findings import Finding
+from howdah.model.orphans import Orphans
 from howdah.model.owned import OwnedPlan, RowPolicy
 
 #: Values of `PlanOptions.schema_mode`.
@@ -21,7 +22,7 @@ SCHEMA_MODES = ("auto", "create", "owned")
 
 
 #: Values of `TablePlan.orphans`, the default first.
-ORPHAN_CHOICES = ("keep", "quarantine")
+ORPHAN_CHOICES = ("keep", "quarantine", "null", "delete")
 
 
 class Phase(StrEnum):
@@ -213,7 +214,8 @@ class TablePlan:
     big_rows: int = 0
     #: Bytes of the longest row by the census's longest values (an upper bound).
     row_bytes_max: int = 0
-    #: Rows whose foreign key points nowhere: "keep" leaves the key NOT VALID, "quarantine" sets them aside.
+    #: Rows whose foreign key points nowhere: "keep" leaves the key NOT VALID, "quarantine" sets them aside;
+    #: "null" and "delete" have been done to the copy that is read (`Plan.corrections`).
     orphans: str = ORPHAN_CHOICES[0]
     #: Owned schema: what becomes of rows that were there; None where the table is ours to create.
     row_policy: RowPolicy | None = None
@@ -326,6 +328,8 @@ class Plan:
     skipped: tuple[tuple[str, str], ...] = ()
     #: What must be left as it was, where the application created the tables.
     owned: OwnedPlan | None = None
+    #: What differs between the source and the copy that is carried, as a policy asked.
+    corrections: tuple[Orphans, ...] = ()
 
     @property
     def loaded_tables(self) -> tuple[TablePlan, ...]:

@@ -17,7 +17,7 @@ from howdah.capture.record import Capture, CaptureRecord
 from howdah.capture.source_journal import JOURNAL_LIMIT, begin_statements, design_journal
 from howdah.capture.write_lock import holding_off_writes
 from howdah.errors import ExitStatus, RefusedError, UsageError
-from howdah.model.plan import PlanOptions
+from howdah.model.plan import ORPHAN_CHOICES, PlanOptions
 from howdah.model.report import RunReport
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.live_fence import unfence
@@ -27,7 +27,7 @@ from howdah.ops.live_standing import Rate, Tell, build_standing, telling
 from howdah.ops.live_steps import take_step
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.target import TargetRequest, open_target
-from howdah.planning.policies import read_policies
+from howdah.planning.orphans import choose_orphans
 from howdah.planning.selection import select_tables
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
@@ -69,10 +69,10 @@ def follow(request: FollowRequest, progress: Progress | None = None) -> LiveRepo
     another migration holds, or where the source's schema has changed; EnvironmentFailedError where a side
     is gone: the same command goes on.
     """
-    if read_policies(request.options.policies).get("orphans") == "quarantine":
+    if choose_orphans(request.options, None).default != ORPHAN_CHOICES[0]:
         raise UsageError(
             "L-123",
-            "Orphans cannot be set aside while the application writes: their parents may still come.",
+            "Nothing can be done to orphans while the application writes: their parents may still come.",
             hint="Leave the policy out: their foreign key is NOT VALID after the cutover. Or use migrate.",
         )
     phases = PhaseLog(progress=progress or NullProgress())

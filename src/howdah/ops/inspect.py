@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import InspectReport
-from howdah.ops.source_facts import read_source
+from howdah.ops.source_facts import look_for_orphans, read_source
 from howdah.ops.workspace import temporary_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
@@ -21,7 +21,7 @@ def inspect(source: str, *, progress: Progress | None = None) -> InspectReport:
     """
     phases = PhaseLog(progress=progress or NullProgress())
     with temporary_workspace(state_directory()) as workspace:
-        facts = read_source(source, workspace, phases)
+        facts = look_for_orphans(read_source(source, workspace, phases), phases)
         plan = build_plan(facts.catalog, facts.census, PlanOptions(), None)
     return InspectReport(
         source=source,

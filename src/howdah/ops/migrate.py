@@ -43,12 +43,14 @@ from howdah.ops.way_back import begin_way_back
 from howdah.ops.workspace import Workspace, new_run_id, remove_unrecorded, run_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
+from howdah.planning.orphans import choose_orphans
 from howdah.planning.target_checks import check_empty, check_owned_plan, check_plan, check_target
 from howdah.postgres.conninfo import secrets_in
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.report.files import write_report_directory
 from howdah.sqlite.location import source_path
+from howdah.sqlite.snapshot import take_snapshot
 from howdah.state.ledger import Ledger, Run, StepOutcome, digest_plan
 from howdah.state.quarantine import Quarantine, write_quarantine_file
 from howdah.state.saved import name_saved_tables
@@ -200,8 +202,14 @@ def _prepare(
         check_target(facts_of_target, request.options, ignored_schemas=(state.name,))
         require_state_possible(target.connection, state)
         target.connection.rollback()
+        edits = read_plan_edits(request.plan_file)
         facts = read_source(
-            request.source, workspace, phases, salvage=request.salvage, patience=request.patience
+            request.source,
+            workspace,
+            phases,
+            salvage=request.salvage,
+            patience=request.patience,
+            orphans=choose_orphans(request.options, edits),
         )
         jobs = choose_jobs(request.jobs, facts.snapshot.size, owned=owned is not None)
         with phases.phase("plan"):
@@ -215,7 +223,7 @@ def _prepare(
                     virtual_tables=request.options.virtual_tables and not request.keep_way_back,
                 ),
                 facts_of_target,
-                read_plan_edits(request.plan_file),
+                edits,
                 owned,
                 read_app_rules(facts, target.connection, owned),
             )
@@ -248,7 +256,13 @@ def _keep_snapshot(run: Run, request: MigrateRequest, workspace: Workspace, phas
     if request.keep_snapshot is None:
         return
     try:
-        place = keep_snapshot(request.keep_snapshot, request.source, run.snapshot, phases)
+        snapshot = run.snapshot
+        if run.plan.corrections:
+            # What is kept is the source as it is, with what was altered in the copy.
+            snapshot = take_snapshot(request.source, str(workspace.path / "as-it-was.sqlite"))
+        place = keep_snapshot(request.keep_snapshot, request.source, snapshot, phases)
+        if snapshot is not run.snapshot:
+            os.unlink(snapshot.path)
     except BaseException:
         # As in _prepare: nothing has been written to the target yet.
         workspace.remove()
@@ -410,7 +424,7 @@ def _finish(
         difference_count=proof.difference_count if proof else 0,
         verification="proof" if proof else "",
         objects=count_objects(run.plan, outcomes),
-        touched=collect_touched(outcomes, keys),
+        touched=collect_touched(run.plan, outcomes, keys),
         started_at=f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}",
         finished_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         howdah_version=__version__,

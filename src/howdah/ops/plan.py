@@ -9,12 +9,13 @@ from howdah.errors import UsageError
 from howdah.model.owned import OwnedFacts
 from howdah.model.plan import Plan, PlanOptions
 from howdah.ops.app_rules import read_app_rules
-from howdah.ops.source_facts import SourceFacts, read_source
+from howdah.ops.source_facts import SourceFacts, look_for_orphans, read_source
 from howdah.ops.target import TargetRequest, open_target, read_facts_of_target
 from howdah.ops.workspace import temporary_workspace
 from howdah.places import state_directory
 from howdah.planning.build import build_plan
 from howdah.planning.edits import PlanEdits
+from howdah.planning.orphans import choose_orphans
 from howdah.planning.owned import NO_RULES, AppRules
 from howdah.planning.plan_file import parse_plan_file
 from howdah.process.phases import PhaseLog
@@ -45,7 +46,9 @@ def plan(request: PlanRequest, progress: Progress | None = None) -> Plan:
         (None, None) if request.target is None else read_facts_of_target(request.target, request.options)
     )
     with temporary_workspace(state_directory()) as workspace:
-        facts = read_source(request.source, workspace, phases, salvage=request.salvage)
+        orphans = choose_orphans(request.options, edits)
+        facts = read_source(request.source, workspace, phases, salvage=request.salvage, orphans=orphans)
+        facts = look_for_orphans(facts, phases, orphans)
         rules = NO_RULES if request.target is None else _read_app_rules(request.target, facts, owned)
     built = build_plan(facts.catalog, facts.census, request.options, target, edits, owned, rules)
     return replace(built, findings=(*facts.findings, *built.findings))

@@ -90,6 +90,8 @@ def build_table_reports(
         values = sum(table.left_out.values())
         if values and table.loaded:
             changed.setdefault(table.name, Counter())["column-left-out"] = values
+    for made in plan.corrections:
+        changed.setdefault(made.table, Counter())[made.rule] += made.rows
     return tuple(
         TableReport(
             name=table.name,
@@ -110,14 +112,13 @@ def build_table_reports(
 
 
 def collect_touched(
-    outcomes: Mapping[str, StepOutcome], quarantined: Mapping[str, Collection[str]]
+    plan: Plan, outcomes: Mapping[str, StepOutcome], quarantined: Mapping[str, Collection[str]]
 ) -> tuple[TouchedValue, ...]:
-    """Return the values that a rule altered and that are in the target, as far as they were named."""
+    """Return the values that a rule altered or left out, as far as named, but for rows set aside."""
+    corrected = [value for made in plan.corrections for value in made.named]
+    loaded = [value for outcome in outcomes.values() for value in outcome.touched]
     return tuple(
-        value
-        for outcome in outcomes.values()
-        for value in outcome.touched
-        if value.key not in quarantined.get(value.table, ())
+        value for value in (*corrected, *loaded) if value.key not in quarantined.get(value.table, ())
     )
 
 

@@ -16,17 +16,23 @@ from datetime import UTC, datetime
 from howdah.errors import IntegrityError
 from howdah.model.census import Census
 from howdah.model.findings import Finding, Severity
+from howdah.model.orphans import CORRECTING, Orphans, Reference
 from howdah.model.source import Snapshot, SourceCatalog
 from howdah.ops.workspace import Workspace
+from howdah.planning.orphans import OrphanChoices, find_references
 from howdah.process.phases import PhaseLog
 from howdah.sqlite.catalog import read_catalog
 from howdah.sqlite.census import take_census
 from howdah.sqlite.connect import open_snapshot
 from howdah.sqlite.integrity import require_integrity
+from howdah.sqlite.orphans import correct_orphans, count_orphans
 from howdah.sqlite.salvage import SALVAGED
 from howdah.sqlite.salvage import salvage as salvage_database
 from howdah.sqlite.snapshot import hash_file, take_snapshot, verify_snapshot
 from howdah.state.ledger import Run
+
+#: The copy is the source.
+KEEP_ORPHANS = OrphanChoices()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,30 +54,34 @@ def read_source(
     *,
     salvage: bool = False,
     patience: float | None = None,
+    orphans: OrphanChoices = KEEP_ORPHANS,
 ) -> SourceFacts:
     """
     Copy the source into the workspace and read its catalog and census from the copy.
 
     With `salvage` the copy of a damaged source is what can be read of it, and the findings say what
-    could not. `patience` is that of `take_snapshot`. Raises the errors of `sqlite.snapshot` for a file
-    that is not a readable SQLite database, and without `salvage` IntegrityError for one that is damaged.
+    could not. `patience` is that of `take_snapshot`. What `orphans` asks for is done to the copy before it
+    is read, and is in the census. Raises the errors of `sqlite.snapshot` for a file that is not a readable
+    SQLite database, of `sqlite.orphans` for one that cannot be corrected, and without `salvage`
+    IntegrityError for one that is damaged.
     """
     try:
-        return _read_sound_source(source, workspace, phases, patience)
+        return _read_sound_source(source, workspace, phases, patience, orphans)
     except IntegrityError as damage:
         if not salvage:
             raise
         phases.progress.note(f"The source is damaged ({damage.message}): what can be read is salvaged.")
-        return _read_salvaged(source, workspace, phases, damage)
+        return _read_salvaged(source, workspace, phases, damage, orphans)
 
 
 def _read_salvaged(
-    source: str, workspace: Workspace, phases: PhaseLog, damage: IntegrityError
+    source: str, workspace: Workspace, phases: PhaseLog, damage: IntegrityError, orphans: OrphanChoices
 ) -> SourceFacts:
     path = str(workspace.snapshot)
     with phases.phase("salvage") as count:
         lost = salvage_database(source, path)
         count.bytes = os.path.getsize(path)
+    corrected = _correct(path, phases, orphans)
     told = Finding(
         code=SALVAGED,
         severity=Severity.ERROR,
@@ -91,15 +101,16 @@ def _read_salvaged(
     with phases.phase("census", byte_count=snapshot.size) as count:
         census = _take_census(snapshot, catalog, phases)
         count.rows = sum(table.rows for table in census.tables)
-    return SourceFacts(snapshot=snapshot, catalog=catalog, census=census)
+    return SourceFacts(snapshot=snapshot, catalog=catalog, census=replace(census, orphans=corrected))
 
 
 def _read_sound_source(
-    source: str, workspace: Workspace, phases: PhaseLog, patience: float | None
+    source: str, workspace: Workspace, phases: PhaseLog, patience: float | None, orphans: OrphanChoices
 ) -> SourceFacts:
     with phases.phase("take snapshot") as count:
         taken = take_snapshot(source, str(workspace.snapshot), digest=False, patience=patience)
         count.bytes = taken.size
+    corrected = _correct(taken.path, phases, orphans)
     catalog = _read_catalog(source, taken)
     with phases.phase("census", byte_count=taken.size) as count, ThreadPoolExecutor(2) as beside:
         digest = beside.submit(hash_file, taken.path)
@@ -110,8 +121,35 @@ def _read_sound_source(
         _require_readable(source, census)
         count.rows = sum(table.rows for table in census.tables)
         count.bytes = taken.size
-        snapshot = replace(taken, sha256=digest.result())
-    return SourceFacts(snapshot=snapshot, catalog=catalog, census=census)
+        snapshot = replace(taken, sha256=digest.result(), size=os.path.getsize(taken.path))
+    return SourceFacts(snapshot=snapshot, catalog=catalog, census=replace(census, orphans=corrected))
+
+
+def _correct(path: str, phases: PhaseLog, orphans: OrphanChoices) -> tuple[Orphans, ...]:
+    """Do to the copy what the policy for orphans asks for."""
+    if not orphans.correcting:
+        return ()
+    references = [each for each in _references(path, orphans) if each.choice in CORRECTING]
+    with phases.phase("correct orphans") as count:
+        corrected = correct_orphans(path, references)
+        count.rows = sum(found.rows for found in corrected)
+    return corrected
+
+
+def look_for_orphans(
+    facts: SourceFacts, phases: PhaseLog, orphans: OrphanChoices = KEEP_ORPHANS
+) -> SourceFacts:
+    """Return the facts with the orphans that nothing is done about in the copy; the copy must be there."""
+    path = facts.snapshot.path
+    references = [each for each in _references(path, orphans) if each.choice not in CORRECTING]
+    with phases.phase("look for orphans") as count:
+        found = count_orphans(path, references)
+        count.rows = sum(each.rows for each in found)
+    return replace(facts, census=replace(facts.census, orphans=(*facts.census.orphans, *found)))
+
+
+def _references(path: str, orphans: OrphanChoices) -> tuple[Reference, ...]:
+    return find_references(read_catalog_of(path), orphans)
 
 
 def read_kept_snapshot(run: Run, phases: PhaseLog) -> SourceFacts:

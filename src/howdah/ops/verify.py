@@ -30,11 +30,12 @@ from howdah.ops.run_report import (
     count_objects,
     outcome_findings,
 )
-from howdah.ops.source_facts import SourceFacts, read_source
+from howdah.ops.source_facts import KEEP_ORPHANS, SourceFacts, read_source
 from howdah.ops.target import OpenTarget, TargetRequest, open_target, read_open_target
 from howdah.ops.unrecorded import find_missing_tables, plan_without_ledger
 from howdah.ops.workspace import temporary_workspace
 from howdah.places import state_directory
+from howdah.planning.orphans import recorded_orphans
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.proof.result import Proof
@@ -94,8 +95,15 @@ def verify_run(request: VerifyRequest, progress: Progress | None = None) -> RunR
         open_target(request.target, source=request.source, salvage=request.salvage) as target,
         temporary_workspace(state_directory()) as workspace,
     ):
-        facts = read_source(request.source, workspace, phases, salvage=request.salvage)
-        subject = _choose_subject(target, state, request, facts)
+        run = _find_run(target, state)
+        facts = read_source(
+            request.source,
+            workspace,
+            phases,
+            salvage=request.salvage,
+            orphans=KEEP_ORPHANS if run is None else recorded_orphans(run.plan),
+        )
+        subject = _choose_subject(target, state, request, facts, run)
         jobs = request.jobs or subject.plan.options.jobs
         # What is to be mended must be listed, not only counted.
         listed_max = REPAIRED_MAX if request.repair else LISTED_MAX
@@ -108,31 +116,40 @@ def verify_run(request: VerifyRequest, progress: Progress | None = None) -> RunR
         return _report(target, state, request, subject, proof, phases, started, repaired)
 
 
-def _choose_subject(
-    target: OpenTarget, state: StateSchema, request: VerifyRequest, facts: SourceFacts
-) -> _Subject:
+def _find_run(target: OpenTarget, state: StateSchema) -> Run | None:
+    """Return the finished run of the target, None without a ledger. Raises RefusedError V-101."""
     connection = target.connection
     try:
-        if state_exists(connection, state):
-            ledger = Ledger(state=state)
-            for run in ledger.runs(connection):
-                if run.status in ("loaded", "done"):
-                    return _Subject(
-                        run=run,
-                        plan=run.plan,
-                        facts=facts,
-                        outcomes=ledger.outcomes(connection, run.id),
-                        quarantined=Quarantine(state=state, run_id=run.id).keys(connection),
-                        beside=_ask_packs(target, run.plan, facts),
-                    )
-                if run.status == "running":
-                    raise RefusedError(
-                        "V-101",
-                        f"Run {run.id} is not finished: there is nothing to verify yet.",
-                        hint=f'Run "howdah migrate {run.source}" again: it resumes.',
-                    )
+        for run in Ledger(state=state).runs(connection) if state_exists(connection, state) else []:
+            if run.status in ("loaded", "done"):
+                return run
+            if run.status == "running":
+                raise RefusedError(
+                    "V-101",
+                    f"Run {run.id} is not finished: there is nothing to verify yet.",
+                    hint=f'Run "howdah migrate {run.source}" again: it resumes.',
+                )
     finally:
         connection.rollback()
+    return None
+
+
+def _choose_subject(
+    target: OpenTarget, state: StateSchema, request: VerifyRequest, facts: SourceFacts, run: Run | None
+) -> _Subject:
+    if run is not None:
+        connection = target.connection
+        try:
+            return _Subject(
+                run=run,
+                plan=run.plan,
+                facts=facts,
+                outcomes=Ledger(state=state).outcomes(connection, run.id),
+                quarantined=Quarantine(state=state, run_id=run.id).keys(connection),
+                beside=_ask_packs(target, run.plan, facts),
+            )
+        finally:
+            connection.rollback()
     plan = plan_without_ledger(target, request.options, facts)
     return _Subject(
         run=None,
@@ -225,7 +242,7 @@ def _report(
         server_version=target.server_version,
         report_dir=str(request.report_dir or ""),
         repaired=repaired,
-        touched=collect_touched(subject.outcomes, subject.quarantined),
+        touched=collect_touched(subject.plan, subject.outcomes, subject.quarantined),
     )
     if request.report_dir is not None:
         write_report_directory(report, request.report_dir)

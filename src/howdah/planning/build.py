@@ -13,19 +13,20 @@ from howdah.model.census import Census, TableCensus
 from howdah.model.finding_kinds import fold_findings, make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts
-from howdah.model.plan import ORPHAN_CHOICES, ColumnPlan, Plan, PlanOptions, Step, TablePlan
+from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
 from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.target import TargetFacts
 from howdah.planning.answers import build_comparison_step
 from howdah.planning.column_facts import TypeDecision
 from howdah.planning.columns import plan_columns
 from howdah.planning.design import Names, ResolvedForeignKey, TableDesign, census_of
-from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options, wished_orphans
+from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_options
 from howdah.planning.estimate import estimate_run
 from howdah.planning.foreign_keys import build_foreign_key_steps, resolve_foreign_keys
 from howdah.planning.indexes import build_indexes
 from howdah.planning.keys import choose_primary_key, choose_row_key
 from howdah.planning.order import order_by_needs
+from howdah.planning.orphans import OrphanChoices, choose_orphans, describe_orphans
 from howdah.planning.owned import NO_RULES, AppRules, build_owned_plan, is_owned
 from howdah.planning.policies import apply_policies, options_under, read_policies
 from howdah.planning.search import offer_search
@@ -78,7 +79,7 @@ def build_plan(
         return build_owned_plan(catalog, census, options, selection, owned, edits, rules)
     if options.virtual_tables:
         selection = select_tables(catalog, options.include, options.exclude, left_out, virtual_tables=True)
-    chosen = read_policies(options.policies)
+    chosen, orphans = read_policies(options.policies), choose_orphans(options, edits)
     options = options_under(options, chosen)
     foreign_keys, key_findings = resolve_foreign_keys(catalog, selection.tables)
     tables = _order_tables(selection, foreign_keys)
@@ -87,9 +88,7 @@ def build_plan(
     if edits is not None:
         decisions = apply_edits(decisions, edits, tables, census)
     names, targets, name_findings = name_relations(catalog, tables, options, edits)
-    designs, column_findings = _design_tables(
-        tables, census, decisions, targets, options, edits, chosen.get("orphans", ORPHAN_CHOICES[0])
-    )
+    designs, column_findings = _design_tables(tables, census, decisions, targets, options, edits, orphans)
     steps, step_findings = _build_steps(catalog, designs, foreign_keys, names, options, target)
     searches, search_findings = offer_search(catalog, designs, names, make=options.full_text)
     steps += searches
@@ -104,6 +103,7 @@ def build_plan(
         findings=fold_findings(
             [
                 *selection.findings,
+                *describe_orphans(census.orphans),
                 *_source_findings(catalog, census, tables),
                 *name_findings,
                 *column_findings,
@@ -117,6 +117,7 @@ def build_plan(
         estimate=estimate_run(catalog, designs, steps),
         skipped=selection.skipped,
         triggers=triggers.triggers,
+        corrections=tuple(found for found in census.orphans if found.corrected),
     )
 
 
@@ -135,7 +136,7 @@ def _design_tables(
     targets: dict[str, str],
     options: PlanOptions,
     edits: PlanEdits | None,
-    orphans: str,
+    orphans: OrphanChoices,
 ) -> tuple[list[TableDesign], list[Finding]]:
     designs: list[TableDesign] = []
     findings: list[Finding] = []
@@ -161,7 +162,7 @@ def _design_tables(
             key=row_key,
             integer_key=_is_integer_key(table, row_key, by_name),
             rowid_name=None if table.without_rowid else table.rowid_name,
-            orphans=wished_orphans(edits, table.name) or orphans,
+            orphans=orphans.of(table.name),
             rows=counted.rows,
             bytes=counted.bytes_total,
             big_rows=counted.big_rows,

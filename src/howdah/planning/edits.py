@@ -92,12 +92,6 @@ _CLASSES_OF = {
 }
 
 
-def wished_orphans(edits: PlanEdits | None, table: str) -> str | None:
-    """Return what the file says of a table's orphans, None where it says nothing."""
-    edit = edits.tables.get(table) if edits is not None else None
-    return edit.orphans if edit is not None else None
-
-
 def merge_options(options: PlanOptions, edits: PlanEdits | None) -> PlanOptions:
     """Return the options with what the file sets, where the caller left the default."""
     if edits is None:

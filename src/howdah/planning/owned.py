@@ -23,6 +23,7 @@ from howdah.planning.design import TableDesign, census_of, column_census
 from howdah.planning.edits import PlanEdits
 from howdah.planning.estimate import estimate_run
 from howdah.planning.keys import choose_row_key
+from howdah.planning.orphans import choose_orphans, describe_orphans
 from howdah.planning.owned_codecs import OwnedOptions
 from howdah.planning.owned_columns import ColumnOverride, decide_owned_column, find_epoch_units
 from howdah.planning.owned_differences import find_schema_differences, find_table_differences
@@ -110,7 +111,10 @@ def build_owned_plan(
         options=options,
         tables=tuple(design.plan for design in designs),
         steps=tuple(steps),
-        findings=fold_findings([*rules.findings, *selection.findings, *findings]),
+        findings=fold_findings(
+            [*rules.findings, *selection.findings, *describe_orphans(census.orphans), *findings]
+        ),
+        corrections=tuple(found for found in census.orphans if found.corrected),
         estimate=estimate_run(catalog, [design for design in designs if design.plan.loaded], steps),
         skipped=(*selection.skipped, *skipped),
         owned=OwnedPlan(
@@ -145,6 +149,7 @@ def _design_tables(
 ) -> tuple[list[TableDesign], list[Finding]]:
     designs: list[TableDesign] = []
     findings: list[Finding] = []
+    orphans = choose_orphans(options, edits)
     for pair in match.tables:
         counted = census_of(census, pair.source)
         columns, column_findings = _plan_columns(pair, census, column_options, edits, rules)
@@ -169,6 +174,7 @@ def _design_tables(
             row_bytes_max=sum(
                 max(column.text_bytes_max, column.blob_bytes_max, 8) for column in counted.columns
             ),
+            orphans=orphans.of(pair.source.name),
             row_policy=policy,
             rows_before=pair.target.rows,
             partitioned=pair.target.kind is TableKind.PARTITIONED,

@@ -66,9 +66,10 @@ POLICIES: Mapping[str, Policy] = {
         choices=("convert", "stored"),
     ),
     "orphans": Policy(
-        about="rows whose foreign key points nowhere in the source: kept, their key NOT VALID (F-902), or "
-        "set aside with all rows that refer to them; `orphans` of a table in the plan file. Only where the "
-        "tables are ours to create: an application's own keys are never left NOT VALID",
+        about="rows whose foreign key points nowhere in the source: kept, their key NOT VALID (F-902); set "
+        "aside with all rows that refer to them; the columns of the key NULL; or left out with all rows that "
+        "refer to them (F-113). `orphans` of a table in the plan file. `keep` only where the tables are ours "
+        "to create: an application's own keys are never left NOT VALID, its orphans are set aside",
         choices=ORPHAN_CHOICES,
     ),
     "triggers": Policy(
