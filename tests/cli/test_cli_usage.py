@@ -147,6 +147,19 @@ def test_doctor_shows_value_and_source_of_every_option(howdah: Program) -> None:
     assert "environment: HOWDAH_JOBS" in howdah.run("doctor", env={"HOWDAH_JOBS": "2"}).out
 
 
+def test_doctor_knows_the_variables_of_the_service_and_shows_no_secret(howdah: Program) -> None:
+    secret = "a-token-of-thirty-two-characters"
+    environment = {
+        "HOWDAH_ADMIN_TOKEN": secret,
+        "HOWDAH_BACKUP_KEY_FILE": "/run/key",
+        "HOWDAH_LOG_LEVEL": "info",
+    }
+    ended = howdah.run("doctor", "--json", env=environment)
+    assert not any("HOWDAH_" in problem for problem in ended.document["problems"])
+    assert {item["name"] for item in ended.document["sections"]["settings"]} >= set(environment)
+    assert secret not in ended.out
+
+
 def test_consent_has_no_twin_in_the_environment(howdah: Program, notes: Path, database: str) -> None:
     assert howdah.run("migrate", notes, database).status == 0
     before = list_objects(database)

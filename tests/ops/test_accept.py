@@ -17,6 +17,7 @@ from howdah.model.report import to_json
 from howdah.model.verb_reports import RunStatus
 from howdah.ops.accept import AcceptRequest, accept
 from howdah.ops.acceptance import DRILL_COUNTS_FOR, judge_backups, judge_migration, judge_pool
+from howdah.ops.backup import BackupRequest, backup
 from howdah.ops.content import ContentRequest
 from howdah.ops.content import create as create_content
 from howdah.ops.repositories import RepositoryRequest
@@ -24,6 +25,7 @@ from howdah.ops.target import TargetRequest
 from howdah.report.acceptance import render_acceptance, render_acceptance_page
 from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import AdminSettings
+from support.files import make_database
 from support.service import settings_for
 
 TREE = Path(__file__).parent.parent.parent / "examples" / "agent-platform"
@@ -120,6 +122,7 @@ def test_a_pool_counts_when_it_is_seen() -> None:
     assert judge_pool(2, 10, {"pool": POOL}).met
     assert judge_pool(2, 10, None).status is CriterionStatus.NOT_SEEN
     assert not judge_pool(2, 10, {"pool": None}).met
+    assert not judge_pool(2, 10, {"pool": {"threads": 4}}).met
     assert not judge_pool(2, 10, {"pool": POOL | {"idle": 0}}).met
 
 
@@ -175,6 +178,22 @@ def test_a_database_that_is_not_there_is_a_cross_and_the_rest_is_looked_at(serve
     report = look("host=/nowhere dbname=none", repository=RepositoryRequest(location="/nowhere/repo"))
     assert set(statuses(report).values()) <= {CriterionStatus.NOT_MET, CriterionStatus.NOT_SEEN}
     assert len(report.criteria) == 6
+
+
+def test_links_that_lead_nowhere_keep_nothing_from_being_looked_at(
+    content_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "README.md").symlink_to("/nowhere")
+    (project / ".gitignore").symlink_to("/nowhere")
+    (project / "operations.md").write_text("How to back up: howdah backup. How to restore: howdah restore.")
+    make_database(tmp_path / "app.db", "CREATE TABLE item (id INTEGER PRIMARY KEY)")
+    repository = RepositoryRequest(location=str(tmp_path / "repo"))
+    backup(BackupRequest(repository=repository, target=TargetRequest(target=str(tmp_path / "app.db"))))
+    found = statuses(look(content_database, path=project, repository=repository))
+    assert found["backup"] is found["sqlite-gone"] is CriterionStatus.MET
 
 
 def test_text_json_and_page_say_the_same(content_database: str, tmp_path: Path) -> None:

@@ -56,6 +56,11 @@ def test_without_a_repository_nothing_is_watched() -> None:
     assert watch_backups({}) is None
 
 
+def test_the_repository_may_be_named_by_a_file_as_every_setting(tmp_path: Path) -> None:
+    (tmp_path / "where").write_text(f"{tmp_path / 'repo'}\n")
+    assert watch_backups({"HOWDAH_REPO_FILE": str(tmp_path / "where")}) is not None
+
+
 def test_a_verified_backup_passes_and_is_measured(environ: Mapping[str, str], tmp_path: Path) -> None:
     back_up(tmp_path)
     found = watch(environ)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +103,42 @@ def test_a_running_service_is_asked_by_url(database: str) -> None:
             check_health(url, environ={"HOWDAH_ADMIN_TOKEN": "wrong"})
     gone = check_health(url, environ={})
     assert (gone.status, gone.exit_status) == (HealthStatus.FAIL, 7)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.0 200 OK\r\n\r\n{"status": "UP"}',
+        b'HTTP/1.0 200 OK\r\n\r\n{"checks": {"disk": ["UP"], "db": [{"status": "UP"}]}}',
+        b"HTTP/1.0 200 OK\r\n\r\n[1]",
+        b"HTTP/1.0 404 Not Found\r\n\r\nnot here",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+    ],
+)
+def test_another_program_behind_the_url_is_no_healthy_service(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def speak() -> None:
+            peer, _ = listening.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(answer)
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        report = check_health(f"http://127.0.0.1:{listening.getsockname()[1]}", environ={})
+        thread.join()
+    assert (report.status, report.exit_status) == (HealthStatus.FAIL, 7)
+    assert "no admin port of Howdah" in report.checks[0].output
+
+
+@pytest.mark.parametrize("url", ["http://localhost:port", "http://[::1", "http://", "http://localhost:99999"])
+def test_a_url_that_cannot_be_read_is_refused_and_not_shown(url: str) -> None:
+    lines: list[str] = []
+    with pytest.raises(UsageError) as refused:
+        check_health(url.replace("//", "//me:secret@"), environ={}, announce=lines.append)
+    assert refused.value.code == "U-325"
+    assert "secret" not in f"{refused.value}{lines}"
 
 
 def test_the_commands_print_text_or_json_and_end_with_the_status(

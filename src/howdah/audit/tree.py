@@ -59,7 +59,7 @@ def read_tree(root: Path) -> Iterator[TreeFile]:
     for directory, folders, names in os.walk(root, onerror=_raise):
         below = os.path.relpath(directory, root).replace(os.sep, "/")
         prefix = "" if below == "." else f"{below}/"
-        if ".gitignore" in names:
+        if Path(directory, ".gitignore").is_file():
             lines = Path(directory, ".gitignore").read_text(errors="replace").splitlines()
             specs.append((prefix, GitIgnoreSpec.from_lines(lines)))
         folders[:] = sorted(folder for folder in folders if folder not in _SKIPPED)

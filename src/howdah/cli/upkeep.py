@@ -1,4 +1,4 @@
-"""status, rollback, clean, doctor: what is there, the way back, and this machine."""
+"""status, rollback, finalize, clean, doctor: what is there, the way back, and this machine."""
 
 from __future__ import annotations
 

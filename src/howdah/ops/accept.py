@@ -12,6 +12,7 @@ from pathlib import Path
 from howdah.errors import EnvironmentFailedError, ExitStatus, HowdahError
 from howdah.model.acceptance import AcceptanceReport, Criterion
 from howdah.model.audit import AuditState
+from howdah.model.backup_reports import BackupAges
 from howdah.ops.acceptance import (
     failed,
     judge_audit,
@@ -30,7 +31,7 @@ from howdah.ops.content import verify as verify_content
 from howdah.ops.health import check_health
 from howdah.ops.repositories import RepositoryRequest
 from howdah.ops.status import status as read_status
-from howdah.ops.target import TargetRequest, open_target
+from howdah.ops.target import TargetRequest, announce_nothing, open_target
 from howdah.service.database_settings import read_database_settings
 from howdah.settings import read_variable
 from howdah.state.ledger import Ledger
@@ -64,7 +65,7 @@ def accept(request: AcceptRequest, *, environ: Mapping[str, str] = os.environ) -
     """
     target = _describe_target(request)
     # Said once is enough: each criterion opens the target for itself.
-    request = replace(request, target=replace(request.target, announce=_announce_nothing))
+    request = replace(request, target=replace(request.target, announce=announce_nothing))
     steps: tuple[tuple[str, Callable[[], Criterion]], ...] = (
         ("entities", lambda: _look_at_entities(request)),
         ("no-loss", lambda: _look_at_migration(request)),
@@ -83,10 +84,6 @@ def accept(request: AcceptRequest, *, environ: Mapping[str, str] = os.environ) -
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         howdah_version=version("howdah"),
     )
-
-
-def _announce_nothing(line: str) -> None:
-    """Say nothing."""
 
 
 def _try(name: str, look: Callable[[], Criterion]) -> Criterion:
@@ -161,8 +158,12 @@ def _look_at_backups(request: AcceptRequest) -> Criterion:
     report = list_backups(request.repository)
     if not report.ages:
         return not_seen("backup", f"There are no backups in {report.repository}.", "howdah backup")
-    newest = min(report.ages, key=lambda ages: ages.newest_age_seconds or float("inf"))
+    newest = min(report.ages, key=_age_of_newest)
     return judge_backups(newest, list(_find_documents(request.path)))
+
+
+def _age_of_newest(ages: BackupAges) -> float:
+    return float("inf") if ages.newest_age_seconds is None else ages.newest_age_seconds
 
 
 def _find_documents(path: Path) -> Iterator[str]:
@@ -171,7 +172,8 @@ def _find_documents(path: Path) -> Iterator[str]:
         names[:] = sorted(name for name in names if name not in _NOT_OURS and not name.startswith("."))
         for name in sorted(files):
             file = Path(directory) / name
-            if file.suffix.lower() in _DOCUMENTS:
+            # A link may lead nowhere, or out of the project.
+            if file.suffix.lower() in _DOCUMENTS and file.is_file() and not file.is_symlink():
                 text = file.read_text(encoding="utf-8", errors="replace").lower()
                 if "backup" in text and "restore" in text:
                     yield str(file.relative_to(path))

@@ -22,6 +22,9 @@ from howdah.units import format_amount, format_count, format_seconds
 #: Seconds after which a passed drill says nothing of today any more.
 DRILL_COUNTS_FOR = 31 * 86400.0
 
+#: Of the pool, in the status of a running service.
+_GAUGES = frozenset({"used", "idle", "waiting", "min_size", "max_size"})
+
 SENTENCES = {
     "entities": "All entities are in PostgreSQL.",
     "no-loss": "The migration lost nothing, and its proof holds.",
@@ -98,9 +101,9 @@ def judge_pool(minimum: int, maximum: int, status: Mapping[str, Any] | None) -> 
             "pool", f"{configured} No running service was named.", "Name its admin port: --service."
         )
     gauges = status.get("pool")
-    if not isinstance(gauges, Mapping):
+    if not isinstance(gauges, Mapping) or not gauges.keys() >= _GAUGES:
         return _criterion("pool", False, configured, "The service answers, and has no pool.")
-    live = {name: int(gauges[name]) for name in ("used", "idle", "waiting", "min_size", "max_size")}
+    live = {name: int(gauges[name]) for name in _GAUGES}
     return _criterion(
         "pool",
         live["max_size"] >= 1 and live["used"] + live["idle"] >= min(1, live["min_size"]),

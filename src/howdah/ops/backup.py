@@ -38,7 +38,7 @@ from howdah.model.backup_reports import BackupReport
 from howdah.ops.drill import DrillRequest, drill_backup, is_quick
 from howdah.ops.repositories import RepositoryRequest, read_key, require_location
 from howdah.ops.retain import apply_retention
-from howdah.ops.target import TargetRequest, find_target
+from howdah.ops.target import TargetRequest, announce_nothing, find_target
 from howdah.places import state_directory
 from howdah.postgres.conninfo import names_postgres
 from howdah.process.phases import PhaseLog
@@ -97,7 +97,7 @@ def repository_of(request: BackupRequest) -> Repository:
     sqlite_file = find_sqlite_file(request.target.target)
     if sqlite_file is not None:
         return open_or_begin(request.repository, Path(sqlite_file).stem)
-    target = find_target(replace(request.target, announce=lambda line: None), None)
+    target = find_target(replace(request.target, announce=announce_nothing), None)
     return open_or_begin(request.repository, target.dbname or "postgres")
 
 

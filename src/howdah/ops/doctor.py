@@ -15,6 +15,9 @@ from howdah.errors import HowdahError
 from howdah.model.verb_reports import DoctorItem, DoctorReport
 from howdah.places import state_directory
 from howdah.postgres.binaries import list_server_binaries
+from howdah.service.admin_settings import ADMIN_VARIABLES
+from howdah.service.backup_settings import BACKUP_VARIABLES
+from howdah.service.log_settings import LOG_VARIABLES
 from howdah.settings import describe_settings
 from howdah.units import format_size
 
@@ -31,6 +34,17 @@ _LIBRARIES = (
 )
 
 
+#: Variables of ours that are no options: of the service, of backups, and where everything is kept.
+_OWN_VARIABLES = frozenset(
+    {"HOWDAH_HOME"}
+    | {
+        name
+        for setting in (*ADMIN_VARIABLES, *BACKUP_VARIABLES, *LOG_VARIABLES)
+        for name in (setting.name, f"{setting.name}_FILE")
+    }
+)
+
+
 def examine(pg_bindir: Path | None = None, *, options: Sequence[DoctorItem] = ()) -> DoctorReport:
     """
     Look at this machine as Howdah will use it. Secrets are redacted.
@@ -38,6 +52,9 @@ def examine(pg_bindir: Path | None = None, *, options: Sequence[DoctorItem] = ()
     `options` are those of the command line, with value and origin, which only it knows.
     """
     problems: list[str] = []
+    twins = {
+        f"HOWDAH_{option.name.split(' ')[0].lstrip('-').replace('-', '_').upper()}" for option in options
+    }
     sections = {
         "machine": _machine(),
         "libraries": _libraries(),
@@ -46,12 +63,12 @@ def examine(pg_bindir: Path | None = None, *, options: Sequence[DoctorItem] = ()
             DoctorItem(name=name, value=value, origin=origin)
             for name, value, origin in describe_settings(os.environ)
             # Twins of options are shown with these, where what they come to is said.
-            if not name.startswith("HOWDAH_") or not options
+            if not options or not name.startswith("HOWDAH_") or name in _OWN_VARIABLES - twins
         ),
     }
     if options:
         sections["options"] = tuple(options)
-        problems += _variables_without_effect(options)
+        problems += _variables_without_effect(twins | _OWN_VARIABLES)
     return DoctorReport(
         status="problems" if problems else "done",
         sections=sections,
@@ -59,12 +76,8 @@ def examine(pg_bindir: Path | None = None, *, options: Sequence[DoctorItem] = ()
     )
 
 
-def _variables_without_effect(options: Sequence[DoctorItem]) -> list[str]:
-    """Name variables that look like twins of options and are none: misspelled, or consents."""
-    known = {
-        f"HOWDAH_{option.name.split(' ')[0].lstrip('-').replace('-', '_').upper()}" for option in options
-    }
-    known.add("HOWDAH_HOME")
+def _variables_without_effect(known: Collection[str]) -> list[str]:
+    """Name variables that look like ours and are none: misspelled, or consents."""
     return [
         f"The variable {name} is set and has no effect." + _suggest(name, known)
         for name in sorted(os.environ)

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from howdah.model.health import HealthCheck, HealthReport, HealthStatus
-from howdah.ops.admin_port import fetch_document
+from howdah.ops.admin_port import fetch_document, read_address
 from howdah.ops.pg import embedded_directory
+from howdah.ops.target import announce_nothing
 from howdah.places import state_directory
 from howdah.postgres.conninfo import Target, parse_target
 from howdah.postgres.embedded import find_embedded
@@ -26,25 +26,21 @@ _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 5.0
 
 
-def _announce_nothing(line: str) -> None:
-    """Say nothing: a library does not print."""
-
-
 def check_health(
     target: str | None = None,
     *,
     environ: Mapping[str, str] = os.environ,
     pg_bindir: Path | None = None,
-    announce: Callable[[str], None] = _announce_nothing,
+    announce: Callable[[str], None] = announce_nothing,
 ) -> HealthReport:
     """
     Check a database, or with an http URL the service behind that admin port.
 
     Nothing is started or changed. What fails is in the report, exit status 7. Raises UsageError for
-    settings that cannot be used.
+    settings or a URL that cannot be used.
     """
     if target is not None and target.startswith(("http://", "https://")):
-        announce(f"target: {_shown_url(target)}")
+        announce(f"target: {read_address(target)}")
         return _ask_service(target, read_variable(environ, "HOWDAH_ADMIN_TOKEN"))
     settings = find_database(target, environ=environ, pg_bindir=pg_bindir)
     if settings.target is None:
@@ -94,34 +90,38 @@ async def _check(settings: DatabaseSettings) -> tuple[HealthCheck, ...]:
 def _ask_service(url: str, token: str) -> HealthReport:
     """Ask an admin port for /health."""
     try:
-        document = fetch_document(url, "/health", token)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        document = {"checks": {"service:answer": [_silence(f"The service does not answer: {reason}.")]}}
-    return build_report(_read_checks(document), target=_shown_url(url))
+        checks = _read_checks(fetch_document(url, "/health", token))
+    except OSError as error:
+        checks = [_failed(f"The service does not answer: {getattr(error, 'reason', error)}.")]
+    except ValueError as error:
+        checks = [_failed(f"What answers is no admin port of Howdah: {error}.")]
+    return build_report(checks, target=read_address(url))
 
 
-def _silence(output: str) -> dict[str, str]:
-    return {"status": "fail", "componentType": "component", "output": output}
+def _failed(output: str) -> HealthCheck:
+    return HealthCheck(
+        name="service:answer", status=HealthStatus.FAIL, component_type="component", output=output
+    )
 
 
 def _read_checks(document: Mapping[str, object]) -> list[HealthCheck]:
+    """Return the checks of a /health document. Raises ValueError where it is another program's."""
     found = document.get("checks")
-    checks = found if isinstance(found, dict) else {}
-    return [
-        HealthCheck(
-            name=name,
-            status=HealthStatus(entry["status"]),
-            component_type=entry.get("componentType", "component"),
-            observed_value=entry.get("observedValue"),
-            observed_unit=entry.get("observedUnit", ""),
-            output=entry.get("output", ""),
-        )
-        for name, entries in checks.items()
-        for entry in entries
-    ]
-
-
-def _shown_url(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if not isinstance(found, dict) or not found:
+        # Without any check nothing would fail.
+        raise ValueError("its answer holds no checks")
+    try:
+        return [
+            HealthCheck(
+                name=name,
+                status=HealthStatus(entry["status"]),
+                component_type=entry.get("componentType", "component"),
+                observed_value=entry.get("observedValue"),
+                observed_unit=entry.get("observedUnit", ""),
+                output=entry.get("output", ""),
+            )
+            for name, entries in found.items()
+            for entry in entries
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError("its checks are of another kind") from None

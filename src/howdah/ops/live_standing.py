@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from howdah.capture.record import Capture
 from howdah.model.live import Standing
-from howdah.ops.target import TargetRequest, find_target
+from howdah.ops.target import TargetRequest, announce_nothing, find_target
 from howdah.service.admin_server import AdminServer
 from howdah.service.admin_settings import AdminSettings
 from howdah.service.database_settings import DatabaseSettings
@@ -63,7 +63,7 @@ def telling(tell: Tell, target: TargetRequest, source: str, metrics_port: int | 
         return
     source_path(source)
     # Which target it is has been, or will be, announced by who opens it.
-    found = find_target(replace(target, announce=lambda line: None), source)
+    found = find_target(replace(target, announce=announce_nothing), source)
     metrics = LiveMetrics()
     admin = AdminServer(AdminSettings(port=metrics_port), DatabaseSettings(target=found))
     admin.metrics.add(metrics.collect)

@@ -13,6 +13,7 @@ from psycopg.rows import namedtuple_row
 from howdah.errors import EnvironmentFailedError
 from howdah.model.health import PoolAdviceReport
 from howdah.ops.health import find_database
+from howdah.ops.target import announce_nothing
 from howdah.postgres.conninfo import secrets_in
 from howdah.postgres.errors import translate_connect_error
 from howdah.service.database_settings import DatabaseSettings
@@ -37,10 +38,6 @@ SELECT pg_catalog.current_setting('max_connections')::int4 AS max_connections,
 """
 
 
-def _announce_nothing(line: str) -> None:
-    """Say nothing: a library does not print."""
-
-
 def advise_pool(
     target: str | None = None,
     *,
@@ -48,7 +45,7 @@ def advise_pool(
     cores: int | None = None,
     environ: Mapping[str, str] = os.environ,
     pg_bindir: Path | None = None,
-    announce: Callable[[str], None] = _announce_nothing,
+    announce: Callable[[str], None] = announce_nothing,
 ) -> PoolAdviceReport:
     """
     Return sizes for the pools of `processes` processes of the service; nothing is changed.

@@ -37,7 +37,7 @@ from howdah.sqlite.location import source_path
 from howdah.sqlite.snapshot import require_readable
 
 
-def _announce_nothing(line: str) -> None:
+def announce_nothing(line: str) -> None:
     """Say nothing: a library does not print."""
 
 
@@ -53,7 +53,7 @@ class TargetRequest:
     #: Server programs for the embedded server.
     pg_bindir: Path | None = None
     #: Told, in one line, which target it is and where it came from.
-    announce: Callable[[str], None] = _announce_nothing
+    announce: Callable[[str], None] = announce_nothing
 
 
 @dataclass(frozen=True, kw_only=True)
