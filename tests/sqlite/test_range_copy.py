@@ -177,3 +177,36 @@ def test_a_snapshot_that_takes_too_long_goes_by_ranges_or_as_it_lies(
         connection.execute("PRAGMA journal_mode = WAL")
     take_snapshot(str(source), str(copy), patience=0.0)
     assert len(called) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "query"),
+    [
+        pytest.param(
+            "CREATE TABLE t (k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
+            "INSERT INTO t VALUES (CAST(x'ff41' AS TEXT), 1), ('b', 2);",
+            "SELECT hex(k), v FROM t",
+            id="a key that is not Unicode",
+        ),
+        pytest.param(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT DEFAULT 'default');"
+            "INSERT INTO t VALUES (1, NULL), (2, 'kept');"
+            "PRAGMA writable_schema = ON;"
+            "UPDATE sqlite_schema SET sql = replace(sql, 'DEFAULT', 'NOT NULL DEFAULT');",
+            "SELECT id, a FROM t",
+            id="NULL where it is forbidden",
+        ),
+    ],
+)
+def test_what_ranges_cannot_carry_as_it_is_is_copied_as_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, query: str
+) -> None:
+    monkeypatch.setattr(snapshot, "_PAGES_PER_STEP", 1)
+    source, copy = make_database(tmp_path / "app.db", script), tmp_path / "copy.db"
+    copy.touch()
+    with pytest.raises((apsw.SQLError, UnicodeDecodeError)):
+        copy_by_ranges(str(source), str(copy), busy_timeout=1.0)
+    copy.unlink()
+    take_snapshot(str(source), str(copy), patience=0.0)
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(copy)) as other:
+        assert other.execute(query).fetchall() == one.execute(query).fetchall()

@@ -40,7 +40,8 @@ def copy_by_ranges(path: str, destination: str, *, busy_timeout: float) -> None:
     Fill the empty file `destination`; the source is only read.
 
     Raises apsw.Error where SQLite cannot make the copy (an index over a function that only the
-    application has), SchemaMovedError, and what `open_source` raises.
+    application has), UnicodeDecodeError where a key is not Unicode, SchemaMovedError, and what
+    `open_source` raises.
     """
     with (
         reading_source(path, busy_timeout=busy_timeout) as live,
@@ -113,13 +114,28 @@ def _copy_table(copy: apsw.Connection, name: str, table: Table | None) -> None:
         # Exactly, whatever a column's collation takes for the same.
         order = [f"{quote_sqlite(column)} COLLATE BINARY" for column in table.primary_key]
     listed = ", ".join(map(quote_sqlite, columns))
-    source = f"INSERT OR REPLACE INTO main.{quote_sqlite(name)} ({listed}) SELECT {listed} FROM live."
+    defaulted = {column.name for column in table.columns if column.not_null and column.default_sql}
+    selected = ", ".join(
+        _present(quote_sqlite(column)) if column in defaulted else quote_sqlite(column) for column in columns
+    )
+    source = f"INSERT OR REPLACE INTO main.{quote_sqlite(name)} ({listed}) SELECT {selected} FROM live."
     # Rows that come later are known to the caller: a table that grows is not run after.
     newest = _newest(copy, name, order[0]) if table.rowid_name is not None else None
     for condition, bindings, limit in _ranges(copy, name, order, newest):
         copy.execute(
             f"{source}{quote_sqlite(name)} {condition} ORDER BY {', '.join(order)} LIMIT {limit}", bindings
         )
+
+
+def _present(column: str) -> str:
+    """
+    Return an expression for a column that fails where it is NULL.
+
+    Older versions of SQLite and edits of its schema leave NULL where it is forbidden; OR REPLACE would put
+    the default in its place without a word.
+    """
+    overflow = f"abs(-9223372036854775807 - ({column} IS NULL))"
+    return f"CASE WHEN {column} IS NULL THEN {overflow} ELSE {column} END"
 
 
 def _newest(copy: apsw.Connection, name: str, rowid: str) -> int:

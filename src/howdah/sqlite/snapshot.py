@@ -229,7 +229,7 @@ def _copy(
     identity = _identify(path)
     try:
         copy_by_ranges(path, partial, busy_timeout=busy_timeout)
-    except (apsw.Error, SchemaMovedError):
+    except (apsw.Error, UnicodeDecodeError, SchemaMovedError):
         # What cannot be copied so is copied as it lies; writers wait for it.
         os.truncate(partial, 0)
         return _back_up(source, path, partial, busy_timeout, progress)
