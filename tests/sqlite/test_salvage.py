@@ -18,6 +18,7 @@ from howdah.errors import IntegrityError
 from howdah.model.report import RunReport
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.verify import VerifyRequest, verify_run
+from howdah.sqlite.salvage import salvage
 from support.files import make_database
 from support.runs import target_request
 
@@ -322,3 +323,26 @@ def test_a_file_without_a_schema_is_refused_even_then(source: Path, database: st
         file.write(bytes(_PAGE - 100))
     with pytest.raises(IntegrityError, match="schema cannot be read"):
         _migrate(broken, database, salvage=True)
+
+
+def test_tables_with_odd_names_are_salvaged_as_any_other(source: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(source)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE "Sales (2020)" (id INTEGER PRIMARY KEY, amount REAL CHECK (amount > 0));
+            INSERT INTO "Sales (2020)" VALUES (1, 2.5), (7, 1.25);
+            CREATE TABLE "by (key" /* ( */ (code TEXT PRIMARY KEY, amount INT) WITHOUT ROWID;
+            INSERT INTO "by (key" VALUES ('a', 1);
+            CREATE TABLE "all names taken" (rowid TEXT, _rowid_ TEXT, oid TEXT);
+            INSERT INTO "all names taken" VALUES ('x', 'y', 'z'), ('x', 'y', 'z');
+            """
+        )
+    _zero(source, _leaf_pages(source, "t")[3:4])
+    salvaged = tmp_path / "salvaged.db"
+    findings = salvage(str(source), str(salvaged))
+
+    assert {finding.object for finding in findings} == {'table "t"'}
+    with closing(sqlite3.connect(salvaged)) as connection:
+        assert connection.execute('SELECT * FROM "Sales (2020)"').fetchall() == [(1, 2.5), (7, 1.25)]
+        assert connection.execute('SELECT * FROM "by (key"').fetchall() == [("a", 1)]
+        assert connection.execute('SELECT * FROM "all names taken"').fetchall() == [("x", "y", "z")] * 2

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 
 from howdah.errors import IntegrityError
 from howdah.model.census import Census
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
+from howdah.model.findings import Finding
 from howdah.model.orphans import CORRECTING, Orphans, Reference
 from howdah.model.source import Snapshot, SourceCatalog
 from howdah.ops.workspace import Workspace
@@ -82,11 +83,10 @@ def _read_salvaged(
         lost = salvage_database(source, path)
         count.bytes = os.path.getsize(path)
     corrected = _correct(path, phases, orphans)
-    told = Finding(
-        code=SALVAGED,
-        severity=Severity.ERROR,
-        object=f'file "{source}"',
-        message="It is damaged: what could be read of it is carried, and the run ends with exit status 8.",
+    told = make_finding(
+        SALVAGED,
+        f'file "{source}"',
+        "It is damaged: what could be read of it is carried, and the run ends with exit status 8.",
         detail=f"{damage.message} {damage.detail}".strip(),
         hint="Restore a backup if there is one. The findings beside this one say what was lost.",
     )

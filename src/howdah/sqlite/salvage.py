@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 import apsw
 
 from howdah.errors import IntegrityError
-from howdah.model.findings import Finding, Severity
+from howdah.model.finding_kinds import make_finding
+from howdah.model.findings import Finding
 from howdah.names import quote_sqlite
 from howdah.sqlite.connect import BUSY_TIMEOUT, register_stand_in
 from howdah.sqlite.header import HEADER_BYTES, parse_header
+from howdah.sqlite.lexer import read_tokens
 from howdah.sqlite.location import source_path
 from howdah.sqlite.recovery import copy_files, remove_if_there
 from howdah.sqlite.salvage_keyed import copy_keyed_rows
@@ -87,14 +89,8 @@ def _fill_up(damaged: str, path: str) -> list[Finding]:
         if whole <= size:
             return []
         file.truncate(whole)
-    return [
-        Finding(
-            code=LOST_OBJECT,
-            severity=Severity.ERROR,
-            object=f'file "{path}"',
-            message=f"{whole - size} of its {whole} bytes are missing at the end.",
-        )
-    ]
+    message = f"{whole - size} of its {whole} bytes are missing at the end."
+    return [make_finding(LOST_OBJECT, f'file "{path}"', message)]
 
 
 def _rebuild(damaged: str, destination: str, path: str) -> list[Finding]:
@@ -167,7 +163,9 @@ def _salvage_table(connection: apsw.Connection, entry: _Entry, path: str) -> lis
         return [_lost(label, str(error))]
     if rowid is None:
         try:
-            return _copy_by_key(connection, entry, columns, path)
+            if _has_key_tree(connection, entry.name):
+                return _copy_by_key(connection, entry, columns, path)
+            return _copy_at_once(connection, entry, columns)
         except apsw.Error as error:
             return [_lost(label, str(error))]
     # Compared, not measured: the length of a value is known without its own pages.
@@ -189,13 +187,16 @@ def _salvage_table(connection: apsw.Connection, entry: _Entry, path: str) -> lis
 
 def _create_in(connection: apsw.Connection, entry: _Entry) -> str:
     """Create the table in the new file; return why that failed, "" where it did not."""
-    head, _, rest = entry.sql.partition("(")
-    statement = f"CREATE TABLE fresh.{quote_sqlite(entry.name)} ({rest}"
+    # A name may hold a parenthesis, and so may a comment behind it.
+    opening = next((token.start for token in read_tokens(entry.sql) if token.is_operator("(")), 0)
+    if not opening:
+        return "its definition is empty"
+    statement = f"CREATE TABLE fresh.{quote_sqlite(entry.name)} {entry.sql[opening:]}"
     try:
         connection.execute(statement).fetchall()
     except apsw.Error as error:
         return f"its definition cannot be read: {error}"
-    return "" if head.strip() else "its definition is empty"
+    return ""
 
 
 def _create(connection: apsw.Connection, entry: _Entry, sql: str) -> list[Finding]:
@@ -207,6 +208,7 @@ def _create(connection: apsw.Connection, entry: _Entry, sql: str) -> list[Findin
 
 
 def _rowid_name(connection: apsw.Connection, table: str) -> str | None:
+    """Return the name of the row's number, None where there is none or columns have all of its names."""
     for name in ("rowid", "_rowid_", "oid"):
         taken = connection.execute(
             "SELECT 1 FROM pragma_table_xinfo(?, 'fresh') WHERE lower(name) = ?", (table, name)
@@ -219,6 +221,26 @@ def _rowid_name(connection: apsw.Connection, table: str) -> str | None:
             return None
         return name
     return None
+
+
+def _has_key_tree(connection: apsw.Connection, table: str) -> bool:
+    """Whether the rows lie in the order of the primary key: the table is WITHOUT ROWID."""
+    found = connection.execute(
+        "SELECT wr FROM pragma_table_list WHERE schema = 'fresh' AND name = ?", (table,)
+    ).fetchall()
+    return bool(found and found[0][0])
+
+
+def _copy_at_once(connection: apsw.Connection, entry: _Entry, columns: list[str]) -> list[Finding]:
+    """Carry a table whose rows nothing names: all of it, or nothing where there is damage."""
+    name, listed = quote_sqlite(entry.name), ", ".join(columns)
+    counted = connection.execute(f"SELECT count(*) FROM main.{name} NOT INDEXED").fetchall()
+    before = connection.total_changes()
+    connection.execute(
+        f"INSERT OR IGNORE INTO fresh.{name} ({listed}) SELECT {listed} FROM main.{name} NOT INDEXED"
+    ).fetchall()
+    missing = int(str(counted[0][0])) - (connection.total_changes() - before)
+    return [_lost_twice(f'table "{entry.name}"', missing)] if missing else []
 
 
 def _find_rows(connection: apsw.Connection, reader: str, rowid: str) -> _Rows:
@@ -348,13 +370,11 @@ def _copy_by_key(connection: apsw.Connection, entry: _Entry, columns: list[str],
     label = f'table "{entry.name}"'
     lost = copy_keyed_rows(connection, path, entry.name, columns)
     findings = [
-        Finding(
-            code=LOST_ROWS,
-            severity=Severity.ERROR,
-            object=label,
-            message=_describe_key_range(low, high) + ".",
+        make_finding(
+            LOST_ROWS,
+            label,
+            _describe_key_range(low, high) + ".",
             detail=f"How many there were is not known. SQLite says: {lost.reason}.",
-            hint="Restore them from a backup of the source.",
         )
         for low, high in lost.gaps
     ]
@@ -396,14 +416,7 @@ def _lost_range(label: str, low: int | None, high: int | None) -> Finding:
         words = f"rows from number {low} on cannot be read"
     else:
         words = f"rows from number {low} to {high} cannot be read"
-    return Finding(
-        code=LOST_ROWS,
-        severity=Severity.ERROR,
-        object=label,
-        message=words[0].upper() + words[1:] + ".",
-        detail="How many there were is not known.",
-        hint="Restore them from a backup of the source.",
-    )
+    return make_finding(LOST_ROWS, label, words + ".", detail="How many there were is not known.")
 
 
 def _lost_twice(label: str, rows: int) -> Finding:
@@ -411,11 +424,4 @@ def _lost_twice(label: str, rows: int) -> Finding:
 
 
 def _lost(label: str, reason: str) -> Finding:
-    return Finding(
-        code=LOST_OBJECT,
-        severity=Severity.ERROR,
-        object=label,
-        message="It could not be salvaged in full.",
-        detail=reason,
-        hint="Restore it from a backup of the source.",
-    )
+    return make_finding(LOST_OBJECT, label, "It could not be salvaged in full.", detail=reason)
