@@ -37,6 +37,50 @@ def _login(api: httpx.Client, number: int = 0) -> dict[str, str]:
     return {"Authorization": f"Bearer {response.json()['jwt']}"}
 
 
+# What nobody can mean
+
+
+_DEEP = "[" * 5_000 + "]" * 5_000
+_RECORD = {"title": "abcd", "flag": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("data", _DEEP, "Invalid value: JSON is nested too deeply"),
+        ("text", _DEEP, "Invalid value: JSON is nested too deeply"),
+        ("data", {"a": "x\0y"}, "data must not hold NUL characters"),
+        ("data", '{"a": "\\u0000"}', "data must not hold NUL characters"),
+        ("data", "x\0y", "data must not hold NUL characters"),
+        ("data", '{"a": "\\ud800"}', "Invalid value: it is not valid Unicode"),
+    ],
+)
+def test_json_that_cannot_be_stored_is_refused(
+    specimens_api: httpx.Client, name: str, value: Any, message: str
+) -> None:
+    body = {"data": {**_RECORD, name: value}}
+    assert _refusal(specimens_api.post("/api/records", json=body, headers=FULL)) == message
+
+
+def test_what_is_said_of_a_number_beyond_all_bounds_is_json(specimens_api: httpx.Client) -> None:
+    headers = {**FULL, "Content-Type": "application/json"}
+    response = specimens_api.post("/api/records", content='{"data":{"title":1e999}}', headers=headers)
+    assert response.status_code == 400
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    error = json.loads(response.text, parse_constant=refuse)["error"]["details"]["errors"][0]
+    assert (error["path"], error["value"]) == (["title"], None)
+
+
+@pytest.mark.parametrize("sent", [_DEEP, '{"caption": "\\ud800"}', '{"caption": NaN}'])
+def test_facts_of_a_file_that_are_none_are_refused(specimens_api: httpx.Client, sent: str) -> None:
+    file = {"files": ("a.txt", b"hello", "text/plain")}
+    response = specimens_api.post("/api/upload", files=file, data={"fileInfo": sent}, headers=FULL)
+    assert _refusal(response).startswith("Invalid ")
+
+
 # Filters
 
 
@@ -140,6 +184,17 @@ def test_too_much_is_refused(reading_api: httpx.Client) -> None:
     assert _refusal(reading_api.get(f"/api/agents?{many}")).startswith("Too many filters")
     deep = "populate=" + ".".join(["parent"] * 11)
     assert "too deeply" in _refusal(reading_api.get(f"/api/agents?{deep}"))
+
+
+@pytest.mark.parametrize("number", ["1_000", "٣", "Infinity", "nan", "0x", "1e4000"])
+def test_a_filter_takes_numbers_as_javascript_writes_them(reading_api: httpx.Client, number: str) -> None:
+    response = reading_api.get("/api/agents", params={"filters[priority][$eq]": number})
+    assert _refusal(response) == f"Expected a valid Number, got {number}"
+
+
+def test_a_key_of_many_digits_is_no_place_in_a_list(reading_api: httpx.Client) -> None:
+    response = reading_api.get(f"/api/agents?filters[name][$in][{'1' * 5_000}]=a")
+    assert _rows(response) == []
 
 
 # Pages, sort, populate

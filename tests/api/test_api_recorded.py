@@ -57,6 +57,15 @@ def test_values_are_read_and_refused_as_by_strapi(api: httpx.Client) -> None:
     assert {name: found for name, found in differences.items() if found} == {}
 
 
+def test_values_are_read_as_javascript_reads_them(specimens_api: httpx.Client) -> None:
+    """Numbers in text and beyond all bounds, what only looks like NUL, lists of documentIds and locales."""
+    replay = Replay(specimens_api)
+    items = read_recorded("as-javascript")
+    differences = {item.name: replay.difference(item) for item in items}
+    assert len(items) > 120
+    assert {name: found for name, found in differences.items() if found} == {}
+
+
 @pytest.mark.slow
 def test_further_writes_are_carried_out_as_by_strapi(specimens_api: httpx.Client) -> None:
     """Every rule of every type of attribute, components, locales, drafts, relations and their places."""

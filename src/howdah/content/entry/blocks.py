@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from howdah.content.entry.scalars import print_value
+from howdah.content.query.json_text import read_json
 from howdah.content.query.values import js_number
 
 #: Path within the blocks, as keys and positions.
@@ -285,10 +286,10 @@ def is_link(text: str) -> bool:
 
 
 def _parsed(value: Any) -> Any:
-    """Return what a text says that stands for a list or an object."""
+    """Return what a text says that stands for a list or an object. Raises RequestFault for depths."""
     if isinstance(value, str):
         try:
-            return json.loads(value)
+            return read_json(value)
         except ValueError:
             return None
     return value

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from howdah.content.query.faults import RequestFault, invalid, invalid_body_key
+from howdah.content.query.values import as_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ def parse_change(value: Any, path: str) -> RelationChange:
     if isinstance(value, Mapping) and not ({"id", "documentId"} & set(value)):
         if set(value) <= {"options"}:
             return RelationChange()
-        raise _malformed(path)
+        raise _malformed()
     return RelationChange(whole=_references(value, path))
 
 
@@ -70,20 +71,25 @@ def _reference(value: Any, path: str) -> Reference:
         return _by_text(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31:
         return Reference(row=value)
+    if isinstance(value, list) and value:
+        raise invalid_body_key("0", path)
     if not isinstance(value, Mapping):
-        raise _malformed(path)
+        raise _malformed()
     document, row = value.get("documentId"), value.get("id")
     place, beside = _position(value.get("position"), path)
     found: Reference
-    if isinstance(document, str) and document and "\0" not in document:
-        found = Reference(document=document)
+    if document not in (None, "", 0):
+        # Whatever it is, what JavaScript writes for it is looked for: a list of one is that one.
+        found = Reference(document=as_text(document))
     elif row is not None and not isinstance(row, Mapping | list):
         found = _reference(row, path)
         if not found.row:
             # A number is asked for, and nothing else.
-            raise _malformed(path)
+            raise _malformed()
+    elif "documentId" in value or "id" in value:
+        raise _malformed()
     else:
-        raise _malformed(path, value)
+        raise invalid_body_key(str(next(iter(value), "")), path)
     locale, status, kind = value.get("locale"), value.get("status"), value.get("__type")
     return Reference(
         document=found.document,
@@ -115,7 +121,5 @@ def _position(value: Any, path: str) -> tuple[str, Reference | None]:
     return "", None
 
 
-def _malformed(path: str, value: Any = None) -> RequestFault:
-    if isinstance(value, Mapping) and value:
-        return invalid_body_key(str(next(iter(value))), path)
+def _malformed() -> RequestFault:
     return invalid("Invalid relations")

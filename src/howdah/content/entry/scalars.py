@@ -16,8 +16,9 @@ from decimal import Decimal
 from typing import Any
 
 from howdah.content.query.faults import invalid
+from howdah.content.query.json_text import holds_nul, read_json
 from howdah.content.query.schema import Field
-from howdah.content.query.values import parse_date, parse_moment, parse_time
+from howdah.content.query.values import js_number, parse_date, parse_moment, parse_time
 
 _UID = re.compile(r"[A-Za-z0-9\-_.~]*")
 _EMAIL = re.compile(r"[^\s@\"<>()\[\],;:]+@[^\s@.,\"<>()\[\];:]+(\.[^\s@.,\"<>()\[\];:]+)+")
@@ -161,24 +162,14 @@ def _boolean(_: Field, path: str, value: Any) -> bool:
 
 
 def _number(field: Field, path: str, value: Any, draft: bool) -> int | float:
-    number: int | float
-    if isinstance(value, str):
-        text = re.sub(r"\s", "", value)
-        try:
-            number = int(text) if re.fullmatch(r"[+-]?\d{1,300}", text) else float(text)
-        except ValueError:
-            raise type_refusal(path, "number", math.nan, cast=value) from None
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = value
-    else:
-        raise type_refusal(path, "number", math.nan, cast=value)
-    if isinstance(number, float) and not math.isfinite(number):
+    number = _read_number(value)
+    if isinstance(number, float) and math.isnan(number):
         raise type_refusal(path, "number", math.nan, cast=value)
     messages = []
-    if field.type == "integer":
-        if isinstance(number, float) and number != int(number):
-            messages.append(f"{path} must be an integer")
-        number = int(number)
+    if isinstance(number, float) and field.type == "integer" and not number.is_integer():
+        messages.append(f"{path} must be an integer")
+    elif isinstance(number, float) and math.isinf(number):
+        messages.append(f"{path} must be a finite number")
     least, most = field.options.get("min"), field.options.get("max")
     if isinstance(least, int | float) and not isinstance(least, bool) and not draft and number < least:
         messages.append(f"{path} must be greater than or equal to {least}")
@@ -187,8 +178,20 @@ def _number(field: Field, path: str, value: Any, draft: bool) -> int | float:
     if not messages and field.type == "integer" and not -(2**31) <= number < 2**31:
         messages.append(f"{path} must be between -2147483648 and 2147483647")
     if messages:
-        raise ValueRefusedError(*messages, value=value)
+        raise ValueRefusedError(*messages, value=number)
     return number
+
+
+def _read_number(value: Any) -> int | float:
+    """Return the number that a value stands for, a whole one as such; NaN where it stands for none."""
+    if isinstance(value, str):
+        text = re.sub(r"\s", "", value)
+        if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
+            return int(text)
+        value = js_number(text) if text else math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _decimal(field: Field, path: str, value: Any, draft: bool) -> Decimal:
@@ -198,9 +201,9 @@ def _decimal(field: Field, path: str, value: Any, draft: bool) -> Decimal:
 
 def _big(_: Field, path: str, value: Any) -> int:
     text = str(value) if not isinstance(value, bool) else ""
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         text = str(int(value))
-    if not isinstance(value, str | int | float) or not re.fullmatch(r"\s*[+-]?\d{1,20}\s*", text):
+    if not isinstance(value, str | int | float) or not re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", text):
         raise ValueRefusedError(f"{path} must be a valid integer", value=value)
     number = int(text)
     if not -(2**63) <= number < 2**63:
@@ -209,23 +212,19 @@ def _big(_: Field, path: str, value: Any) -> int:
 
 
 def check_json(path: str, value: Any) -> Json:
-    """Return the value of a column of JSON. Raises ValueRefusedError."""
+    """Return the value of a column of JSON. Raises ValueRefusedError, and RequestFault for depths."""
+    text, is_bare = json.dumps(value), False
     if isinstance(value, str):
         try:
             # Text that is JSON stands for what it says, as in Strapi.
-            json.loads(value, parse_constant=_refuse)
+            read_json(value)
+            text = value
         except ValueError:
-            # A bare string is kept as the JSON text of a string, which reads back as it was given.
-            return Json(text=json.dumps(json.dumps(value)))
-        return Json(text=value)
-    text = json.dumps(value)
-    if "\\u0000" in text and "\0" in json.dumps(value, ensure_ascii=False).replace("\\u0000", "\0"):
+            is_bare = True
+    if holds_nul(text):
         raise ValueRefusedError(f"{path} must not hold NUL characters", value=None)
-    return Json(text=text)
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(name)
+    # A bare string is kept as the JSON text of a string, which reads back as it was given.
+    return Json(text=json.dumps(text) if is_bare else text)
 
 
 def _moment(field: Field, value: Any) -> str:

@@ -83,9 +83,13 @@ def _put(here: dict[str, Any], key: str, value: str | None) -> None:
         here[key] = [here[key], value]
 
 
+def _is_index(key: str) -> bool:
+    return key.isascii() and key.isdigit() and len(key) <= len(str(_INDEX_MAX)) and int(key) <= _INDEX_MAX
+
+
 def _with_lists(value: Any) -> Any:
     if not isinstance(value, _Node):
         return value
-    if value and all(key.isascii() and key.isdigit() and int(key) <= _INDEX_MAX for key in value):
+    if value and all(_is_index(key) for key in value):
         return [_with_lists(value[key]) for key in sorted(value, key=int)]
     return {key: _with_lists(item) for key, item in value.items()}

@@ -10,25 +10,28 @@ import json
 import math
 import re
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from howdah.content.query.faults import RequestFault, invalid
+from howdah.content.query.faults import invalid
+from howdah.content.query.json_text import holds_nul, read_json, require_unicode
 
 TRUTHS = ("true", "t", "1", 1, True)
 UNTRUTHS = ("false", "f", "0", 0, False)
 
+# Digits are those of ASCII alone, as in JavaScript.
 _TIME = re.compile(r"(2[0-3]|[01][0-9]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]{1,3}))?")
-_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _MOMENT = re.compile(
     r"(\d{4}-\d{2}-\d{2})"
-    r"(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?"
+    r"(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII,
 )
 _DAYS = {
-    re.compile(r"\d{4}"): "%Y",
-    re.compile(r"\d{4}-\d{2}"): "%Y-%m",
-    re.compile(r"\d{4}-\d{3}"): "%Y-%j",
-    re.compile(r"\d{4}-W\d{2}(-\d)?"): "%G-W%V-%u",
+    re.compile(r"\d{4}", re.ASCII): "%Y",
+    re.compile(r"\d{4}-\d{2}", re.ASCII): "%Y-%m",
+    re.compile(r"\d{4}-\d{3}", re.ASCII): "%Y-%j",
+    re.compile(r"\d{4}-W\d{2}(-\d)?", re.ASCII): "%G-W%V-%u",
 }
 _EPOCH = datetime(1970, 1, 1)
 
@@ -85,34 +88,41 @@ def _json_text(value: Any) -> str:
     """Return a value as JSON: text that is JSON stands for what it says."""
     if isinstance(value, str):
         try:
-            json.loads(as_text(value), parse_constant=float)
-        except (ValueError, RecursionError):
+            read_json(as_text(value))
+        except ValueError:
             return json.dumps(value)
-        return value if "\\u0000" not in value else json.dumps(value)
+        return value if not holds_nul(value) else json.dumps(value)
     return json.dumps(value)
 
 
+def js_string(value: Any) -> str:
+    """Return what JSON can say as JavaScript's String writes it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case float() if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        case float() if value.is_integer():
+            return str(int(value))
+        case list():
+            return ",".join("" if item is None else js_string(item) for item in value)
+        case dict():
+            return "[object Object]"
+    return str(value)
+
+
 def as_text(value: Any) -> str:
-    """Return a scalar as JavaScript writes it. Raises RequestFault for NUL, which no column holds."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = str(value)
+    """Return a value as JavaScript writes it. Raises RequestFault for NUL, which no column holds."""
+    text = js_string(value)
     if "\0" in text:
         raise invalid("Invalid value: NUL characters cannot be stored")
     return require_unicode(text)
 
 
-def require_unicode(text: str) -> str:
-    """Return a text. Raises RequestFault where it holds half of a surrogate pair."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise invalid("Invalid value: it is not valid Unicode") from None
-    return text
-
-
 _RADIX = re.compile(r"0([xX][0-9a-fA-F]{1,256}|[oO][0-7]{1,256}|[bB][01]{1,256})")
-_DECIMAL = re.compile(r"[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,5})?")
+_DECIMAL = re.compile(r"[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,5})?", re.ASCII)
 
 
 def js_number(value: Any) -> float:
@@ -133,14 +143,13 @@ def _number(value: Any) -> Decimal:
     text = as_text(value).strip()
     if _RADIX.fullmatch(text):
         return Decimal(int(text, 0))
-    try:
-        number = (
-            Decimal(text or "0") if text.lower() not in ("true", "false") else Decimal(text.lower() == "true")
-        )
-    except InvalidOperation:
-        raise invalid(f"Expected a valid Number, got {value}") from None
+    if text.lower() in ("true", "false"):
+        return Decimal(text.lower() == "true")
+    if text and not _DECIMAL.fullmatch(text):
+        raise invalid(f"Expected a valid Number, got {value}")
+    number = Decimal(text or "0")
     # numeric holds 131072 digits before the point; no number in a request comes near.
-    if not number.is_finite() or abs(number.adjusted()) > 1000:
+    if abs(number.adjusted()) > 1000:
         raise invalid(f"Expected a valid Number, got {value}")
     return number
 
@@ -167,7 +176,7 @@ def parse_moment(value: Any) -> str:
 
     Raises RequestFault.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         value = str(int(value))
     if isinstance(value, str):
         moment = _iso_moment(value) or _epoch_moment(value)
@@ -211,7 +220,7 @@ def _whole_day(text: str) -> str:
 
 
 def _epoch_moment(text: str) -> datetime | None:
-    if not re.fullmatch(r"-?\d{1,16}", text):
+    if not re.fullmatch(r"-?[0-9]{1,16}", text):
         return None
     try:
         return _EPOCH + timedelta(milliseconds=int(text))
@@ -234,19 +243,3 @@ def now_milliseconds() -> datetime:
     """Return this moment in UTC without a zone, to the millisecond, as Strapi stores it."""
     now = datetime.now(UTC).replace(tzinfo=None)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-__all__ = [
-    "NUMBERS",
-    "RequestFault",
-    "as_boolean",
-    "as_text",
-    "cast_value",
-    "is_boolean_word",
-    "js_number",
-    "now_milliseconds",
-    "parse_date",
-    "parse_moment",
-    "parse_time",
-    "require_unicode",
-]

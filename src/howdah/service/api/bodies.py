@@ -11,12 +11,9 @@ from typing import Any
 from starlette.types import Receive
 
 from howdah.content.query.faults import RequestFault
+from howdah.content.query.json_text import require_plain
 from howdah.content.query.qs import parse_query
-from howdah.content.query.values import require_unicode
 from howdah.service.api.json_words import constant_words, node_words
-
-#: Levels of a body; json reads it recursively.
-_DEPTH_MAX = 100
 
 
 class SyntaxFault(RequestFault):
@@ -75,7 +72,7 @@ def parse_json(body: bytes) -> Any:
         raise SyntaxFault("invalid JSON, only supports object and array")
     try:
         document = json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int)
-        _require_depth(document)
+        require_plain(document)
     except json.JSONDecodeError as error:
         raise SyntaxFault(node_words(text, error)) from None
     except _ConstantError:
@@ -96,17 +93,3 @@ class _ConstantError(Exception):
 
 def _refuse_constant(_: str) -> Any:
     raise _ConstantError
-
-
-def _require_depth(document: Any, depth: int = 0) -> None:
-    if depth > _DEPTH_MAX:
-        raise SyntaxFault("JSON is nested too deeply")
-    if isinstance(document, dict):
-        for key, item in document.items():
-            require_unicode(key)
-            _require_depth(item, depth + 1)
-    elif isinstance(document, list):
-        for item in document:
-            _require_depth(item, depth + 1)
-    elif isinstance(document, str):
-        require_unicode(document)

@@ -25,7 +25,7 @@ from howdah.content.query.request import locales_of, one_document
 from howdah.content.query.schema import Schema
 from howdah.content.query.selection import all_fields
 from howdah.content.query.tree import Group, Negation, Populated, ReadQuery, Selection
-from howdah.content.query.values import now_milliseconds
+from howdah.content.query.values import js_string, now_milliseconds
 from howdah.names import quote
 from howdah.service.api.access import AccessFacts
 from howdah.service.api.engine import Engine
@@ -63,7 +63,7 @@ class DocumentWriter:
         self._locale = locales[0] if locales else ""
         given = parameters.get("locale")
         #: What was given where it is not one locale.
-        self._given_locale = ",".join(given) if isinstance(given, list) else "*" if given == "*" else None
+        self._given_locale = js_string(given) if isinstance(given, list) or given == "*" else None
         status = parameters.get("status")
         self._publish = schema.type.draft_and_publish and (status is None or status in ("", "published"))
 

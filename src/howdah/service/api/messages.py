@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,9 +61,20 @@ class Answer:
 
 
 def json_answer(document: Any, status: int = 200) -> Answer:
-    """Return an answer with a document."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    """Return an answer with a document; a number that JSON has no word for is null, as in JavaScript."""
+    try:
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json_answer(_finite(document), status)
     return Answer(status=status, body=text.encode("utf-8", "replace"))
+
+
+def _finite(document: Any) -> Any:
+    if isinstance(document, Mapping):
+        return {key: _finite(item) for key, item in document.items()}
+    if isinstance(document, list | tuple):
+        return [_finite(item) for item in document]
+    return None if isinstance(document, float) and not math.isfinite(document) else document
 
 
 def entity_answer(entity: bytes, status: int = 200) -> Answer:

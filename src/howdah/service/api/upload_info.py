@@ -9,6 +9,7 @@ from typing import Any
 
 from howdah.content.entry.scalars import Json
 from howdah.content.query.faults import invalid, invalid_values
+from howdah.content.query.json_text import read_json
 from howdah.content.query.values import js_number
 
 _TEXTS = ("name", "alternativeText", "caption")
@@ -22,7 +23,7 @@ def read_file_info(value: Any) -> dict[str, Any]:
     Raises RequestFault 400.
     """
     try:
-        given = json.loads(value) if isinstance(value, str) and value else {}
+        given = read_json(value) if isinstance(value, str) and value else {}
     except ValueError:
         raise invalid("Invalid fileInfo: expected JSON") from None
     if not isinstance(given, dict):

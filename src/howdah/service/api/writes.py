@@ -4,7 +4,6 @@ Writes of content types as requests: create, update and delete, each in one tran
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -97,12 +96,6 @@ class EntryWrites:
 
     def _data(self, body: Any, caller: Caller) -> Mapping[str, Any]:
         data = body.get("data") if isinstance(body, dict) else None
-        if isinstance(data, str):
-            try:
-                # A form with files brings its data as text.
-                data = json.loads(data)
-            except ValueError:
-                data = None
         if isinstance(data, list):
             message = type_refusal("this", "object", None, cast=data).messages[0]
             raise invalid_values([{**shape_error([], message), "value": None}])
