@@ -294,6 +294,13 @@ def test_a_decimal_near_the_stored_one_is_not_taken_for_it(
     assert isinstance(decoded[0], str)
 
 
+def test_a_number_of_thousands_of_digits_is_read_back_as_none_that_sqlite_stores(crossing: Crossing) -> None:
+    """Python makes no int of more than 4300 digits; an application may write them on PostgreSQL."""
+    crossing.assert_exact("numeric", [5], "numeric")
+    crossing.execute("UPDATE t SET value = repeat('9', 5000)::numeric")
+    assert values_of(crossing.read_back(get_codec("numeric"), {})) == ["9" * 5000]
+
+
 def test_numeric_is_read_as_adbc_gives_it_too() -> None:
     """ADBC writes nan and inf where PostgreSQL writes NaN and Infinity."""
     array = pa.array(["inf", "-inf", "nan", "1.50", None])

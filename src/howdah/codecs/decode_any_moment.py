@@ -25,7 +25,8 @@ _EPOCH = np.datetime64("1970-01-01T00:00:00", "us")
 _MILLENNIUM = np.datetime64("2000-01-01T00:00:00", "us")
 _MICROSECOND = np.timedelta64(1, "us")
 
-_NAMED_ZONE = re.compile("(.*[0-9]) ?([A-Z]{2,5})")
+#: The name behind a zone only repeats it.
+_NAMED_ZONE = re.compile("(.*(?:[Zz]|UTC|[+-][0-9:]+)) [A-Z]{2,5}")
 
 #: Microseconds of one unit, and the moment that 0 is where it is not 1970 (numpy counts a year 0).
 _SIZES = {
@@ -124,23 +125,24 @@ def _placer(params: Params, *, zoned: bool) -> Callable[[Stored], np.datetime64]
             raise ValueError("blob")  # noqa: TRY004 - no spelling, as any other value that is none
         if isinstance(value, str):
             read = datetime.fromisoformat(_plain(value))
-            if read.tzinfo is not None:
-                return _from_utc(read.astimezone(timezone.utc).replace(tzinfo=None), zone, zoned=zoned)  # noqa: UP017
+            offset = read.utcoffset()
+            if offset is not None:
+                # Not by Python's own calendar: the moment may lie before the year 1 or behind 9999.
+                moment = np.datetime64(read.replace(tzinfo=None), "us") - np.timedelta64(offset, "us")
+                return moment if zone is None or zoned else _to_wall(moment.item(), zone)
             if zoned and zone is not None:
                 read = read.replace(tzinfo=zone).astimezone(timezone.utc).replace(tzinfo=None)  # noqa: UP017
             return np.datetime64(read, "us")
         moment = _EPOCH + np.timedelta64(_counted(value, unit), "us")
         if zone is None or zoned:
             return moment
-        return _from_utc(moment.item(), zone, zoned=False)
+        return _to_wall(moment.item(), zone)
 
     return place
 
 
-def _from_utc(moment: datetime, zone: ZoneInfo | None, *, zoned: bool) -> np.datetime64:
-    if zone is not None and not zoned:
-        moment = zone.fromutc(moment.replace(tzinfo=zone)).replace(tzinfo=None)
-    return np.datetime64(moment, "us")
+def _to_wall(moment: datetime, zone: ZoneInfo) -> np.datetime64:
+    return np.datetime64(zone.fromutc(moment.replace(tzinfo=zone)).replace(tzinfo=None), "us")
 
 
 def _plain(text: str) -> str:
@@ -148,9 +150,9 @@ def _plain(text: str) -> str:
     body = text.partition(" m=")[0]
     named = _NAMED_ZONE.fullmatch(body)
     if named is not None:
-        # The name behind an offset only repeats it.
-        has_offset = named[1].rfind("+") > 0 or named[1].rfind("-") > 10
-        body = named[1] + ("" if has_offset else {"UTC": "Z"}[named[2]])
+        body = named[1]
+    if body.endswith("UTC"):
+        body = body.removesuffix("UTC").rstrip(" ") + "Z"
     body = body.replace("z", "Z").replace("t", "T")
     head, space, zone = body.rpartition(" ")
     if space and zone[:1] in ("+", "-"):

@@ -28,7 +28,7 @@ def spell_integer(params: Params) -> Spell:
         if isinstance(value, bytes):
             return None
         if isinstance(value, float):
-            return f"{value:.0f}" if value.is_integer() else None
+            return str(int(value)) if value.is_integer() else None
         return str(int(value))
 
     return spell

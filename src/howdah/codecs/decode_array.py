@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,8 @@ def _spell_float(width: int) -> Callable[[Params], Spell]:
             if isinstance(value, bytes):
                 return None
             number = float(value)
-            digits = repr(number) if width == 8 else str(np.float32(number))
+            with np.errstate(over="ignore"):
+                digits = repr(number) if width == 8 else str(np.float32(number))
             if "inf" in digits or "nan" in digits:
                 return {"inf": "Infinity", "-inf": "-Infinity"}.get(digits)
             return _print_float(Decimal(digits), largest_plain=15 if width == 8 else 6)
@@ -124,6 +125,9 @@ _SPELLERS: Mapping[str, Callable[[Params], Spell]] = {
 #: Opening bracket, lower and upper bound (None for none), closing bracket.
 Bounds = tuple[str, str | None, str | None, str]
 
+#: What array_in passes over around an element.
+_BLANKS = " \t\n\r\v\f"
+
 #: Types whose ranges PostgreSQL brings to the form [lower,upper).
 _DISCRETE = ("int4", "int8", "date")
 
@@ -131,6 +135,7 @@ _DISCRETE = ("int4", "int8", "date")
 def spell_array(params: Params) -> Spell:
     """Return the speller for arrays."""
     spell_element = _SPELLERS[params["element"]](params)
+    read_json = json_reader(params)
     at_commas = params.get("split") == "comma"
 
     def print_list(elements: list[object]) -> str:
@@ -152,9 +157,9 @@ def spell_array(params: Params) -> Spell:
             return None
         body = value.strip()
         if body.startswith("["):
-            elements = json.loads(body)
+            elements = read_json(body)
         elif body.startswith("{"):
-            elements = next(read_braces(iter(body[1:])))
+            elements = read_braces(iter(body[1:]))
         elif at_commas:
             elements = [part.strip() for part in value.split(",")] if body else []
         else:
@@ -162,6 +167,13 @@ def spell_array(params: Params) -> Spell:
         return print_list(elements)
 
     return spell
+
+
+def json_reader(params: Params) -> Callable[[str], Any]:
+    """Return the reader of JSON documents; the numbers of a numeric stay texts, with all their digits."""
+    if params["element"] == "numeric":
+        return json.JSONDecoder(parse_float=str, parse_int=str).decode
+    return json.JSONDecoder().decode
 
 
 def _stored(element: object) -> Stored:
@@ -179,21 +191,22 @@ def quote_element(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
-    """Read what follows "{" up to its "}", character by character."""
+def read_braces(characters: Iterator[str]) -> list[object]:
+    """Read what follows "{" up to its "}", character by character. Raises StopIteration behind a last \\."""
     elements: list[object] = []
-    word, quoted, closed = "", False, False
+    # Up to `solid`, what stands behind a backslash counts whatever it is.
+    word, solid, quoted = "", 0, False
 
     def finish() -> None:
-        nonlocal word, quoted, closed
-        text = word if quoted else word.strip()
+        nonlocal word, solid, quoted
+        text = word if quoted else word[: max(solid, len(word.rstrip(_BLANKS)))]
         if text or quoted:
-            elements.append(None if not quoted and text.lower() == "null" else text)
-        word, quoted, closed = "", False, False
+            elements.append(None if not (quoted or solid) and text.lower() == "null" else text)
+        word, solid, quoted = "", 0, False
 
     for character in characters:
         if character == "{":
-            elements.append(next(read_braces(characters)))
+            elements.append(read_braces(characters))
         elif character == "}":
             finish()
             break
@@ -201,6 +214,7 @@ def read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
             finish()
         elif character == "\\":
             word += next(characters)
+            solid = len(word)
         elif character == '"':
             quoted = True
             word = ""
@@ -208,20 +222,20 @@ def read_braces(characters: Iterator[str]) -> Iterator[list[object]]:
                 if inner == '"':
                     break
                 word += next(characters) if inner == "\\" else inner
-        elif not quoted:
+        elif not quoted and (word or character not in _BLANKS):
             word += character
-    yield elements
+    return elements
 
 
 def spell_range(params: Params) -> Spell:
     """Return the speller for ranges."""
     base = params["element"]
-    spell_bound = bound_speller(params)
+    spell_bound, read_json = bound_speller(params), json_reader(params)
 
     def spell(value: Stored) -> str | None:
         if not isinstance(value, str):
             return None
-        bounds = read_bounds(spell_bound, value)
+        bounds = read_bounds(spell_bound, read_json, value)
         return "empty" if bounds is None else print_range(base, *bounds)
 
     return spell
@@ -232,13 +246,15 @@ def bound_speller(params: Params) -> Spell:
     return _SPELLERS[params["element"]](params)
 
 
-def read_bounds(spell_bound: Spell, text: str) -> tuple[str, str | None, str | None] | None:
+def read_bounds(
+    spell_bound: Spell, read_json: Callable[[str], Any], text: str
+) -> tuple[str, str | None, str | None] | None:
     """Read one range: its brackets and its bounds as PostgreSQL spells them, None for an empty one."""
     body = text.strip()
     if body.lower() == "empty":
         return None
     if body.startswith("{"):
-        read = json.loads(body)
+        read = read_json(body)
         if read.get("empty"):
             return None
         brackets, ends = read.get("bounds", "[)"), [read["lower"], read["upper"]]
@@ -277,7 +293,7 @@ def normal_bounds(base: str, brackets: str, lower: str | None, upper: str | None
     """Return the bounds as PostgreSQL keeps them, None where nothing is between them."""
     opening = "(" if lower is None else brackets[0]
     closing = ")" if upper is None else brackets[1]
-    if lower is not None and lower == upper and (opening, closing) != ("[", "]"):
+    if (opening, closing) != ("[", "]") and _are_equal(base, lower, upper):
         return None
     if base in _DISCRETE:
         if lower is not None and opening == "(":
@@ -295,10 +311,16 @@ def print_bounds(bounds: Bounds) -> str:
     return f"{opening}{_quote_bound(lower)},{_quote_bound(upper)}{closing}"
 
 
+def _are_equal(base: str, lower: str | None, upper: str | None) -> bool:
+    if lower is None or upper is None:
+        return False
+    # The print of a numeric keeps zeros at its end, which count for nothing.
+    return Decimal(lower) == Decimal(upper) if base == "numeric" else lower == upper
+
+
 def _next(base: str, text: str) -> str:
-    return (
-        (date.fromisoformat(text) + timedelta(days=1)).isoformat() if base == "date" else str(int(text) + 1)
-    )
+    # Not by Python's date, which ends with the year 9999.
+    return str(np.datetime64(text, "D") + 1) if base == "date" else str(int(text) + 1)
 
 
 def _quote_bound(text: str | None) -> str:

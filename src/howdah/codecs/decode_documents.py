@@ -28,7 +28,7 @@ def decode_documents(array: pa.Array, params: Params) -> SourceColumn:
 
 
 def _canonical_braces(text: str) -> str:
-    return _canonical_list(next(read_braces(iter(text.strip()[1:]))))
+    return _canonical_list(read_braces(iter(text.strip()[1:])))
 
 
 def _canonical_list(elements: list[object]) -> str:

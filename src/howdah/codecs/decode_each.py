@@ -18,8 +18,16 @@ from howdah.codecs.values import SourceColumn
 
 #: INTEGER, REAL, TEXT and BLOB.
 Stored = int | float | str | bytes
-#: What reading a text of another kind may raise.
-_NO_SPELLING = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, StopIteration)
+#: What reading a text of another kind may raise; rows in quarantine are spelled too.
+_NO_SPELLING = (
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    StopIteration,
+    RecursionError,
+)
 
 #: None where the value has no spelling.
 Spell = Callable[[Stored], str | None]

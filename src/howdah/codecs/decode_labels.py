@@ -26,7 +26,7 @@ def spell_uuid(params: Params) -> Spell:
             if params.get("order") == "little-endian":
                 return str(uuid.UUID(bytes_le=value))
             return str(uuid.UUID(bytes=value))
-        return str(uuid.UUID(value)) if isinstance(value, str) else None
+        return str(uuid.UUID(value.lower())) if isinstance(value, str) else None
 
     return spell
 

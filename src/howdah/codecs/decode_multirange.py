@@ -8,12 +8,19 @@ In order of their lower bounds, without empty ones, those that overlap or touch 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from howdah.codecs.base import Params
-from howdah.codecs.decode_array import Bounds, bound_speller, normal_bounds, print_bounds, read_bounds
+from howdah.codecs.decode_array import (
+    Bounds,
+    bound_speller,
+    json_reader,
+    normal_bounds,
+    print_bounds,
+    read_bounds,
+)
 from howdah.codecs.decode_each import Spell, Stored, project_each
 from howdah.codecs.values import SourceColumn
 
@@ -27,14 +34,14 @@ _NUMBERS = {
 def spell_multirange(params: Params) -> Spell:
     """Return the speller for multiranges."""
     base = params["element"]
-    spell_bound = bound_speller(params)
+    spell_bound, read_json = bound_speller(params), json_reader(params)
 
     def spell(value: Stored) -> str | None:
         if not isinstance(value, str):
             return None
         found = []
-        for text in _split(value.strip()):
-            read = read_bounds(spell_bound, text)
+        for text in _split(value.strip(), read_json):
+            read = read_bounds(spell_bound, read_json, text)
             bounds = None if read is None else normal_bounds(base, *read)
             if bounds is not None:
                 found.append(bounds)
@@ -43,10 +50,10 @@ def spell_multirange(params: Params) -> Spell:
     return spell
 
 
-def _split(text: str) -> Iterator[str]:
+def _split(text: str, read_json: Callable[[str], Any]) -> Iterator[str]:
     """Give the ranges one by one; a bracket, a quote or a comma within quotes is none."""
     if text.startswith("["):
-        for item in json.loads(text):
+        for item in read_json(text):
             yield item if isinstance(item, str) else json.dumps(item)
         return
     word, quoted, inside = "", False, False

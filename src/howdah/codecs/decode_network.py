@@ -30,7 +30,9 @@ def spell_network(params: Params, *, is_cidr: bool) -> Spell:
 def _bits(mask: str) -> int:
     if "." not in mask:
         return int(mask)
-    return bin(int.from_bytes(socket.inet_aton(mask), "big")).count("1")
+    number = int.from_bytes(socket.inet_aton(mask), "big")
+    # Written the other way round, as routers have it, the mask begins with zeros: 0.0.0.255 for /24.
+    return number.bit_count() if number == 0 or number >> 31 else 32 - number.bit_count()
 
 
 def spell_hardware_address(params: Params) -> Spell:

@@ -69,9 +69,10 @@ def _read_integers(literals: pa.Array, whole: pa.Array) -> tuple[pa.Array, pa.Ar
     long = pc.and_(whole, pc.invert(short))
     if not pc.any(long).as_py():
         return integer, short
+    # Of more than 20 characters none fits, and of thousands Python makes no int.
     values = [
-        int(literal.as_py()) if is_long.as_py() else None
-        for literal, is_long in zip(literals, long, strict=True)
+        int(literal) if is_long and len(literal) <= 20 else None
+        for literal, is_long in zip(literals.to_pylist(), long.to_pylist(), strict=True)
     ]
     fitting = pa.array([None if value is None or not _fits(value) else value for value in values], pa.int64())
     return pc.coalesce(integer, fitting), pc.or_(short, pc.and_(long, pc.is_valid(fitting)))

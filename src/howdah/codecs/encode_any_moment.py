@@ -131,7 +131,7 @@ def any_time(params: Params, pg_type: PgType) -> Convert:
         if match["zone"] is None and zone is not None:
             # The offset of a zone depends on the day, which a time of day does not have.
             raise Unfit("not-a-time")
-        return struct.pack(">qi", microseconds, -(_read_offset(match["zone"]) or 0))
+        return struct.pack(">qi", microseconds, -(_read_offset(match) or 0))
 
     return convert
 
@@ -219,20 +219,26 @@ def _read_text(text: str, notes: Notes | None = None) -> _Reading:
     wall_us = (day - _EPOCH_ORDINAL) * DAY_US
     if match["hour"] is not None:
         wall_us += _read_time(match, notes)
-    return _Reading(wall_us=wall_us, offset=_read_offset(match["zone"]))
+    return _Reading(wall_us=wall_us, offset=_read_offset(match))
 
 
 def _read_time(match: re.Match[str], notes: Notes | None) -> int:
     hour, minute, second = (int(match[name] or 0) for name in ("hour", "minute", "second"))
     if hour > 23 or minute > 59 or second > 59:
-        raise Unfit("not-a-moment" if match.re is _MOMENT else "not-a-time")
+        raise _misspelt(match)
     fraction = (match["fraction"] or "").ljust(6, "0")
     if fraction[6:].strip("0") and notes is not None:
         notes.add("truncated-to-microseconds")
     return ((hour * 60 + minute) * 60 + second) * 1_000_000 + int(fraction[:6])
 
 
-def _read_offset(zone: str | None) -> int | None:
+def _misspelt(match: re.Match[str]) -> Unfit:
+    return Unfit("not-a-moment" if match.re is _MOMENT else "not-a-time")
+
+
+def _read_offset(match: re.Match[str]) -> int | None:
+    """Return the seconds east of UTC, None where no zone is told."""
+    zone = match["zone"]
     if zone is None:
         return None
     if zone in ("Z", "z", "UTC"):
@@ -240,7 +246,7 @@ def _read_offset(zone: str | None) -> int | None:
     digits = zone[1:].replace(":", "").ljust(6, "0")
     hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:])
     if hours > 15 or minutes > 59 or seconds > 59:
-        raise Unfit("not-a-moment")
+        raise _misspelt(match)
     offset = (hours * 60 + minutes) * 60 + seconds
     return -offset if zone[0] == "-" else offset
 

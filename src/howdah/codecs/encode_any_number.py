@@ -109,7 +109,10 @@ def any_real(params: Params, pg_type: PgType) -> Convert:
                 raise Unfit("real-overflow")
             notes.add("text-to-number")
         else:
-            number = float(value)
+            try:
+                number = float(value)
+            except OverflowError:
+                raise Unfit("real-overflow") from None
             if isinstance(value, int) and int(number) != value:
                 # More digits than a double has: the application meant this very integer.
                 raise Unfit("real-rounds")

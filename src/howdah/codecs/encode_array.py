@@ -12,6 +12,7 @@ import json
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from howdah.codecs.base import Params
 from howdah.codecs.encode_any_moment import any_date, any_moment, any_time
@@ -140,13 +141,13 @@ def any_array(params: Params, pg_type: PgType) -> Convert:
     def convert(value: Stored, notes: Notes) -> bytes:
         if not isinstance(value, str):
             raise Unfit("not-a-list")
-        elements, notes_of_elements = _read_list(value, at_commas), notes
+        elements, notes_of_elements = _read_list(value, pg_type.element, at_commas), notes
         if value.lstrip().startswith("{"):
             # In PostgreSQL's spelling every element is text: to read a number from it changes nothing.
             notes_of_elements = Notes()
         lengths, flat = read_shape(elements)
         fields = [
-            None if element is None else convert_element(_as_stored(element), notes_of_elements)
+            None if element is None else convert_element(_as_stored(element, "not-a-list"), notes_of_elements)
             for element in flat
         ]
         return pack_array(lengths, fields, oid)
@@ -166,22 +167,27 @@ def with_length(field: bytes | None) -> bytes:
     return struct.pack(">i", -1) if field is None else struct.pack(">i", len(field)) + field
 
 
-def _as_stored(element: object) -> Stored:
+def _as_stored(element: object, reason: str) -> Stored:
     if isinstance(element, bool):
         return int(element)
-    if isinstance(element, int | float | str):
+    if isinstance(element, int | float | str) and element == element:  # Python reads NaN, which is no JSON
         return element
-    raise Unfit("not-a-list")
+    raise Unfit(reason)
 
 
-def _read_list(text: str, at_commas: bool) -> list[object]:
+def read_json(text: str, element: PgType | None, reason: str) -> Any:
+    """Read JSON; the numbers of a numeric stay texts, with all their digits. Raises Unfit for that reason."""
+    exact = str if element is not None and element.base == "numeric" else None
+    try:
+        return json.loads(text, parse_float=exact, parse_int=exact)
+    except (ValueError, RecursionError):
+        raise Unfit(reason) from None
+
+
+def _read_list(text: str, element: PgType | None, at_commas: bool) -> list[object]:
     body = text.strip()
     if body.startswith("["):
-        try:
-            found = json.loads(body)
-        except (ValueError, RecursionError):
-            raise Unfit("not-a-list") from None
-        return list(found)
+        return list(read_json(body, element, "not-a-list"))
     if body.startswith("{"):
         return read_literal(body)
     if at_commas:
@@ -189,7 +195,8 @@ def _read_list(text: str, at_commas: bool) -> list[object]:
     raise Unfit("not-a-list")
 
 
-_TOKEN = re.compile(r'\s*(?:([{},])|"((?:[^"\\]|\\.)*)"|((?:[^{},"\\]|\\.)+))', re.DOTALL)
+#: Blanks around an element count for nothing, unless a backslash stands before them; they are ASCII's.
+_TOKEN = re.compile(r'\s*(?:([{},])|"((?:[^"\\]|\\.)*)"|((?:\s*(?:[^\s{},"\\]|\\.))+))', re.DOTALL | re.ASCII)
 
 
 def read_literal(text: str) -> list[object]:
@@ -219,8 +226,8 @@ def read_literal(text: str) -> list[object]:
         elif mark == "," and not expects_element:
             expects_element = True
         elif mark is None and stack and expects_element:
-            content = re.sub(r"\\(.)", r"\1", quoted if quoted is not None else bare.strip(), flags=re.DOTALL)
-            is_null = quoted is None and content.upper() == "NULL"
+            content = re.sub(r"\\(.)", r"\1", quoted if quoted is not None else bare, flags=re.DOTALL)
+            is_null = bare is not None and bare.upper() == "NULL"
             stack[-1].append(None if is_null else content)
             expects_element = False
         else:
@@ -248,11 +255,15 @@ def any_range(params: Params, pg_type: PgType) -> Convert:
     def convert(value: Stored, notes: Notes) -> bytes:
         if not isinstance(value, str):
             raise Unfit("not-a-range")
-        bounds = _read_range_json(value) if value.lstrip().startswith("{") else _read_range(value)
+        is_json = value.lstrip().startswith("{")
+        bounds = _read_range_json(value, pg_type.element) if is_json else _read_range(value)
         if bounds is None:
             return bytes((_EMPTY,))
         brackets, lower, upper = bounds
-        ends = [None if end is None else convert_bound(_as_stored(end), Notes()) for end in (lower, upper)]
+        ends = [
+            None if end is None else convert_bound(_as_stored(end, "not-a-range"), Notes())
+            for end in (lower, upper)
+        ]
         flags = 0
         flags |= _LOWER_INFINITE if ends[0] is None else _LOWER_INCLUSIVE if brackets[0] == "[" else 0
         flags |= _UPPER_INFINITE if ends[1] is None else _UPPER_INCLUSIVE if brackets[1] == "]" else 0
@@ -277,12 +288,9 @@ def _unquote_bound(text: str) -> str | None:
     return re.sub(r'""|\\(.)', lambda found: found[1] or '"', text[1:-1], flags=re.DOTALL)
 
 
-def _read_range_json(text: str) -> tuple[str, object, object] | None:
+def _read_range_json(text: str, element: PgType | None) -> tuple[str, object, object] | None:
     """Read {"lower": …, "upper": …, "bounds": "[)"}, as Django writes ranges."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Unfit("not-a-range") from None
+    document = read_json(text, element, "not-a-range")
     if document == {"empty": True}:
         return None
     brackets = document.get("bounds", "[)")

@@ -27,13 +27,13 @@ _DAY_US = 86_400_000_000
 _SINCE_1970 = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,6})?", re.ASCII)
 #: "3 days, 4:05:06.7" (Python), "3 04:05:06.7" (Django), "3.04:05:06.7" (.NET), "4:05:06".
 _CLOCK = re.compile(
-    r"(?P<minus>-)?(?:(?P<days>-?\d+)(?: days?,? | |\.))?"
-    r"(?P<hours>\d+):(?P<minutes>\d{2}):(?P<seconds>\d{2})(?:\.(?P<fraction>\d{1,9}))?",
+    r"(?P<minus>-)?(?:(?P<days>-?\d{1,18})(?: days?,? | |\.))?"
+    r"(?P<hours>\d{1,18}):(?P<minutes>\d{2}):(?P<seconds>\d{2})(?:\.(?P<fraction>\d{1,9}))?",
     re.ASCII,
 )
 _ISO = re.compile(
-    r"(?P<minus>-)?P(?:(?P<years>-?\d+)Y)?(?:(?P<months>-?\d+)M)?(?:(?P<weeks>-?\d+)W)?(?:(?P<days>-?\d+)D)?"
-    r"(?:T(?:(?P<hours>-?\d+)H)?(?:(?P<minutes>-?\d+)M)?(?:(?P<seconds>-?\d+)(?:\.(?P<fraction>\d{1,9}))?S)?)?",
+    r"(?P<minus>-)?P(?:(?P<years>-?\d{1,18})Y)?(?:(?P<months>-?\d{1,18})M)?(?:(?P<weeks>-?\d{1,18})W)?(?:(?P<days>-?\d{1,18})D)?"
+    r"(?:T(?:(?P<hours>-?\d{1,18})H)?(?:(?P<minutes>-?\d{1,18})M)?(?:(?P<seconds>-?\d{1,18})(?:\.(?P<fraction>\d{1,9}))?S)?)?",
     re.ASCII,
 )
 

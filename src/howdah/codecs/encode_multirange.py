@@ -12,7 +12,7 @@ import re
 import struct
 
 from howdah.codecs.base import Params
-from howdah.codecs.encode_array import any_range, with_length
+from howdah.codecs.encode_array import any_range, read_json, with_length
 from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each
 from howdah.codecs.pgtypes import PgType, parse_type
 from howdah.codecs.values import Encoded, SourceColumn
@@ -29,20 +29,16 @@ def any_multirange(params: Params, pg_type: PgType) -> Convert:
     def convert(value: Stored, notes: Notes) -> bytes:
         if not isinstance(value, str):
             raise Unfit("not-a-multirange")
-        fields = [convert_range(text, notes) for text in _split(value.strip())]
+        fields = [convert_range(text, notes) for text in _split(value.strip(), pg_type.element)]
         return struct.pack(">i", len(fields)) + b"".join(map(with_length, fields))
 
     return convert
 
 
-def _split(text: str) -> list[str]:
+def _split(text: str, element: PgType | None) -> list[str]:
     """Return the ranges of PostgreSQL's {…}, or of a JSON list of ranges."""
     if text.startswith("["):
-        try:
-            listed = json.loads(text)
-        except (ValueError, RecursionError):
-            raise Unfit("not-a-multirange") from None
-        return [_as_text(item) for item in listed]
+        return [_as_text(item) for item in read_json(text, element, "not-a-multirange")]
     if not (text.startswith("{") and text.endswith("}")):
         raise Unfit("not-a-multirange")
     ranges: list[str] = []

@@ -49,7 +49,10 @@ def _read(value: Stored) -> list[float]:
         except (ValueError, RecursionError):
             numbers = None
         if isinstance(numbers, list) and all(type(number) in (int, float) for number in numbers):
-            return [float(number) for number in numbers]
+            try:
+                return [float(number) for number in numbers]
+            except OverflowError:
+                pass
     raise Unfit("not-a-vector")
 
 

@@ -64,10 +64,10 @@ def _render_numeric(field: bytes) -> str:
     _, weight, sign, scale, *digits = words
     if sign in (INFINITY, NEGATIVE_INFINITY):
         return "Infinity" if sign == INFINITY else "-Infinity"
-    value = sum(
-        (Decimal(digit).scaleb(4 * (weight - position)) for position, digit in enumerate(digits)), Decimal(0)
-    )
-    return f"{-value if sign == NEGATIVE else value:.{scale}f}"
+    written = "".join(f"{digit:04d}" for digit in digits) or "0"
+    # From the literal: arithmetic would round to the digits of Python's context.
+    value = Decimal(f"{'-' if sign == NEGATIVE else ''}{written}e{4 * (weight + 1 - len(digits))}")
+    return f"{value:.{scale}f}"
 
 
 def _render_timestamp(field: bytes) -> str:
@@ -95,7 +95,10 @@ def _render_timetz(field: bytes) -> str:
 
 def _render_interval(field: bytes) -> str:
     microseconds, days, months = struct.unpack(">qii", field)
-    length = str(timedelta(days=days, microseconds=microseconds))
+    try:
+        length = str(timedelta(days=days, microseconds=microseconds))
+    except OverflowError:  # interval counts twice as many days as Python
+        length = f"{days} days, {timedelta(microseconds=microseconds)}"
     return f"{months} months, {length}" if months else length
 
 
