@@ -28,6 +28,9 @@ CREATE TABLE loan (reader TEXT NOT NULL, number INTEGER NOT NULL, note TEXT, PRI
 CREATE TABLE visit (who TEXT, door INTEGER);
 CREATE TABLE log (what TEXT);
 CREATE VIRTUAL TABLE search USING fts5(email, content='author', content_rowid='id');
+CREATE TABLE find_content (id INTEGER PRIMARY KEY, note TEXT);
+CREATE VIRTUAL TABLE find USING fts5(note, content='find_content', content_rowid='id');
+INSERT INTO find_content VALUES (1, 'called like a table of full text');
 CREATE TRIGGER author_log AFTER UPDATE ON author BEGIN INSERT INTO log VALUES ('changed'); END;
 CREATE TRIGGER author_search AFTER INSERT ON author BEGIN
     INSERT INTO search (rowid, email) VALUES (NEW.id, NEW.email); END;
@@ -51,6 +54,7 @@ DELETE FROM tag WHERE code = 'b';
 INSERT INTO tag VALUES ('c', 'third');
 UPDATE loan SET number = 7 WHERE reader = 'ann' AND number = 2;
 INSERT INTO visit VALUES ('eve', 3);
+INSERT INTO find_content VALUES (2, 'new');
 """
 
 AUTHORS = [
@@ -110,6 +114,7 @@ def test_every_write_since_the_migration_is_in_the_file(source: Path, database: 
         ("bob", 1, None),
     ]
     assert sorted(_ask(path, "SELECT * FROM visit")) == [("ann", 1), ("ann", 1), ("bob", 2), ("eve", 3)]
+    assert _ask(path, "SELECT note FROM find_content") == [("called like a table of full text",), ("new",)]
     assert source.read_bytes() == before
     methods = {table.name: table.method for table in report.tables}
     assert methods["author"] == ("journal" if journal else "all rows")
@@ -130,6 +135,7 @@ def test_the_old_application_goes_on_as_if_it_had_never_left(
     # Its triggers fired on PostgreSQL, once for each UPDATE, not on the way; its search index knows new rows.
     assert _ask(path, "SELECT * FROM log") == [("changed",)] * 3
     assert _ask(path, "SELECT rowid FROM search WHERE search MATCH 'new'") == [(4,)]
+    assert _ask(path, "SELECT rowid FROM find WHERE find MATCH 'new'") == [(2,)]
     connection = sqlite3.connect(path)
     connection.execute("INSERT INTO author (email) VALUES ('next@x')")
     connection.execute("UPDATE author SET rating = 1 WHERE id = 1")

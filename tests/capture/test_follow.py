@@ -125,6 +125,26 @@ def test_a_generated_column_that_fails_on_a_row_is_left_out_of_what_is_followed(
     assert _ask(database, "SELECT * FROM made ORDER BY id") == [(1, -(2**63), 2), (2, -5, 3)]
 
 
+def test_a_table_that_is_called_like_one_of_full_text_is_followed_without_triggers(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    _write(
+        source,
+        "CREATE TABLE docs_content (id INTEGER PRIMARY KEY, body TEXT);"
+        "CREATE VIRTUAL TABLE docs USING fts5(body, content='docs_content', content_rowid='id');"
+        "INSERT INTO docs_content VALUES (1, 'before');",
+    )
+    before = _dump(source)
+    with pytest.raises(RefusedError) as refused:
+        follow_once()
+    assert refused.value.code == "L-130"
+    assert _dump(source) == before
+    assert follow_once(triggers=False).exit_status == 0
+    _write(source, "INSERT INTO docs_content VALUES (2, 'after')")
+    assert follow_once(triggers=False).exit_status == 0
+    assert _ask(database, "SELECT * FROM docs_content ORDER BY id") == [(1, "before"), (2, "after")]
+
+
 def test_what_is_written_after_the_snapshot_arrives(follow_once: Follow, source: Path, database: str) -> None:
     assert follow_once().status == "caught-up"
     _write(

@@ -142,7 +142,7 @@ def test_the_fence_refuses_every_write_and_names_the_new_address(source: Path, s
     with LiveFile(str(source)) as live:
         with live.looking():
             triggers = fence_triggers(live.read_catalog(), "postgresql://there/db")
-        with live.writing(), live.shadow_tables_open():
+        with live.writing():
             live.execute_all(triggers.values())
         refused = run_sqlite(
             source,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import psycopg
 import pytest
 
@@ -75,3 +77,74 @@ def test_virtual_tables_stay_where_they_are_on_request(source: Path, database: s
 
     assert [table.name for table in report.tables] == ["note"]
     assert sum(finding.code == "F-101" for finding in report.findings) == 5
+
+
+def test_rows_that_cannot_be_read_through_their_module_are_carried_as_its_table_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = tmp_path / "app.db"
+    with closing(apsw.Connection(str(source))) as connection:
+        connection.execute("""
+            CREATE VIRTUAL TABLE many USING fts4(body, languageid="lid");
+            INSERT INTO many (docid, body, lid) VALUES (7, 'bonjour', 3);
+            CREATE VIRTUAL TABLE labels
+                USING fts5(body, label UNINDEXED, content='', contentless_unindexed=1);
+            INSERT INTO labels (rowid, body, label) VALUES (5, 'gone', 'kept');
+            CREATE VIRTUAL TABLE areas USING geopoly(name);
+            INSERT INTO areas (_shape, name) VALUES ('[[0,0],[1,0],[1,1],[0,0]]', 'triangle');
+            CREATE VIRTUAL TABLE cut USING fts4("a b");
+            INSERT INTO cut VALUES ('by a tokenizer of the application');
+            PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE cut USING fts4("a b", tokenize=own)'
+                WHERE name = 'cut';
+        """)
+
+    report = migrate_file(source, database)
+
+    assert report.exit_status == 0
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT * FROM many_content").fetchall() == [(7, "bonjour", 3)]
+        assert connection.execute("SELECT * FROM labels_content").fetchall() == [(5, "kept")]
+        assert connection.execute("SELECT a1, length(a0) FROM areas_rowid").fetchall() == [("triangle", 28)]
+        assert connection.execute("SELECT * FROM cut_content").fetchall() == [
+            (1, "by a tokenizer of the application")
+        ]
+    told = {finding.object: finding.message for finding in report.findings if finding.code == "F-101"}
+    assert set(told) == {f'table "{name}"' for name in ("many", "labels", "areas", "cut")}
+    assert told['table "many"'].endswith('its rows are carried as table "many_content" holds them')
+
+
+def test_a_table_is_not_left_out_because_it_is_called_like_one_of_full_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    names = ("docs_content", "note_content", "bare_content", "log_stat", "log_docsize")
+    source = make_database(
+        tmp_path / "app.db",
+        """
+        CREATE TABLE docs_content (id INTEGER PRIMARY KEY, body TEXT);
+        CREATE VIRTUAL TABLE docs USING fts5(body, content='docs_content', content_rowid='id');
+        CREATE TABLE note_content (id INTEGER PRIMARY KEY, body TEXT);
+        CREATE VIRTUAL TABLE note USING fts4(body, content='note_content');
+        CREATE VIRTUAL TABLE bare USING fts5(body, content='');
+        CREATE TABLE bare_content (id INTEGER PRIMARY KEY, body TEXT);
+        CREATE VIRTUAL TABLE log USING fts3(body);
+        CREATE TABLE log_stat (id INTEGER PRIMARY KEY, body TEXT);
+        CREATE TABLE log_docsize (id INTEGER PRIMARY KEY, body TEXT);
+        """
+        + "".join(f"INSERT INTO {name} VALUES (1, 'mine');" for name in names),
+    )
+
+    report = migrate_file(source, database)
+
+    with psycopg.connect(database) as connection:
+        for name in names:
+            assert connection.execute(f"SELECT * FROM {name}".encode()).fetchall() == [(1, "mine")]
+    shadows = {finding.object: finding.message for finding in report.findings if finding.code == "F-102"}
+    assert shadows == {
+        'table "docs"': "Its 4 tables: docs_config, docs_data, docs_docsize, docs_idx",
+        'table "note"': "Its 4 tables: note_docsize, note_segdir, note_segments, note_stat",
+        'table "bare"': "Its 4 tables: bare_config, bare_data, bare_docsize, bare_idx",
+        'table "log"': "Its 3 tables: log_content, log_segdir, log_segments",
+    }

@@ -391,6 +391,20 @@ def test_virtual_tables_with_their_shadows(tmp_path: Path) -> None:
     assert [column.name for column in catalog.table("docs_fts").columns] == ["body"]
 
 
+def test_a_trigger_on_a_table_that_is_called_like_one_of_full_text_is_no_damage(tmp_path: Path) -> None:
+    catalog = read(
+        make_database(
+            tmp_path / "app.db",
+            "CREATE TABLE docs_content (id INTEGER PRIMARY KEY, body TEXT);"
+            "CREATE VIRTUAL TABLE docs USING fts5(body, content='docs_content', content_rowid='id');"
+            "CREATE TRIGGER fresh AFTER INSERT ON docs_content BEGIN"
+            " INSERT INTO docs (rowid, body) VALUES (new.id, new.body); END;",
+        )
+    )
+    assert (catalog.table("docs_content").kind, catalog.table("docs_content").shadow_of) == ("table", "docs")
+    assert [trigger.name for trigger in catalog.triggers] == ["fresh"]
+
+
 def test_a_virtual_table_whose_module_is_missing_stops_nothing(tmp_path: Path) -> None:
     catalog = read(
         make_database(

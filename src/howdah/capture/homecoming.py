@@ -170,7 +170,7 @@ def rebuild_search(file: HomeFile, catalog: SourceCatalog, changed: set[str]) ->
     if not changed:
         return []
     findings: list[Finding] = []
-    names = {fold_name(table.name) for table in catalog.tables}
+    names = {fold_name(table.name) for table in catalog.tables if table.kind == "shadow"}
     for table in catalog.tables:
         if table.kind != "virtual":
             continue

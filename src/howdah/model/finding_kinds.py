@@ -59,8 +59,10 @@ _KINDS = (
         code="F-101",
         severity=ERROR,
         title="A virtual table is not carried",
-        explanation="Its rows live in a module of SQLite (full text, R*Tree…) that PostgreSQL does not have. "
-        "The tables it was built from are carried; the index itself is not.",
+        explanation="It is the work of a module of SQLite (full text, R*Tree…) that PostgreSQL does not "
+        "have. The tables it was built from are carried; the index itself is not. Where it keeps rows that "
+        "cannot be read through it (a tokenizer of the application, a language for each row, compression, "
+        "unindexed columns without the text, geopoly), the table behind it that holds them is carried.",
         hint="For full text, add a tsvector column and a GIN index; for R*Tree, PostGIS or range types.",
     ),
     FindingKind(

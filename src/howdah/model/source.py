@@ -160,11 +160,13 @@ class Table:
     checks: tuple[Check, ...] = ()
     #: Module of a virtual table (fts5, rtree…), "" otherwise.
     module: str = ""
-    #: A virtual table of a known module that keeps its rows itself: they can be carried.
+    #: A virtual table of a known module that keeps its rows itself: they can be carried. Or the shadow
+    #: table that holds the rows of one that cannot be read itself.
     keeps_rows: bool = False
     #: The ordinary table over whose texts a full-text table searches, "" where it keeps its own.
     content_table: str = ""
-    #: The virtual table that a shadow table belongs to.
+    #: The virtual table that a shadow table belongs to; of kind "table", the one after whose private tables
+    #: a user's own is called.
     shadow_of: str | None = None
     #: Generated columns that are not among `columns`.
     uncomputed: tuple[Uncomputed, ...] = ()

@@ -162,6 +162,7 @@ def _begin(request: FollowRequest, state: StateSchema, progress: Progress) -> No
     if request.triggers:
         with LiveFile(request.source) as live:
             _require_small_keyless(live, request.options)
+            _require_open_to_triggers(live)
             epoch = _install_journal(live, request.journal_limit)
     # A service that runs already writes nothing between the load and the record that shuts its gate.
     with (
@@ -220,6 +221,20 @@ def _require_small_keyless(live: LiveFile, options: PlanOptions) -> None:
     }
     keyless = [table.name for table in design_journal(catalog).tables if not table.key]
     require_small_keyless(live, [name for name in keyless if name in chosen])
+
+
+def _require_open_to_triggers(live: LiveFile) -> None:
+    with live.looking():
+        catalog = live.read_catalog()
+    closed = [table for table in catalog.tables if table.kind == "table" and table.shadow_of]
+    if closed:
+        raise RefusedError(
+            "L-130",
+            f'By its name SQLite takes table "{closed[0].name}" for one of "{closed[0].shadow_of}".',
+            detail="An application that opens the file in SQLite's defensive mode could not read it any more "
+            "with a trigger on such a table.",
+            hint="Say --no-triggers, or rename the table.",
+        )
 
 
 def _require_new(request: FollowRequest, state: StateSchema) -> None:

@@ -46,7 +46,7 @@ def fence(live: LiveRun) -> None:
         live.pause.began = time.monotonic()
         return
     triggers = fence_triggers(live.catalog, live.target.display)
-    with live.file.writing(), live.file.shadow_tables_open():
+    with live.file.writing():
         objects = live.file.our_objects()
         live.file.execute_all(sql for name, sql in triggers.items() if name not in objects)
         live.file.execute_all(["UPDATE _howdah_state SET fenced = 1"])
@@ -81,7 +81,7 @@ def drop_fence(live: LiveRun) -> None:
     if live.file.replaced:
         # Nobody reaches it any more; what a copy in its place has of the fence goes with the next command.
         return
-    with live.file.writing(), live.file.shadow_tables_open():
+    with live.file.writing():
         objects = live.file.our_objects()
         live.file.execute_all(f"DROP TRIGGER {name}" for name in objects if name.startswith("_howdah_fence_"))
         if "_howdah_state" in objects:

@@ -42,7 +42,8 @@ def select_tables(
     """
     Return the tables to carry; `left_out` are names that the plan file excludes.
 
-    With `virtual_tables` those that keep rows of their own (full text, R*Tree) are carried too.
+    With `virtual_tables` those that keep rows of their own (full text, R*Tree) are carried too, and the
+    shadow tables that hold the rows of others.
 
     Raises UsageError P-201 for a pattern that matches no table.
     """
@@ -69,7 +70,7 @@ def select_tables(
             continue
         skipped.append((table.name, reason))
         if table.kind == "virtual":
-            findings.append(_virtual_finding(table))
+            findings.append(_virtual_finding(table, catalog, virtual_tables=virtual_tables))
         elif table.kind == "shadow":
             shadows.setdefault(table.shadow_of or "", []).append(table.name)
     for owner, names in shadows.items():
@@ -91,7 +92,7 @@ def _reason_to_skip(
             return "SQLite's own"
         case "virtual" if not (virtual_tables and table.has_rows):
             return f"virtual table ({table.module})"
-        case "shadow":
+        case "shadow" if not (virtual_tables and table.has_rows):
             return f'storage of virtual table "{table.shadow_of}"'
     for pattern in exclude:
         if fnmatchcase(table.name, pattern):
@@ -101,7 +102,9 @@ def _reason_to_skip(
     return LEFT_OUT_BY_FILE if table.name in left_out else None
 
 
-def _virtual_finding(table: Table) -> Finding:
-    return make_finding(
-        "F-101", name_table(table.name), f'it belongs to module "{table.module}"', detail=table.sql
-    )
+def _virtual_finding(table: Table, catalog: SourceCatalog, *, virtual_tables: bool) -> Finding:
+    message = f'it belongs to module "{table.module}"'
+    for other in catalog.tables:
+        if virtual_tables and other.keeps_rows and other.shadow_of == table.name:
+            message += f'; its rows are carried as table "{other.name}" holds them'
+    return make_finding("F-101", name_table(table.name), message, detail=table.sql)

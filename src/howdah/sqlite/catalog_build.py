@@ -8,6 +8,7 @@ for the table it belongs to and kept in `unread_sql`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -54,6 +55,10 @@ _FOREIGN_SHADOWS = {
     "fts1": ("content", "term"),
     "fts2": ("content", "segments", "segdir"),
 }
+#: Names of what full text stores: c0, or c0 and the column's name, in FTS5 l0 for a locale.
+_CONTENT_COLUMN = re.compile(r"c\d|l\d+\Z|langid\Z")
+#: module → end of the name of the table behind it that holds the rows as they were given.
+_ROWS_BEHIND = {"fts3": "content", "fts4": "content", "fts5": "content", "geopoly": "rowid"}
 
 
 #: (kind, name) → the row of sqlite_schema.
@@ -402,8 +407,34 @@ def _with_owner(table: Table, virtual: Sequence[Table]) -> Table:
         if not fold_name(table.name).startswith(prefix):
             continue
         suffix = fold_name(table.name)[len(prefix) :]
+        if table.kind == "shadow" and not _made_by_module(table, owner, suffix):
+            return replace(table, kind="table", shadow_of=owner.name)
         if table.kind == "shadow" or (
             table.kind == "table" and suffix.startswith(_FOREIGN_SHADOWS.get(fold_name(owner.module), ()))
         ):
-            return replace(table, kind="shadow", shadow_of=owner.name)
+            # Rows that cannot be read through the module are nowhere else.
+            holds = not owner.keeps_rows and suffix == _ROWS_BEHIND.get(fold_name(owner.module))
+            return replace(table, kind="shadow", shadow_of=owner.name, keeps_rows=holds)
     return table
+
+
+def _made_by_module(table: Table, owner: Table, suffix: str) -> bool:
+    """
+    Whether the columns are those of the module's own table.
+
+    SQLite goes by the name alone, and full text does not make each of its tables always: the texts that
+    it searches may well be a user's own, and called so.
+    """
+    names = [fold_name(column.name) for column in table.columns]
+    if not fold_name(owner.module).startswith("fts"):
+        return True
+    match suffix:
+        case "content":
+            own = [name for name in names[1:] if _CONTENT_COLUMN.match(name)]
+            return names[0] in ("docid", "id") and own == names[1:] != []
+        case "docsize":
+            return names[1:2] in (["size"], ["sz"])
+        case "stat":
+            return names == ["id", "value"]
+        case _:
+            return True

@@ -175,15 +175,6 @@ class LiveFile:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    @contextmanager
-    def shadow_tables_open(self) -> Iterator[None]:
-        """Allow triggers on the tables behind a virtual table; SQLite keeps them closed otherwise."""
-        self._connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
-        try:
-            yield
-        finally:
-            self._connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-
     def execute_all(self, statements: Iterable[str]) -> None:
         """Run statements within `writing()`."""
         for statement in statements:
@@ -217,7 +208,7 @@ class LiveFile:
         with self.looking():
             if not self.our_objects():
                 return
-        with self.writing(), self.shadow_tables_open():
+        with self.writing():
             objects = self.our_objects()
             for wanted in ("trigger", "table"):
                 self.execute_all(

@@ -70,7 +70,6 @@ def copy_by_ranges(path: str, destination: str, *, busy_timeout: float) -> None:
 def _begin(copy: apsw.Connection, live: apsw.Connection, path: str, busy_timeout: float) -> None:
     copy.set_busy_timeout(int(busy_timeout * 1000))
     copy.collation_needed(register_stand_in)
-    copy.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
     copy.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
     copy.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 1)
     for name in ("page_size", "encoding", "auto_vacuum"):
