@@ -14,6 +14,7 @@ from howdah.errors import DifferenceError, RefusedError, UsageError
 from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import LiveReport
 from howdah.ops.carry_back import CarryBackRequest, carry_back
+from howdah.ops.clean import clean
 from howdah.ops.cutover import CutoverRequest, cutover
 from howdah.ops.finalize import finalize
 from howdah.ops.follow import FollowRequest, follow, stop
@@ -234,6 +235,23 @@ def test_a_journal_that_disarmed_itself_is_made_up_for(
     assert _ask(database, "SELECT count(*) FROM item") == [(1902,)]
 
 
+def test_what_is_followed_is_neither_cleaned_away_nor_gone_on_with_by_other_decisions(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    before = _dump(source)
+    with pytest.raises(RefusedError) as refused:
+        clean(target_request(database))
+    assert (refused.value.code, "cutover" in refused.value.hint) == ("M-503", True)
+    with pytest.raises(RefusedError) as refused:
+        follow_once(options=PlanOptions(exclude=("item",)))
+    assert refused.value.code == "M-102"
+    assert _dump(source) == before
+    stop(str(source), target_request(database))
+    clean(target_request(database))
+    assert "_howdah" not in _dump(source)
+
+
 def test_a_changed_schema_stops_it(follow_once: Follow, source: Path) -> None:
     follow_once()
     _write(source, "ALTER TABLE item ADD COLUMN extra TEXT")
@@ -396,6 +414,9 @@ def test_home_again_with_what_was_written_and_then_finalized(
     assert _cut_over(source, database).proof == "proven"
     assert _ask(database, "SELECT name FROM box WHERE name = 'home'") == [("home",)]
     assert [run.next for run in status(target_request(database)).runs] == ["howdah rollback"]
+    with pytest.raises(RefusedError, match="has not ended") as refused_to_clean:
+        clean(target_request(database))
+    assert "finalize" in refused_to_clean.value.hint
     done = finalize(target_request(database))
     assert [run.next for run in status(target_request(database)).runs] == [""]
     assert [Path(file).name for file in done.files] == ["app.db", "app.db.sha256"]

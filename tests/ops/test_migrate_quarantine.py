@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from howdah.errors import RefusedError
+from howdah.errors import RefusedError, UsageError
 from howdah.model.plan import PlanOptions, RejectPolicy
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.plan import PlanRequest, plan
@@ -88,6 +88,16 @@ def test_a_retry_without_a_remedy_leaves_the_rows_and_says_so(tmp_path: Path, da
     report = retry_rows(target_request(database))
 
     assert (report.loaded, report.total, report.exit_status) == (0, 6, 5)
+
+
+def test_a_number_that_no_row_has_is_said_and_nothing_is_loaded(tmp_path: Path, database: str) -> None:
+    migrate_file(make_database(tmp_path / "notes.db", NOTES), database)
+    rows = list_rows(target_request(database)).rows
+    for numbers in ([99], [rows[0].number, 99]):
+        with pytest.raises(UsageError, match="number 99") as refused:
+            retry_rows(target_request(database), numbers=numbers)
+        assert refused.value.code == "M-602"
+    assert list_rows(target_request(database)).rows == rows
 
 
 #: Too long for the quarantine to keep; it stays in the snapshot.

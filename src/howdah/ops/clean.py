@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from howdah.capture.machine import Phase
+from howdah.capture.record import CaptureRecord
 from howdah.errors import RefusedError
 from howdah.model.verb_reports import CleanReport
 from howdah.ops.target import TargetRequest, open_target
@@ -17,7 +19,7 @@ def clean(request: TargetRequest, *, keep_files: bool = False) -> CleanReport:
     Drop the state schema and remove the run directories (snapshot, reports, quarantine).
 
     The migrated tables stay; after it nothing can be resumed, undone or retried.
-    Raises RefusedError while a run is unfinished.
+    Raises RefusedError while a run is unfinished (M-501) or a live migration has not ended (M-503).
     """
     state = StateSchema(name=request.state_schema)
     with open_target(request) as target:
@@ -35,7 +37,7 @@ def clean(request: TargetRequest, *, keep_files: bool = False) -> CleanReport:
                     hint=f'Finish it with "howdah migrate {unfinished[0].source}" or undo it with'
                     ' "howdah rollback".',
                 )
-            _require_whole(connection, state, runs)
+            _require_ended(connection, state, runs)
             with connection.transaction():
                 remove_state(connection, state)
                 # Before the ledger is gone for good: it alone says which files these are.
@@ -58,17 +60,25 @@ def _remove_files(runs: list[Run]) -> tuple[str, ...]:
     return tuple(removed)
 
 
-def _require_whole(connection: Connection, state: StateSchema, runs: list[Run]) -> None:
-    """What is out of the way in an application's schema comes back by the records that would go."""
-    aside = [
-        run
+def _require_ended(connection: Connection, state: StateSchema, runs: list[Run]) -> None:
+    """
+    What is ours in the SQLite file, and what of an application's schema is out of the way, comes back by the
+    records that would go.
+    """
+    capture = CaptureRecord(state=state).read(connection)
+    aside = any(
+        run.plan.owned is not None and SavedState(state=state, run_id=run.id).taken(connection)
         for run in runs
-        if run.plan.owned is not None and SavedState(state=state, run_id=run.id).taken(connection)
-    ]
+    )
     connection.rollback()
-    if aside:
-        raise RefusedError(
-            "M-503",
-            f"Run {aside[0].id} is followed, and constraints and triggers of the application are aside.",
-            hint='"howdah cutover" finishes it, "howdah follow --stop" and "howdah rollback" put them back.',
-        )
+    if capture is None and not aside:
+        return
+    released = capture is not None and capture.phase in (Phase.RELEASED, Phase.COMPLETE)
+    raise RefusedError(
+        "M-503",
+        "A live migration into this target has not ended, and its record would go.",
+        detail=f"It is in phase {capture.phase}; its source is {capture.source}." if capture else "",
+        hint='"howdah finalize" ends its way back and puts the SQLite file away.'
+        if released
+        else '"howdah cutover" finishes it, "howdah follow --stop" and "howdah rollback" give it up.',
+    )

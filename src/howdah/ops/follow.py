@@ -25,7 +25,7 @@ from howdah.ops.live_keyless import require_small_keyless
 from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
 from howdah.ops.live_standing import Rate, Tell, build_standing, telling
 from howdah.ops.live_steps import take_step
-from howdah.ops.migrate import MigrateRequest, migrate
+from howdah.ops.migrate import MigrateRequest, migrate, require_same_options
 from howdah.ops.target import TargetRequest, open_target
 from howdah.planning.orphans import choose_orphans
 from howdah.planning.selection import select_tables
@@ -66,8 +66,8 @@ def follow(request: FollowRequest, progress: Progress | None = None) -> LiveRepo
     Begin, or go on, until another command takes over or the process is interrupted.
 
     Raises UsageError for a policy that it cannot keep; RefusedError without consent, for a target that
-    another migration holds, or where the source's schema has changed; EnvironmentFailedError where a side
-    is gone: the same command goes on.
+    another migration holds, for other options than it was begun with, or where the source's schema has
+    changed; EnvironmentFailedError where a side is gone: the same command goes on.
     """
     if choose_orphans(request.options, None).default != ORPHAN_CHOICES[0]:
         raise UsageError(
@@ -105,6 +105,7 @@ _CLOSE_SECONDS, _CLOSE_BATCHES = 2.0, 5
 
 
 def _go_on(live: LiveRun, request: FollowRequest) -> LiveReport:
+    require_same_options(live.run, request.options)
     live.phases.progress.phase("follow")
     if live.capture().goal is Goal.YIELD:
         # Said to an earlier follow by somebody who went away; whoever wants this one to go says it again.

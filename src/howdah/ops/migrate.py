@@ -272,14 +272,18 @@ def _keep_snapshot(run: Run, request: MigrateRequest, workspace: Workspace, phas
 
 
 def _resume(run: Run, request: MigrateRequest, phases: PhaseLog) -> tuple[Run, SourceFacts]:
-    _require_same_options(run, request.options)
+    require_same_options(run, request.options)
     phases.log.info("resuming what was begun at %s", f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}")
     phases.progress.note(f"Resuming run {run.id}, begun {run.started_at:%Y-%m-%d %H:%M} UTC.")
     return run, read_kept_snapshot(run, phases)
 
 
-def _require_same_options(run: Run, asked: PlanOptions) -> None:
-    """Refuse to finish a run by other decisions than it was begun with; what is not asked for may differ."""
+def require_same_options(run: Run, asked: PlanOptions) -> None:
+    """
+    Raise RefusedError (M-102) where a run is to go on by other decisions than it was begun with.
+
+    What is not asked for may differ.
+    """
     begun = run.plan.options
     differing = [
         item.name

@@ -51,13 +51,24 @@ def list_rows(request: TargetRequest, *, table: str | None = None) -> Quarantine
 def show_row(request: TargetRequest, number: int) -> QuarantineReport:
     """Return one row by its number. Raises UsageError where there is none."""
     with _quarantine_of_run(request) as (target, run, quarantine):
-        rows = quarantine.rows(target.connection, numbers=[number])
-        target.connection.rollback()
-        if not rows:
-            raise UsageError(
-                "M-602", f"There is no row number {number} in quarantine.", hint="howdah quarantine list"
-            )
+        rows = _numbered_rows(quarantine, target, [number])
         return _build_report("quarantine show", target, run, rows)
+
+
+def _numbered_rows(
+    quarantine: Quarantine, target: OpenTarget, numbers: Sequence[int]
+) -> list[QuarantinedRow]:
+    """Return the rows of these numbers. Raises UsageError (M-602) for a number that none has."""
+    rows = quarantine.rows(target.connection, numbers=numbers)
+    target.connection.rollback()
+    unknown = sorted(set(numbers) - {row.number for row in rows})
+    if unknown:
+        raise UsageError(
+            "M-602",
+            f"There is no row number {unknown[0]} in quarantine.",
+            hint='See "howdah quarantine list".',
+        )
+    return rows
 
 
 def export_rows(request: TargetRequest, output: Path) -> QuarantineReport:
@@ -75,6 +86,8 @@ def retry_rows(
     """
     Load rows again, from what quarantine holds of them; those that go leave it.
 
+    Raises UsageError (M-602) for a number that no row has, before any is loaded.
+
     With an edited plan its policies and codecs apply to these rows; types must stay
     those of the tables. The exit status is 5 while rows are left.
     """
@@ -83,6 +96,8 @@ def retry_rows(
         exclusive_run(target.connection, quarantine.state),
     ):
         connection = target.connection
+        if numbers:
+            _numbered_rows(quarantine, target, numbers)
         plan, census = run.plan, Census()
         if plan_file is not None:
             plan, census = _edited_plan(target, run, plan_file)
