@@ -170,6 +170,81 @@ def test_words_of_a_boolean_column_become_true_and_false(
     assert table.values_changed == {"read-as-boolean": 3}
 
 
+def test_empty_texts_among_numbers_become_null(tmp_path: Path, database: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    script = """
+        CREATE TABLE t (id INTEGER PRIMARY KEY, i INTEGER, r REAL, d DECIMAL(6,2), b BOOLEAN,
+            n INTEGER NOT NULL, all_empty INTEGER, mixed INTEGER, word BOOLEAN, s TEXT);
+        INSERT INTO t VALUES (1, 5, 1.5, 2.25, 1, 1, '', 1, 'yes', ''),
+            (2, '', '', '', '', '', '', 'x', '', 'a');
+    """
+    source = make_database(tmp_path / "a.db", script)
+    report = migrate_file(source, database, policies=("empty=null", "booleans=words"))
+    assert (report.exit_status, report.verification, report.differences) == (0, "proof", ())
+    (table,) = report.tables
+    types = {column.name: column.target_type for column in table.columns}
+    assert types == {
+        "id": "bigint",
+        "i": "bigint",
+        "r": "double precision",
+        "d": "numeric(6,2)",
+        "b": "boolean",
+        "n": "text",
+        "all_empty": "bigint",
+        "mixed": "text",
+        "word": "boolean",
+        "s": "text",
+    }
+    with psycopg.connect(database) as connection:
+        assert connection.execute(
+            "SELECT i, r, d::text, b, n, all_empty, mixed, word, s FROM t ORDER BY id"
+        ).fetchall() == [
+            (5, 1.5, "2.25", True, "1", None, "1", True, ""),
+            (None, None, None, None, "", None, "x", None, "a"),
+        ]
+    assert table.values_changed["empty-to-null"] == 7
+
+
+def test_empty_texts_become_null_in_an_applications_columns(
+    tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (id bigint PRIMARY KEY, at timestamptz, on_day date, n int)")
+    source = make_database(
+        tmp_path / "a.db",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT, on_day TEXT, n INTEGER);"
+        "INSERT INTO t VALUES (1, '', '2024-01-02', ''), (2, '2024-01-02T03:04:05Z', '', 7)",
+    )
+    report = migrate_file(source, database, policies=("empty=null",))
+    assert (report.exit_status, report.differences) == (0, ())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT at IS NULL, on_day IS NULL, n FROM t ORDER BY id").fetchall() == [
+            (True, False, None),
+            (False, True, 7),
+        ]
+
+
+def test_texts_that_postgresql_cannot_hold_become_bytes_where_that_is_asked_for(
+    tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    script = """
+        CREATE TABLE t (id INTEGER PRIMARY KEY, nul TEXT, wrong TEXT, fine TEXT, number TEXT);
+        INSERT INTO t VALUES (1, 'a' || char(0) || 'b', CAST(x'61ff' AS TEXT), 'x', 'y'),
+            (2, 'c', 'd', 'e', 'f');
+    """
+    source = make_database(tmp_path / "a.db", script)
+    report = migrate_file(source, database, policies=("nul=bytea", "invalid_utf8=bytea"))
+    assert (report.exit_status, report.verification, report.differences) == (0, "proof", ())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT nul, wrong, fine FROM t ORDER BY id").fetchall() == [
+            (b"a\0b", b"a\xff", "x"),
+            (b"c", b"d", "e"),
+        ]
+    assert not {finding.code for finding in report.findings} & {"F-211", "F-212"}
+
+
 def test_dates_stay_as_stored_where_that_is_asked_for(tmp_path: Path) -> None:
     script = "CREATE TABLE t (d DATETIME, e DATE); INSERT INTO t VALUES (1700000000, '2024-01-02')"
     facts = facts_of(tmp_path, script)
@@ -195,4 +270,6 @@ def test_the_page_says_what_the_codecs_take() -> None:
     assert (ROOT / "docs" / "reference" / "policies.md").read_text("utf-8") == render_reference()
     for name, policy in POLICIES.items():
         for codec in policy.codecs:
-            assert CODECS[codec].choices[name] == policy.choices
+            of_codec = CODECS[codec].choices[name]
+            assert policy.choices[: len(of_codec)] == of_codec
+            assert set(policy.choices[len(of_codec) :]) <= {"bytea"}

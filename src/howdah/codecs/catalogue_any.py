@@ -7,6 +7,7 @@ value against what Python's standard library makes of the source's.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from howdah.codecs import decode_any_json as json_back
@@ -36,7 +37,8 @@ from howdah.codecs import encode_text as text
 from howdah.codecs import encode_tsvector as tsvector
 from howdah.codecs import encode_vector as vector
 from howdah.codecs.base import Codec
-from howdah.codecs.decode_each import decode_printed
+from howdah.codecs.decode_each import decode_printed, project_without_empty
+from howdah.codecs.encode_each import EMPTY_CHOICES, encode_without_empty
 from howdah.codecs.moment_params import UNIT_CHOICES
 
 _NOT_UTF8 = {"invalid-utf8": "The bytes are not UTF-8."}
@@ -123,8 +125,20 @@ def _network(name: str) -> Codec:
     )
 
 
-#: In the order of the reference.
-ANY_CODECS = (
+def _may_be_empty(codec: Codec) -> Codec:
+    """Return the codec with the parameter `empty`, for applications that write '' where they mean NULL."""
+    assert codec.project is not None
+    return replace(
+        codec,
+        encode=partial(encode_without_empty, codec.encode),
+        project=partial(project_without_empty, codec.project),
+        parameters={**(codec.parameters or {}), "empty": "what becomes of an empty TEXT"},
+        choices={**codec.choices, "empty": EMPTY_CHOICES},
+        changes={**codec.changes, "empty-to-null": "An empty TEXT became NULL."},
+    )
+
+
+_CODECS = (
     Codec(
         name="any-integer",
         summary="Whole numbers of any class as integers or oid.",
@@ -486,3 +500,15 @@ ANY_CODECS = (
         changes={"nearest-float4": "A decimal became the nearest float4."},
     ),
 )
+
+#: Codecs of types that have no empty value.
+_WITHOUT_EMPTY = frozenset(
+    {
+        *("any-integer", "any-boolean", "any-real", "any-numeric", "money", "any-uuid", "duration"),
+        *("any-timestamp", "any-timestamptz", "any-date", "any-time", "any-timetz"),
+        *("inet", "cidr", "macaddr", "any-json"),
+    }
+)
+
+#: In the order of the reference.
+ANY_CODECS = tuple(_may_be_empty(codec) if codec.name in _WITHOUT_EMPTY else codec for codec in _CODECS)

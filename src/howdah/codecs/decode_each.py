@@ -9,6 +9,7 @@ load. A value that has no spelling stays as it is, and so equals nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -67,6 +68,16 @@ def project_each(column: SourceColumn, spell: Spell) -> SourceColumn:
     return source_column(
         column.length, integer=left.get("integer"), real=left.get("real"), text=texts, blob=left.get("blob")
     )
+
+
+def project_without_empty(
+    project: Callable[[SourceColumn, Params], SourceColumn], column: SourceColumn, params: Params
+) -> SourceColumn:
+    """Project a column in which, by parameter `empty`, the empty text stands for NULL."""
+    if params.get("empty") == "null" and column.text is not None:
+        kept = [text or None for text in column.text.to_pylist()]
+        column = replace(column, text=pa.array(kept, column.text.type))
+    return project(column, params)
 
 
 def spell_stored(spell: Spell, value: Stored, *, is_text: bool) -> str | None:

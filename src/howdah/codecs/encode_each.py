@@ -13,14 +13,19 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from howdah.codecs.base import Params
 from howdah.codecs.encode_text import checked_text
+from howdah.codecs.params import read_choice
 from howdah.codecs.pgtypes import PgType
 from howdah.codecs.values import Encoded, SourceColumn
 from howdah.codecs.wire import Mask, Rejections, encoded, mask_of, no_values
 
 _PLAIN_TEXT = PgType(base="text")
+
+#: Values of the parameter `empty`, the default first.
+EMPTY_CHOICES = ("reject", "null")
 
 #: INTEGER, REAL, TEXT and BLOB.
 Stored = int | float | str | bytes
@@ -71,6 +76,18 @@ def stored_values(column: SourceColumn, rejections: Rejections) -> Iterator[tupl
                     rejections.add_rows("invalid-utf8", [row])
                     continue
             yield row, value
+
+
+def encode_without_empty(
+    encode: Callable[[SourceColumn, Params, str], Encoded], column: SourceColumn, params: Params, pg_type: str
+) -> Encoded:
+    """Encode a column in which, by parameter `empty`, the empty text stands for NULL."""
+    if read_choice(params, "empty", EMPTY_CHOICES) != "null" or column.text is None:
+        return encode(column, params, pg_type)
+    empty = pc.fill_null(pc.equal(pc.binary_length(column.text), 0), False).to_numpy(zero_copy_only=False)
+    rest = pc.if_else(pa.array(empty), pa.scalar(None, column.text.type), column.text)
+    result = encode(replace(column, text=rest), params, pg_type)
+    return replace(result, touched={**result.touched, "empty-to-null": empty}) if empty.any() else result
 
 
 def encode_each(column: SourceColumn, convert: Convert, *, policies: Params | None = None) -> Encoded:

@@ -84,7 +84,7 @@ def build_plan(
     foreign_keys, key_findings = resolve_foreign_keys(catalog, selection.tables)
     tables = _order_tables(selection, foreign_keys)
     decisions = decide_types(tables, census, foreign_keys, options)
-    decisions = apply_policies(decisions, tables, census, chosen)
+    decisions = apply_policies(decisions, tables, census, options, chosen)
     if edits is not None:
         decisions = apply_edits(decisions, edits, tables, census)
     names, targets, name_findings = name_relations(catalog, tables, options, edits)

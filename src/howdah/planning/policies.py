@@ -11,19 +11,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from howdah.codecs.pgtypes import parse_type
 from howdah.codecs.registry import CODECS
 from howdah.errors import UsageError
 from howdah.model.census import Census, ColumnCensus
 from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.plan import ORPHAN_CHOICES, PlanOptions
 from howdah.model.source import Column, Table
-from howdah.planning.column_facts import TypeDecision
+from howdah.planning.column_facts import ColumnFacts, TypeDecision
 from howdah.planning.declared import Family, read_declared_type
 from howdah.planning.design import census_of, column_census
 from howdah.planning.owned_columns import describe_owned_misfit
 from howdah.planning.type_groups import ColumnKey
+from howdah.planning.types import decide_type
 
 _PRECISION_MAX = 1000
+#: Findings about texts that are no matter in a column of bytes.
+_OF_TEXTS = frozenset({"F-205", "F-206", "F-207", "F-211", "F-212"})
+#: Codec of one form → that of any spelling in the same type, which takes empty texts for NULL.
+_TAKING_EMPTY = {
+    "integer": "any-integer",
+    "boolean": "any-boolean",
+    "real": "any-real",
+    "numeric": "any-numeric",
+}
 #: Findings of a column that is carried as stored.
 _OF_STORED_FORM = frozenset({"F-205", "F-206", "F-207", "F-208"})
 
@@ -38,15 +49,27 @@ class Policy:
     codecs: tuple[str, ...] = ()
 
 
-def _of_codecs(name: str, about: str) -> Policy:
+def _of_codecs(name: str, about: str, *others: str) -> Policy:
     codecs = tuple(codec.name for codec in CODECS.values() if name in codec.choices)
-    return Policy(about=about, choices=CODECS[codecs[0]].choices[name], codecs=codecs)
+    return Policy(about=about, choices=(*CODECS[codecs[0]].choices[name], *others), codecs=codecs)
+
+
+#: A choice about texts that is no parameter of their codec: the column gets another type.
+BYTEA = "bytea"
+_AS_BYTEA = "`bytea` makes the whole column one of bytes, where the tables are ours to create"
 
 
 #: By the name that the flag and the plan file have for it.
 POLICIES: Mapping[str, Policy] = {
-    "nul": _of_codecs("nul", "texts with a NUL character, which PostgreSQL's text cannot hold"),
-    "invalid_utf8": _of_codecs("invalid_utf8", "texts that are not UTF-8"),
+    "nul": _of_codecs(
+        "nul", "texts with a NUL character, which PostgreSQL's text cannot hold; " + _AS_BYTEA, BYTEA
+    ),
+    "invalid_utf8": _of_codecs("invalid_utf8", "texts that are not UTF-8; " + _AS_BYTEA, BYTEA),
+    "empty": _of_codecs(
+        "empty",
+        "empty texts in a column of numbers, booleans or dates: a type that holds them, or a row set aside "
+        "where the type is given; or NULL",
+    ),
     "blob": _of_codecs("blob", "blobs in a column of texts: set aside, or text where they are UTF-8"),
     "text": _of_codecs("text", "texts in a column of blobs: set aside, or their UTF-8 bytes"),
     "rounding": _of_codecs(
@@ -110,7 +133,7 @@ def params_under(codec: str, params: Mapping[str, str], chosen: Mapping[str, str
     return dict(params) | {
         name: choice
         for name, choice in chosen.items()
-        if name != "rounding" and codec in POLICIES[name].codecs
+        if name != "rounding" and choice in CODECS[codec].choices.get(name, ())
     }
 
 
@@ -118,6 +141,7 @@ def apply_policies(
     decisions: Mapping[ColumnKey, TypeDecision],
     tables: Iterable[Table],
     census: Census,
+    options: PlanOptions,
     chosen: Mapping[str, str],
 ) -> dict[ColumnKey, TypeDecision]:
     """Return the decisions under the policies."""
@@ -136,6 +160,10 @@ def apply_policies(
                     params={**decision.params, "affinity": column.affinity.value},
                     findings=tuple(finding for finding in decision.findings if finding.code != "F-206"),
                 )
+            if chosen.get("empty") == "null":
+                decision = _without_empty(decision, table, column, stored, options)
+            if _is_unreadable(stored, chosen) and decision.codec in ("text", "any-text"):
+                decision = _as_bytes(decision, stored)
             if chosen.get("booleans") == "words":
                 decision = _by_words(decision, table, column, stored)
             if decision.codec == "numeric" and chosen.get("rounding") == "half-away":
@@ -144,6 +172,37 @@ def apply_policies(
             if params != dict(decision.params) or decision is not changed[key]:
                 changed[key] = replace(decision, params=params, reason=f"{decision.reason}; by --policy")
     return changed
+
+
+def _is_unreadable(stored: ColumnCensus, chosen: Mapping[str, str]) -> bool:
+    """Whether the column holds texts that PostgreSQL's text cannot, and the policy for them is bytea."""
+    return bool(
+        (chosen.get("nul") == BYTEA and stored.texts_with_nul)
+        or (chosen.get("invalid_utf8") == BYTEA and stored.texts_invalid_utf8)
+    )
+
+
+def _as_bytes(decision: TypeDecision, stored: ColumnCensus) -> TypeDecision:
+    """Return the decision for a column of bytes, where there are only texts and blobs in it."""
+    if stored.integers or stored.reals:
+        return decision
+    kept = tuple(finding for finding in decision.findings if finding.code not in _OF_TEXTS)
+    return replace(decision, type="bytea", codec="bytes", params={"text": "utf8"}, findings=kept)
+
+
+def _without_empty(
+    decision: TypeDecision, table: Table, column: Column, stored: ColumnCensus, options: PlanOptions
+) -> TypeDecision:
+    """Return the decision for what is stored beside empty texts, where that is of another type than text."""
+    if not stored.texts_empty or stored.texts != stored.texts_empty or column.not_null:
+        return decision
+    rest = replace(stored, nulls=stored.nulls + stored.texts, texts=0, texts_empty=0, text_shapes=frozenset())
+    found = decide_type(ColumnFacts(table=table.name, column=column, census=rest), options)
+    codec = _TAKING_EMPTY.get(found.codec)
+    if codec is None:
+        return decision
+    limits = parse_type(found.type).modifiers
+    return replace(found, codec=codec, params={"scale": str(limits[1])} if limits else {})
 
 
 def _by_words(decision: TypeDecision, table: Table, column: Column, stored: ColumnCensus) -> TypeDecision:
