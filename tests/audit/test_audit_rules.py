@@ -45,6 +45,8 @@ FOUND = [
     ("test_app.py", "connection = connect(':memory:')\n", "A-105", 1),
     ("Dockerfile", "RUN apt-get update && apt-get install -y sqlite3\n", "A-106", 1),
     ("backup.sh", "#!/bin/sh\nsqlite3 /data/app.db .dump > backup.sql\n", "A-106", 2),
+    ("pyproject.toml", '[tool.app]\ndatabase_url = "sqlite:///app.db"\n', "A-103", 2),
+    ("setup.py", "import sqlite3\n", "A-101", 1),
     ("package.json", '{\n "dependencies": {\n  "better-sqlite3": "12.4.1"\n }\n}\n', "A-201", 3),
     ("requirements.txt", "django\naiosqlite>=0.19\n", "A-201", 2),
     ("pyproject.toml", '[project]\ndependencies = [\n  "aiosqlite>=0.19",\n]\n', "A-201", 3),
@@ -95,6 +97,7 @@ NOT_FOUND = [
     ("schema.prisma", '// provider = "sqlite"\ndatasource db {\n  provider = "postgresql"\n}\n'),
     ("package.json", '{\n "description": "no better-sqlite3 any more",\n "dependencies": {"pg": "8"}\n}\n'),
     ("styles.yaml", "icon: thumbs.db\n"),
+    ("pnpm-lock.yaml", "packages:\n  knex@3.1.0:\n    driver: sqlite\n"),
 ]
 
 
@@ -119,7 +122,26 @@ def test_the_reference_lists_the_rules() -> None:
     )
 
 
-def test_no_secret_is_shown() -> None:
-    findings = examine("app.py", "url = 'sqlite://user:hunter2@host/app.db'\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "url = 'sqlite://user:hunter2@host/app.db'",
+        "url = 'sqlite://user:a@hunter2/b@host/app.db'",
+        "url = 'sqlite+pysqlcipher://:hunter2@/app.db?cipher=aes'",
+        "connect('sqlite:///app.db', 'redis://:hunter2@cache')",
+        "connect('sqlite:///app.db', password='a hunter2 b')",
+        "db.execute(\"PRAGMA key = 'hunter2'\")",
+        "db.execute('PRAGMA main.rekey = \"x\\'hunter2\\'\"')",
+        "db.execute(\"ATTACH DATABASE 'a.db' AS a KEY 'hunter2'\")",
+    ],
+)
+def test_no_secret_is_shown(line: str) -> None:
+    findings = examine("app.py", f"{line}\n")
+    assert findings
+    assert "hunter2" not in repr(findings)
+
+
+def test_a_key_of_an_encrypted_database_in_a_query_builder_is_not_shown() -> None:
+    findings = examine("app.js", "require('better-sqlite3')(file).pragma(\"key='hunter2'\");\n")
     assert findings
     assert "hunter2" not in repr(findings)

@@ -141,10 +141,8 @@ def _find_in_setting(text: str) -> tuple[str, str] | None:
         default = re.sub(r"^\$\{\w+:?-([^}]*)\}$", r"\1", value)
         if _CHOICE.match(default) and _CHOOSER.search(key):
             return "A-102", f"{key} = {default}"
-        if _URL.match(default) and not default.startswith("file:"):
+        if _URL.match(default):
             return "A-103", f"{key} = {_without_userinfo(default)}"
-        if default.startswith("file:") and _URL.match(default):
-            return "A-103", f"{key} = {default}"
         if _DATABASE_FILE.match(default) and _CONNECTS.search(key):
             return "A-104", f"{key} = {default}"
     if _INSTALLS.search(text) or _COMMAND.search(text):
@@ -161,7 +159,7 @@ def _without_comment(pieces: Pieces, number: int) -> str:
 
 
 def _without_userinfo(url: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", url)
+    return re.sub(r"//(?:[^/@:\s]*:[^\s\"'`]*|[^/@:\s]*)@", "//", url)
 
 
 def _at(place: SqlPlace, first_line: int, *, anchor: int | None) -> Place:

@@ -57,8 +57,14 @@ def is_manifest(path: str) -> bool:
     return any(pattern.fullmatch(name) for pattern, _, _ in _MANIFESTS)
 
 
+def is_lock_file(path: str) -> bool:
+    """Return whether the file lists what is installed, and holds no settings."""
+    name = PurePosixPath(path).name
+    return any(lock and pattern.fullmatch(name) for pattern, _, lock in _MANIFESTS)
+
+
 def find_dependencies(path: str, text: str) -> list[Place]:
-    """List the lines of a manifest or lock file that name a driver of SQLite."""
+    """List the lines of a manifest or lock file that name a driver of SQLite; none of any other file."""
     name = PurePosixPath(path).name
     places = []
     for pattern, line_pattern, lock in _MANIFESTS:

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 
 from howdah.audit.code import Place, find_in_code, find_in_configuration, find_in_sql_file
-from howdah.audit.dependencies import find_dependencies, is_manifest
+from howdah.audit.dependencies import find_dependencies, is_lock_file, is_manifest
 from howdah.audit.deprecated import deprecated_lines
 from howdah.audit.pieces import Pieces, find_lexer, take_apart
 from howdah.audit.rules import RULES
@@ -68,10 +68,19 @@ _PROGRAMS = frozenset(
 )
 #: Characters of a line that are shown.
 _EXCERPT = 160
-#: user:password@ in a URL, and values of keys that name a secret.
+#: user:password@ in a URL, values of keys that name a secret, and keys of encrypted databases.
 _SECRETS = (
-    (re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+@"), "…@"),
-    (re.compile(r"(?i)((?:password|passwd|secret|token|api_?key|salt)\w*[\"']?\s*[:=]\s*)\S+"), r"\1…"),
+    (re.compile(r"(?<=://)[^\s/@:]*:[^\s\"'`]*@"), "…@"),
+    (
+        re.compile(
+            r"((?:password|passwd|secret|token|api_?key|salt)\w*[\"']?\s*[:=]\s*)"
+            r"(?:\"[^\"]*\"|'[^']*'|\S+)",
+            re.IGNORECASE,
+        ),
+        r"\1…",
+    ),
+    (re.compile(r"(\bpragma\b\W*(?:\w+\.)?(?:hex)?(?:re)?key\b).+", re.IGNORECASE), r"\1 …"),
+    (re.compile(r"(\bkey\s+)(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE), r"\1…"),
 )
 
 
@@ -82,14 +91,11 @@ def reads(path: str) -> bool:
 
 def examine(path: str, text: str) -> list[AuditFinding]:
     """List what a file holds that speaks SQLite, in the order of its lines."""
-    if is_manifest(path):
-        places = find_dependencies(path, text)
-        if _kind(path) == "json" or not places:
-            return _findings(path, places, _pieces(path, text))
-    else:
-        places = []
     pieces = _pieces(path, text)
     kind = _kind(path)
+    places = find_dependencies(path, text)
+    if is_lock_file(path) or (kind == "json" and is_manifest(path)):
+        return _findings(path, places, pieces)
     if kind == "sql":
         places += find_in_sql_file(text)
     elif kind in _PROGRAMS:

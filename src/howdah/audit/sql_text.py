@@ -224,6 +224,9 @@ class _Tokens:
 
 def _find_in_statement(tokens: _Tokens) -> Iterator[SqlPlace]:
     yield from _find_at_start(tokens)
+    if tokens.word(0).startswith("PRAGMA"):
+        # It goes as a whole, and its value may be the key of an encrypted database.
+        return
     in_table = tokens.word(0) == "CREATE" and "TABLE" in tokens.words[:4]
     for index in range(len(tokens)):
         yield from _find_names(tokens, index)
@@ -329,7 +332,7 @@ def _find_clauses(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
         return
     if word == "OR" and tokens.word(index - 1) in ("INSERT", "UPDATE") and after in _RESOLUTIONS:
         yield tokens.place("A-303", index, f"{tokens.word(index - 1)} OR {after}")
-    elif word == "AUTOINCREMENT" or (word == "AUTO_INCREMENT"):
+    elif word in ("AUTOINCREMENT", "AUTO_INCREMENT"):
         yield tokens.place("A-302", index, tokens.raw(index))
     elif word == "CONFLICT" and tokens.word(index - 1) == "ON" and after == "DO":
         if tokens.word(index + 2) == "UPDATE":
