@@ -213,6 +213,30 @@ def test_defaults_give_the_values_that_sqlite_gives(applied: psycopg.Connection[
     lite.close()
 
 
+def test_a_default_that_sqlite_does_not_read_as_a_number_is_told_and_no_number(
+    tmp_path: Path, database: str
+) -> None:
+    facts = facts_of(
+        tmp_path,
+        """CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL DEFAULT 'nan', n NUMERIC DEFAULT 'Infinity',
+            u DECIMAL DEFAULT '1_0', d INTEGER DEFAULT '\u0663', big INTEGER DEFAULT 1e30,
+            j JSON DEFAULT 'NaN', x DEFAULT '5', h REAL DEFAULT 9e999, ok INTEGER DEFAULT ' 7 ',
+            e REAL DEFAULT '1e2', p NUMERIC DEFAULT '+.5');
+        INSERT INTO t (r, n, u, d, big, j, x, h) VALUES (0.5, 1.5, 1.5, 1, 1, '{}', 1, 0.5);""",
+    )
+    plan = facts.plan()
+    told = {finding.object for finding in plan.findings if finding.code == "F-301"}
+    assert told == {f'column "t"."{name}"' for name in ("r", "n", "u", "d", "big", "j", "x", "h")}
+    apply_plan(plan, database)
+    with sqlite3.connect(facts.path) as lite, psycopg.connect(database) as post:
+        for connection in (lite, post):
+            connection.execute("INSERT INTO t (id) VALUES (9)")
+        theirs = lite.execute("SELECT ok, e, p FROM t WHERE id = 9").fetchone()
+        ours = post.execute("SELECT ok, e, p FROM t WHERE id = 9").fetchone()
+    assert ours is not None
+    assert tuple(map(float, ours)) == theirs == (7, 100.0, 0.5)
+
+
 def test_random_defaults_differ_from_row_to_row(applied: psycopg.Connection[Any]) -> None:
     for _ in range(50):
         applied.execute('INSERT INTO "Order" (active) VALUES (FALSE)')

@@ -56,8 +56,11 @@ def compare(left: Value, operator: str, right: Value) -> Value:
 
 
 def align_item(left: Value, item: Value) -> Value:
-    """Bring one member of an IN list to the form of the left side, whose affinity and collation count "
-    "alone."""
+    """
+    Bring one member of an IN list to the form of the left side, whose affinity and collation count alone.
+
+    Raises Untranslatable.
+    """
     if item.kind is Kind.NULL:
         return item
     if not item.explicit_collation and item is not left:

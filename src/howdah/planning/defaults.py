@@ -8,13 +8,14 @@ stores. Raises `Untranslatable` for the rest.
 
 from __future__ import annotations
 
-import json
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
 from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity
 from howdah.names import quote_literal
+from howdah.planning.json_calls import is_plain_json
 from howdah.planning.moments import EPOCH_UNITS, is_iso_date
 from howdah.planning.sql_values import (
     NUMBERS,
@@ -27,6 +28,9 @@ from howdah.planning.sql_values import (
 )
 
 _ZERO_ONE = {"0": "FALSE", "1": "TRUE", "false": "FALSE", "true": "TRUE"}
+
+#: A number as SQLite reads one from a text, blanks around it or not (Python's float() reads more: nan, 1_0).
+_NUMBER = re.compile(r"[ \t\n\r\v\f]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t\n\r\v\f]*")
 
 #: Digits after the second → what to cut the present moment to.
 _CUT = {"0": "second", "3": "milliseconds"}
@@ -70,13 +74,13 @@ def _boolean(value: Value) -> str:
 
 
 def _integer(value: Value, affinity: Affinity) -> str:
-    number = _as_number_literal(value)
+    number = _as_number_literal(value, affinity)
     if isinstance(number, float) and number.is_integer() and affinity is not Affinity.BLOB:
         number = int(number)
     if isinstance(number, int):
-        if affinity is Affinity.TEXT and not -(2**63) <= number < 2**63:
-            # SQLite takes it for a REAL, and stores the digits that it prints.
-            raise Untranslatable("a number of more than 64 bits for a text column")
+        if not -(2**63) <= number < 2**63:
+            # SQLite takes it for a REAL.
+            raise Untranslatable("a number of more than 64 bits for an integer column")
         return str(number)
     if value.kind is Kind.BOOLEAN:
         return f"({value.sql})::int"
@@ -90,7 +94,7 @@ def _integer(value: Value, affinity: Affinity) -> str:
 
 
 def _number(value: Value, affinity: Affinity) -> str:
-    number = _as_number_literal(value)
+    number = _as_number_literal(value, affinity)
     if number is not None:
         return repr(number)
     if value.kind in NUMBERS:
@@ -98,7 +102,7 @@ def _number(value: Value, affinity: Affinity) -> str:
     raise Untranslatable(f"a default of {value.kind} for a number")
 
 
-def _as_number_literal(value: Value) -> int | float | None:
+def _as_number_literal(value: Value, affinity: Affinity) -> int | float | None:
     """Return the literal as a number; a text in the form of one becomes one by the column's affinity."""
     literal = value.literal
     if isinstance(literal, bool):
@@ -106,11 +110,21 @@ def _as_number_literal(value: Value) -> int | float | None:
     if isinstance(literal, (int, float)):
         return literal
     if isinstance(literal, str):
-        try:
-            return int(literal) if literal.strip().lstrip("+-").isdigit() else float(literal)
-        except ValueError:
-            raise Untranslatable(f"the text {literal!r} for a number") from None
+        number = _read_number(literal) if affinity is not Affinity.BLOB else None
+        if number is None:
+            raise Untranslatable(f"the text {literal!r} for a number")
+        return number
     return None
+
+
+def _read_number(text: str) -> int | float | None:
+    """Return the number that a text is under NUMERIC affinity, None for a text that stays one."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    number = float(found[1]) if set(found[1]) & set(".eE") else int(found[1])
+    # An infinite one has no literal in PostgreSQL.
+    return None if abs(number) == float("inf") else number
 
 
 def _stored(literal: bool | int | float | str | bytes | None, affinity: Affinity) -> object:
@@ -122,10 +136,10 @@ def _stored(literal: bool | int | float | str | bytes | None, affinity: Affinity
     if affinity is Affinity.TEXT:
         return literal
     if isinstance(literal, str):
-        try:
-            literal = int(literal) if literal.strip().lstrip("+-").isdigit() else float(literal)
-        except ValueError:
+        number = _read_number(literal)
+        if number is None:
             return literal
+        literal = number
     if affinity is Affinity.REAL:
         return float(literal)
     if isinstance(literal, float) and literal.is_integer() and abs(literal) < 2**53:
@@ -155,10 +169,8 @@ def _bytes(value: Value) -> str:
 
 def _json(value: Value) -> str:
     if isinstance(value.literal, str):
-        try:
-            json.loads(value.literal)
-        except ValueError:
-            raise Untranslatable(f"{value.literal!r}, which is not JSON") from None
+        if not is_plain_json(value.literal):
+            raise Untranslatable(f"{value.literal!r}, which is not JSON")
         return value.sql
     raise Untranslatable("a default that is no JSON text")
 

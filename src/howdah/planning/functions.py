@@ -240,6 +240,8 @@ def _random(translator: Expressions, node: Node) -> Value:
 
 
 def _likely(translator: Expressions, node: Node) -> Value:
+    if not node.expressions:
+        raise Untranslatable(f"{node.this}() of nothing")
     return translator.translate(node.expressions[0])
 
 

@@ -18,9 +18,9 @@ from howdah.names import quote_literal
 from howdah.planning.expressions import Expressions, Node
 from howdah.planning.sql_values import Kind, Untranslatable, Value, as_number, as_text, text_value
 
-#: .name, ."any name", [3], [#-1]
 #: A string, or blanks outside of one.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[ \t\r\n]+')
+#: .name, ."any name", [3], [#-1]
 _STEP = re.compile(r'\.([^."\[\]]+)|\."([^"\\]*)"|\[(\d+)\]|\[#-(\d+)\]')
 
 
@@ -203,7 +203,7 @@ def is_plain_json(text: str) -> bool:
     """Return whether a text is JSON by RFC 8259 (SQLite takes more, and rewrites it)."""
     try:
         loads(text, parse_constant=_refuse_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -104,8 +104,10 @@ def strftime(translator: Expressions, node: Node) -> Value:
         pattern, arguments = node.args["format"], [node.this.this]
         if not isinstance(node.this, exp.TsOrDsToTimestamp):
             arguments = [node.this]
-    else:
+    elif node.expressions:
         pattern, *arguments = node.expressions
+    else:
+        raise Untranslatable("strftime() without a format")
     if not (isinstance(pattern, exp.Literal) and pattern.is_string):
         raise Untranslatable("strftime() with a format that is not known")
     instant = _read(translator, arguments, "strftime()")

@@ -335,12 +335,23 @@ def _order(
     keys = []
     for item in order.expressions:
         by = item.this
-        if isinstance(by, exp.Literal) and not by.is_string and 1 <= int(by.this) <= len(outputs):
-            value = outputs[int(by.this) - 1][1]
+        place = _place(by, len(outputs))
+        if place is not None:
+            value = outputs[place][1]
         else:
             value = expressions.translate(unalias(by, scope, aliases, alias_first=True))
         keys.append(order_key(value) + direction(item))
     return f" ORDER BY {', '.join(keys)}"
+
+
+def _place(by: Node, count: int) -> int | None:
+    """Return the output, from 0, that a number in ORDER BY stands for, None for anything else."""
+    if not isinstance(by, exp.Literal) or by.is_string:
+        return None
+    if not by.this.isdigit():
+        # A constant to SQLite, an error to PostgreSQL.
+        raise Untranslatable("ORDER BY a number that is no position")
+    return int(by.this) - 1 if 1 <= int(by.this) <= count else None
 
 
 def _order_outside(node: Node, translated: Translated) -> Translated:
@@ -361,8 +372,9 @@ def _order_outside(node: Node, translated: Translated) -> Translated:
 
 
 def _output_position(by: Node, names: tuple[str, ...]) -> int:
-    if isinstance(by, exp.Literal) and not by.is_string and 1 <= int(by.this) <= len(names):
-        return int(by.this) - 1
+    place = _place(by, len(names))
+    if place is not None:
+        return place
     if isinstance(by, exp.Column) and not isinstance(by.this, exp.Star):
         lowered = [fold_name(name) for name in names]
         if lowered.count(fold_name(by.name)) == 1:
