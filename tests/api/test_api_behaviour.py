@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -519,6 +520,28 @@ def test_a_body_has_its_limit_and_its_form(api: httpx.Client) -> None:
     assert api.post("/api/tasks", headers=headers, content=deep).status_code == 400
     surrogate = '{"data":{"title":"\\ud800"}}'
     assert api.post("/api/tasks", headers=headers, content=surrogate).status_code == 400
+
+
+# Others in the database
+
+
+def test_a_statement_that_is_cancelled_is_told_as_such(
+    api: httpx.Client, strapi_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = (
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(strapi_database) as holder, ThreadPoolExecutor() as others:
+        holder.execute("LOCK TABLE tasks")
+        asked = others.submit(api.get, "/api/tasks")
+        with psycopg.connect(strapi_database, autocommit=True) as canceller:
+            while not canceller.execute(waiting).fetchall():
+                assert not asked.done()
+        response = asked.result()
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.json()["error"]["message"] == "The request took too long"
+    assert "went away" not in caplog.text
 
 
 # Files

@@ -78,6 +78,14 @@ def test_files_are_taken_as_by_strapi(api: httpx.Client) -> None:
         assert found == step["response"], step["name"]
 
 
+def test_a_file_is_attached_to_no_component_by_documentid(api: httpx.Client) -> None:
+    form = {"ref": "skill.additional-file", "refId": "abc", "field": "file"}
+    files = {"files": ("a.txt", b"hello", "text/plain")}
+    response = api.post("/api/upload", headers=FULL, data=form, files=files)
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == "There is no entry abc of skill.additional-file"
+
+
 def test_smaller_versions_show_the_same_picture(api: httpx.Client, tmp_path: Path) -> None:
     sent = _picture({"format": "JPEG", "size": [1600, 900]})
     (file,) = api.post("/api/upload", headers=FULL, files={"files": ("a b.jpg", sent, "image/jpeg")}).json()

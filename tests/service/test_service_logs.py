@@ -97,6 +97,16 @@ def test_a_path_cannot_forge_a_line(stream: io.StringIO) -> None:
     assert len(stream.getvalue().splitlines()) == 1
 
 
+@pytest.mark.parametrize("sent", ["%1b[2J", "%9b2J", "%E2%80%A8", "%7f", "%00"])
+def test_a_path_cannot_steer_a_terminal(stream: io.StringIO, sent: str) -> None:
+    configure_logging(LogSettings(), stream=stream)
+    ask(f"/hello{sent}")
+    line = stream.getvalue()
+    assert "path=/hello" in line
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+
+
 def test_a_failure_is_logged_with_its_traceback_and_without_secrets(stream: io.StringIO) -> None:
     configure_logging(LogSettings(format="json"), secrets=("s3cret-C4n4ry",), stream=stream)
     assert ask("/broken").status_code == 500

@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from howdah.errors import UsageError
 from howdah.service.admin_settings import read_admin_settings
+from howdah.service.api.settings import read_api_settings
 from howdah.service.database_settings import DatabaseSettings, read_database_settings
 from howdah.service.database_variables import DATABASE_VARIABLES
 from howdah.service.setting import Kind
@@ -303,3 +304,15 @@ def test_documented_defaults_are_those_that_count(group: str) -> None:
     plain, spelled = read_database_settings(without), read_database_settings(without | written)
     assert parameters(spelled) | {"port": "5432"} == parameters(plain) | {"port": "5432"}
     assert spelled.pool == plain.pool
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({"HOST": "::", "PORT": "80"}, "http://[::]:80"),
+        ({"HOST": "api.example"}, "http://api.example:1337"),
+        ({"HOST": "::", "PUBLIC_URL": "https://api.example/"}, "https://api.example"),
+    ],
+)
+def test_links_lead_to_where_the_api_listens_unless_told_otherwise(environ: dict[str, str], url: str) -> None:
+    assert read_api_settings(environ).public_url == url

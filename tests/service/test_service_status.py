@@ -164,6 +164,21 @@ def test_a_big_table_is_estimated_and_said_to_be(database: str) -> None:
         assert re.search(r"big\s+about 6,\d{3}|big\s+about 5,9\d\d", read(get(admin).text))
 
 
+def test_a_big_partitioned_table_is_estimated_too(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE logs (id int, filler text) PARTITION BY RANGE (id)")
+        connection.execute("CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM (1) TO (10000)")
+        connection.execute("ALTER TABLE logs_1 ALTER filler SET STORAGE PLAIN")
+        connection.execute("INSERT INTO logs SELECT n, repeat('x', 2000) FROM generate_series(1, 6000) n")
+        connection.execute("ANALYZE logs")
+    with AdminServer(HERE, settings_for(database)) as admin:
+        tables = get(admin, "/status.json").json()["database"]["tables"]
+    (logs,) = [table for table in tables if table["name"] == "logs"]
+    assert not logs["exact"]
+    assert 5_900 <= logs["rows"] <= 6_100
+    assert logs["size"] > 6_000 * 2_000
+
+
 def test_the_page_answers_while_the_database_is_away(own_server: OwnServer) -> None:
     settings = own_server.settings
     own_server.stop()

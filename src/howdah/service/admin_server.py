@@ -21,6 +21,7 @@ from howdah.service.database_news import DatabaseNewsReader
 from howdah.service.database_settings import DatabaseSettings
 from howdah.service.health import FurtherCheck, HealthMonitor
 from howdah.service.heartbeat import Heartbeat
+from howdah.service.listening import open_listener, url_of
 from howdah.service.metrics import ServiceMetrics
 from howdah.service.pool import ApplicationPool
 from howdah.service.probe import Probe
@@ -86,25 +87,18 @@ class AdminServer:
     @property
     def url(self) -> str:
         """Where it is, for people."""
-        host = self._settings.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return url_of(self._settings.host, self.port)
 
     def start(self) -> None:
         """Listen and serve. Raises EnvironmentFailedError A-111 where the port is not to be had."""
-        family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self._settings.host, self._settings.port))
-            listener.listen(128)
+            self._socket = open_listener(self._settings.host, self._settings.port, backlog=128)
         except OSError as error:
-            listener.close()
             raise EnvironmentFailedError(
                 "A-111",
                 f"The admin port {self._settings.port} cannot be used: {error.strerror}.",
                 hint="Choose another with --admin-port, or stop what listens there.",
             ) from None
-        self._socket = listener
         self._thread.start()
 
     def begin_shutdown(self) -> None:

@@ -30,9 +30,13 @@ _PATIENCE = 5.0
 _COUNTED_PAGES = 1024
 
 _TABLES = """
-SELECT c.relname, c.relpages, greatest(c.reltuples, 0)::int8, pg_catalog.pg_total_relation_size(c.oid),
-       pg_catalog.pg_relation_size(c.oid) / 8192
+SELECT c.relname, greatest(c.reltuples, 0)::int8, s.size, s.pages
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       -- A partitioned table holds nothing itself: what it reads is its partitions.
+       CROSS JOIN LATERAL (SELECT sum(pg_catalog.pg_total_relation_size(p.oid))::int8 AS size,
+                                  sum(pg_catalog.pg_relation_size(p.oid))::int8 / 8192 AS pages
+                             FROM (SELECT c.oid UNION SELECT relid FROM pg_catalog.pg_partition_tree(c.oid))
+                                  AS p (oid)) AS s
  WHERE n.nspname = pg_catalog.current_schema() AND c.relkind IN ('r', 'p')
    AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
  ORDER BY c.relname
@@ -124,7 +128,7 @@ class DatabaseNewsReader:
                 size=size,
                 content_type=self._content_types.get(name, ""),
             )
-            for name, _, estimate, size, _ in found
+            for name, estimate, size, _ in found
         )
 
     async def _count(self, connection: psycopg.AsyncConnection[Any], names: list[str]) -> dict[str, int]:

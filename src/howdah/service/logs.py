@@ -83,9 +83,17 @@ class _TextFormatter(_JsonFormatter):
         traceback = fields.pop("traceback", "")
         head = [fields.pop("time"), f"{fields.pop('level'):<7}", fields.pop("logger"), fields.pop("message")]
         tail = [f"{name}={_in_one_word(value)}" for name, value in fields.items() if value not in ("", None)]
-        # What a client sent may hold line breaks, and would forge a line.
-        line = " ".join(part.replace("\n", "\\n").replace("\r", "\\r") for part in [*head, *tail])
+        line = " ".join(_in_one_line(part) for part in [*head, *tail])
         return f"{line}\n{traceback}" if traceback else line
+
+
+def _in_one_line(text: str) -> str:
+    """Escape what does not print: a client's line breaks would forge a line, other codes steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
 
 
 def _in_one_word(value: Any) -> str:

@@ -16,11 +16,11 @@ from typing import Any
 import psycopg
 from starlette.types import Receive, Scope, Send
 
-from howdah.content.query.faults import RequestFault, not_found
+from howdah.content.query.faults import RequestFault, invalid, not_found
 from howdah.service.api.attempts import AttemptLimit
 from howdah.service.api.cors import Cors
 from howdah.service.api.docs import ApiDocs
-from howdah.service.api.engine import Engine, translate_database_error
+from howdah.service.api.engine import Engine
 from howdah.service.api.entries import EntryReads
 from howdah.service.api.files import Files
 from howdah.service.api.locales import Locales
@@ -43,13 +43,42 @@ _HEADERS = (
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"referrer-policy", b"no-referrer"),
 )
-#: What a statement over the content types' tables raises only where the tables are others.
-_OTHER_TABLES = (
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.DatatypeMismatch,
-    psycopg.errors.CannotCoerce,
+#: What the database answers that is no fault of the request: kinds of errors, what the log says of them, what
+#: the answer says, and the seconds after which it may be tried again. The first that fits counts.
+_UNAVAILABLE: tuple[tuple[tuple[type[psycopg.Error], ...], str, str, int], ...] = (
+    (
+        (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable),
+        "A statement was ended",
+        "The request took too long",
+        1,
+    ),
+    (
+        (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected),
+        "A statement met another one",
+        "The request met another one, try again",
+        1,
+    ),
+    # A standby, or the fence of a migration that was on its way while this write was.
+    (
+        (psycopg.errors.ReadOnlySqlTransaction,),
+        "The database takes no writes",
+        "The database takes no writes now.",
+        5,
+    ),
+    # What a statement over the content types' tables raises only where the tables are others.
+    (
+        (
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.UndefinedColumn,
+            psycopg.errors.UndefinedFunction,
+            psycopg.errors.DatatypeMismatch,
+            psycopg.errors.CannotCoerce,
+        ),
+        "The tables are not those of the content types (howdah content verify)",
+        "The tables of the database are not those of the content types.",
+        60,
+    ),
+    ((psycopg.OperationalError,), "The database went away", "The database does not answer.", 1),
 )
 
 
@@ -166,25 +195,8 @@ class ContentApi:
         except UnavailableError as error:
             log.warning("%s %s", error.message, error.detail)
             return _unavailable(error.message, error.retry_after)
-        except psycopg.OperationalError as error:
-            log.warning("The database went away: %s", error)
-            translated = translate_database_error(error)
-            if translated is not None and translated.status != 503:
-                return json_answer(translated.document(), translated.status)
-            return _unavailable("The database does not answer.", 1)
-        except psycopg.errors.ReadOnlySqlTransaction as error:
-            # A standby, or the fence of a migration that was on its way while this write was.
-            log.warning("The database takes no writes: %s", error)
-            return _unavailable("The database takes no writes now.", 5)
-        except _OTHER_TABLES as error:
-            log.warning("The tables are not those of the content types (howdah content verify): %s", error)
-            return _unavailable("The tables of the database are not those of the content types.", 60)
         except psycopg.Error as error:
-            translated = translate_database_error(error)
-            if translated is not None:
-                return json_answer(translated.document(), translated.status)
-            log.exception("A request failed")
-            return _failed()
+            return _refused_by_database(error)
         except ConnectionResetError:
             return Answer(status=400, content_type="")
         except Exception:
@@ -219,6 +231,25 @@ def _no_handler(request: Request, allowed: list[str]) -> Answer:
     if request.method == "OPTIONS":
         return Answer(status=200, content_type=TEXT_TYPE, headers=header)
     return Answer(status=405, body=b"Method Not Allowed", content_type=TEXT_TYPE, headers=header)
+
+
+def _refused_by_database(error: psycopg.Error) -> Answer:
+    """Answer a request whose statement the database refused or ended; called where the error is handled."""
+    if isinstance(error, psycopg.errors.DataError):
+        return _at_fault("Invalid value: the database cannot hold or compare it")
+    if (error.sqlstate or "").startswith("54"):
+        return _at_fault("The request is too complex")
+    for kinds, told, message, retry_after in _UNAVAILABLE:
+        if isinstance(error, kinds):
+            log.warning("%s: %s", told, error)
+            return _unavailable(message, retry_after)
+    log.exception("A request failed")
+    return _failed()
+
+
+def _at_fault(message: str) -> Answer:
+    fault = invalid(message)
+    return json_answer(fault.document(), fault.status)
 
 
 def _unavailable(message: str, retry_after: int) -> Answer:

@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import psycopg
-
 from howdah.content.query.columns import Dialect
 from howdah.content.query.faults import RequestFault, unauthorized
 from howdah.content.query.limits import Asking
@@ -237,17 +235,3 @@ class Engine:
         cursor = await connection.execute(statement.sql, dict(statement.parameters), prepare=True)
         result = cursor.pgresult
         return result.get_value(0, 0) if result is not None and result.ntuples else None
-
-
-def translate_database_error(error: psycopg.Error) -> RequestFault | None:
-    """Return the answer to a request that the database refused, None where the fault is not the request's."""
-    if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
-        return RequestFault(503, "ServiceUnavailableError", "The request took too long")
-    if isinstance(error, psycopg.errors.DataError):
-        return RequestFault(400, "ValidationError", "Invalid value: the database cannot hold or compare it")
-    code = error.sqlstate or ""
-    if code.startswith("54"):
-        return RequestFault(400, "ValidationError", "The request is too complex")
-    if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
-        return RequestFault(503, "ServiceUnavailableError", "The request met another one, try again")
-    return None

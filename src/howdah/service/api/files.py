@@ -34,6 +34,7 @@ from howdah.content.query.selection import all_fields, plain_selection
 from howdah.content.query.statement import Statement, StatementBuilder
 from howdah.content.query.tree import ReadQuery
 from howdah.content.query.values import now_milliseconds
+from howdah.names import quote
 from howdah.service.api.access import AccessFacts, Caller
 from howdah.service.api.engine import Engine
 from howdah.service.api.entries import id_is
@@ -222,9 +223,11 @@ class Files:
         item = target.fields.get(field) if target is not None else None
         if target is None or item is None or item.kind != "media":
             raise invalid(f"There is no field for files named {field} in {ref}")
-        column = "id" if ref_id.isascii() and ref_id.isdigit() else "document_id"
+        # A component has no documentId.
+        by = target.id_field if target.is_component or ref_id.isdigit() else target.fields["documentId"]
         found = await rows.all(
-            f"SELECT id FROM {rows.table(target.table)} WHERE {column}::text = %s ORDER BY id", (ref_id,)
+            f"SELECT id FROM {rows.table(target.table)} WHERE {quote(by.column)}::text = %s ORDER BY id",
+            (ref_id,),
         )
         if not found:
             raise invalid(f"There is no entry {ref_id} of {ref}")

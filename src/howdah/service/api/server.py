@@ -22,6 +22,7 @@ from howdah.service.api.engine import Engine, WriteGate, open_gate
 from howdah.service.api.settings import ApiSettings
 from howdah.service.database_settings import DatabaseSettings
 from howdah.service.heartbeat import Heartbeat
+from howdah.service.listening import open_listener, url_of
 from howdah.service.pool import ApplicationPool
 from howdah.service.request_log import RequestLog
 
@@ -71,25 +72,18 @@ class ApiServer:
     @property
     def url(self) -> str:
         """Where it is, for people."""
-        host = self.settings.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return url_of(self.settings.host, self.port)
 
     def listen(self) -> None:
         """Take the port. Raises EnvironmentFailedError A-121 where it is not to be had."""
-        family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self.settings.host, self.settings.port))
-            listener.listen(_BACKLOG)
+            self._socket = open_listener(self.settings.host, self.settings.port, backlog=_BACKLOG)
         except OSError as error:
-            listener.close()
             raise EnvironmentFailedError(
                 "A-121",
                 f"The port {self.settings.port} cannot be used: {error.strerror}.",
                 hint="Choose another with --port, or stop what listens there.",
             ) from None
-        self._socket = listener
 
     def serve(self, *, on_shutdown: Callable[[], None] | None = None) -> None:
         """Serve until `stop()`, SIGTERM or Ctrl-C; requests under way are finished after `on_shutdown`."""

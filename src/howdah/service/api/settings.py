@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from howdah.content.query.limits import Limits
+from howdah.service.listening import url_of
 from howdah.service.mail import MailSettings
 from howdah.service.setting import Kind, Setting
 from howdah.service.setting_reader import SettingReader
@@ -208,7 +209,7 @@ def read_api_settings(
         cache_bytes=reader.number("API_CACHE_BYTES"),
         cors_origins=origins or ("*",),
         login_attempts=reader.number("LOGIN_ATTEMPTS"),
-        public_url=(reader.text("PUBLIC_URL") or f"http://{host}:{port}").rstrip("/"),
+        public_url=(reader.text("PUBLIC_URL") or url_of(host, port)).rstrip("/"),
         mail=_read_mail(reader),
         upload_directory=Path(directory) if directory else None,
         upload_size_limit=reader.number("UPLOAD_SIZE_LIMIT"),
