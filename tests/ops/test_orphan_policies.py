@@ -11,8 +11,10 @@ import psycopg
 import pytest
 
 from howdah.errors import RefusedError, UsageError
+from howdah.model.acceptance import CriterionStatus
 from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
+from howdah.ops.accept import AcceptRequest, accept
 from howdah.ops.inspect import inspect
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.plan import PlanRequest, plan
@@ -216,3 +218,14 @@ def test_what_a_constraint_forbids_is_refused_and_nothing_is_written(tmp_path: P
 def test_a_plan_file_that_says_what_is_no_choice_is_refused() -> None:
     with pytest.raises(UsageError, match="orphans"):
         parse_plan_file('[tables.c]\norphans = "drop"\n')
+
+
+def test_acceptance_says_which_rows_somebody_asked_to_leave_out(tmp_path: Path, database: str) -> None:
+    source = make_database(tmp_path / "a.db", SCRIPT)
+    migrate_file(source, database, policies=("orphans=delete",))
+    (tmp_path / "project").mkdir()
+    report = accept(AcceptRequest(path=tmp_path / "project", target=target_request(database)), environ={})
+    (criterion,) = [each for each in report.criteria if each.name == "no-loss"]
+    assert criterion.status is CriterionStatus.MET
+    (asked,) = [line for line in criterion.evidence if line.startswith("Left out because")]
+    assert '2 orphans of table "leaf"' in asked

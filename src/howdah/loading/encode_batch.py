@@ -20,7 +20,7 @@ from howdah.model.report import TouchedValue
 from howdah.model.source import StorageClass, Table
 from howdah.postgres.copy import build_copy_rows
 from howdah.sqlite.batches import SourceBatch
-from howdah.sqlite.literals import sqlite_literal, text_literal
+from howdah.sqlite.literals import cell_literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +90,9 @@ def name_touched(
         for row in np.flatnonzero(rows & batch.keep)[: max(0, named_max - len(named))]:
             key = source_key(batch.batch, int(row), table).text
             if key not in rejected:
-                value = _literal(cell_at(batch.batch.columns[column], int(row)))
+                value = cell_literal(cell_at(batch.batch.columns[column], int(row)))
                 named.append(TouchedValue(table=table.name, key=key, column=column, rule=rule, value=value))
     return named
-
-
-def _literal(cell: Cell) -> str:
-    content = cell.content
-    if content is None:
-        return "NULL"
-    if cell.storage_class is StorageClass.TEXT and isinstance(content, bytes):
-        return text_literal(content)
-    return sqlite_literal(content)
 
 
 def quarantined_row(

@@ -36,6 +36,7 @@ from howdah.service.database_settings import read_database_settings
 from howdah.settings import read_variable
 from howdah.state.ledger import Ledger
 from howdah.state.store import StateSchema, state_exists
+from howdah.units import format_amount
 
 #: Directories that hold other people's documents.
 _NOT_OURS = frozenset({"node_modules", "site-packages", "vendor", "dist", "build"})
@@ -119,7 +120,17 @@ def _read_left_out(request: TargetRequest) -> tuple[str, ...]:
         if not state_exists(target.connection, state):
             return ()
         runs = [run for run in Ledger(state=state).runs(target.connection) if run.status != "undone"]
-        return runs[0].plan.options.exclude if runs else ()
+        if not runs:
+            return ()
+        plan = runs[0].plan
+        return (
+            *plan.options.exclude,
+            *(
+                f'{format_amount(made.rows, "orphan")} of table "{made.table}"'
+                f"{' (NULL instead)' if made.choice == 'null' else ''}"
+                for made in plan.corrections
+            ),
+        )
 
 
 def _look_at_code(request: AcceptRequest) -> Criterion:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from math import isinf
 
+from howdah.model.quarantine import Cell
+from howdah.model.source import StorageClass
+
 #: Characters of a text, or bytes of a blob, that are shown.
 _SHOWN = 60
 
@@ -21,6 +24,16 @@ def sqlite_literal(value: int | float | str | bytes) -> str:
     if isinstance(value, float) and isinf(value):
         return "9e999" if value > 0 else "-9e999"
     return repr(value)
+
+
+def cell_literal(cell: Cell) -> str:
+    """Return the value of a cell as SQLite would read it, cut off as by `sqlite_literal`."""
+    content = cell.content
+    if content is None:
+        return "NULL"
+    if cell.storage_class is StorageClass.TEXT and isinstance(content, bytes):
+        return text_literal(content)
+    return sqlite_literal(content)
 
 
 def text_literal(content: bytes) -> str:

@@ -27,7 +27,7 @@ from howdah.model.source import Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS, apply_safety, open_snapshot
 from howdah.sqlite.failures import explain_failure
-from howdah.sqlite.literals import sqlite_literal, text_literal
+from howdah.sqlite.literals import cell_literal
 
 #: Values that are named where orphans are only counted.
 _SHOWN = 5
@@ -196,18 +196,9 @@ def _name(
             key=key.text,
             column=", ".join(reference.columns),
             rule=CORRECTING.get(reference.choice, ""),
-            value=", ".join(map(_literal, cells[len(naming) :])),
+            value=", ".join(map(cell_literal, cells[len(naming) :])),
         )
 
 
 def _cell(value: Any, kind: str) -> Cell:
     return Cell.of_text(value) if kind == "text" else Cell.of(value)
-
-
-def _literal(cell: Cell) -> str:
-    content = cell.content
-    if content is None:
-        return "NULL"
-    if cell.storage_class.value == "text" and isinstance(content, bytes):
-        return text_literal(content)
-    return sqlite_literal(content)
