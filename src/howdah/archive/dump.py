@@ -204,11 +204,11 @@ def _run_pg_dump(
         compression = "6"
         result = access.run([*fixed, f"--compress={compression}"], on_line=lambda line: _show(line, progress))
     if result.status != 0:
-        raise _explain(result, "pg_dump")
+        raise _explain(result)
     return f"gzip:{compression}" if compression.isdigit() else compression
 
 
-def _explain(result: ToolResult, program: str) -> HowdahError:
+def _explain(result: ToolResult) -> HowdahError:
     lines = [
         line
         for line in result.complaint.splitlines()
@@ -220,7 +220,7 @@ def _explain(result: ToolResult, program: str) -> HowdahError:
         "B-201" if full else "B-401",
         "The disk became full while the backup was written."
         if full
-        else f"{program} failed; there is no backup.",
+        else "pg_dump failed; there is no backup.",
         detail=f"It ended with status {result.status} and said:\n{said}",
         hint="Make space there: nothing older was removed."
         if full

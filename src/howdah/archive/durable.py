@@ -63,12 +63,7 @@ def open_plain(path: Path) -> BinaryIO:
     return open(descriptor, "rb")
 
 
-def hash_stream(
-    source: BinaryIO,
-    write: Callable[[bytes], object] | None = None,
-    *,
-    advance: Callable[[int], None] | None = None,
-) -> tuple[int, str]:
+def hash_stream(source: BinaryIO, write: Callable[[bytes], object] | None = None) -> tuple[int, str]:
     """Read a stream to its end, passing it on where asked; return its length and SHA-256."""
     digest, length = hashlib.sha256(), 0
     while chunk := source.read(CHUNK):
@@ -76,8 +71,6 @@ def hash_stream(
         length += len(chunk)
         if write is not None:
             write(chunk)
-        if advance is not None:
-            advance(len(chunk))
     return length, digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from howdah.archive.digests import (
 )
 from howdah.archive.readers import TableReaders
 from howdah.archive.statistics import list_plain_tables
-from howdah.archive.toc import ArchiveEntry, creates_public, list_archive
+from howdah.archive.toc import creates_public, list_archive
 from howdah.errors import EnvironmentFailedError, HowdahError, IntegrityError
 from howdah.model.backup import Manifest, SchemaObject, SequenceContent, TableContent
 from howdah.postgres.binaries import find_client_tool
@@ -83,7 +83,7 @@ def load_archive(request: LoadRequest, phases: PhaseLog) -> Loaded:
                 connection.execute("DROP SCHEMA IF EXISTS public")
             with phases.phase("tables"):
                 run_section(access, program, request, "pre-data")
-            return _load_rows(connection, access, program, request, entries, phases)
+            return _load_rows(connection, access, program, request, phases)
 
 
 def _load_rows(
@@ -91,7 +91,6 @@ def _load_rows(
     access: ToolAccess,
     program: Path,
     request: LoadRequest,
-    entries: Sequence[ArchiveEntry],
     phases: PhaseLog,
 ) -> Loaded:
     expected = [TableName(schema=table.schema, name=table.name) for table in request.manifest.tables]
@@ -158,7 +157,7 @@ def run_section(
     request: LoadRequest,
     section: str,
     *,
-    on_line: object = None,
+    on_line: Callable[[str], None] | None = None,
     use_list: Path | None = None,
     one_transaction: bool = False,
 ) -> None:
@@ -180,7 +179,6 @@ def run_section(
         *([f"--use-list={use_list}"] if use_list is not None else []),
         str(request.archive),
     ]
-    assert on_line is None or callable(on_line)
     result = access.run(command, on_line=on_line)
     if result.status != 0:
         raise explain_restore(result)

@@ -13,8 +13,8 @@ its manifest is opened and its files have the SHA-256 that stands there.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,7 +88,7 @@ class Repository:
         """For people: where it is."""
         return f"{self.store.location.rstrip('/')}/{self.name}"
 
-    def lease(self) -> Any:
+    def lease(self) -> AbstractContextManager[Lease]:
         """Hold the right to publish and remove, until the block ends."""
         return hold_lease(self.store, f"{self.name}/lease.json")
 
@@ -144,11 +144,11 @@ class Repository:
 
     # Checking and fetching
 
-    def check_files(self, manifest: Manifest, advance: Callable[[int], None] | None = None) -> None:
+    def check_files(self, manifest: Manifest) -> None:
         """Read every stored file. Raises IntegrityError (B-309, B-310) for one that is not as it was."""
         for file in manifest.files:
             with self._opened(manifest, file) as stream:
-                _require_same(hash_stream(stream, advance=advance), file.size, file.sha256, file, manifest)
+                _require_same(hash_stream(stream), file.size, file.sha256, file, manifest)
 
     @contextmanager
     def fetched(
@@ -157,7 +157,6 @@ class Repository:
         work: Path,
         *,
         identities: Sequence[Any] = (),
-        advance: Callable[[int], None] | None = None,
     ) -> Iterator[Path]:
         """
         Give a directory with the content of every file, checked; gone afterwards where it was made for this.
@@ -179,14 +178,14 @@ class Repository:
             if self._exists(manifest, file)
         ]
         if not encrypted and len(local) == len(manifest.files) and None not in local:
-            self.check_files(manifest, advance)
+            self.check_files(manifest)
             first = local[0]
             assert first is not None
             yield first.parents[manifest.files[0].name.count("/")]
             return
         with scratch_directory("fetched-", work) as directory:
             for file in manifest.files:
-                self._fetch(manifest, file, directory, identities, advance)
+                self._fetch(manifest, file, directory, identities)
             yield directory
 
     def _fetch(
@@ -195,15 +194,12 @@ class Repository:
         file: StoredFile,
         directory: Path,
         identities: Sequence[Any],
-        advance: Callable[[int], None] | None,
     ) -> None:
         destination = directory / file.name
         destination.parent.mkdir(mode=0o700, exist_ok=True)
         stored = destination.with_name(destination.name + ".stored")
         with self._opened(manifest, file) as stream, open(stored, "wb") as copy:
-            _require_same(
-                hash_stream(stream, copy.write, advance=advance), file.size, file.sha256, file, manifest
-            )
+            _require_same(hash_stream(stream, copy.write), file.size, file.sha256, file, manifest)
         if not manifest.recipients:
             stored.rename(destination)
             return
@@ -228,7 +224,7 @@ class Repository:
 
     # Writing
 
-    def staging(self, backup_id: str) -> Any:
+    def staging(self, backup_id: str) -> AbstractContextManager[Path]:
         """Give a private directory to put a backup's files in; see `Store.staging`."""
         return self.store.staging(f"{self.name}/backups/{backup_id}")
 

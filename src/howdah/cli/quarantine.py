@@ -88,8 +88,9 @@ def quarantine_export(
 ) -> None:
     """Write every row set aside, with all its values, as JSON lines."""
     from howdah.ops.quarantine import export_rows
+    from howdah.units import format_amount
 
     report = export_rows(
         build_target_request(target, yes=yes, state_schema=state_schema, pg_bindir=pg_bindir), output
     )
-    end(report, lambda done: f"{done.total} rows written to {output}", as_json=as_json)
+    end(report, lambda done: f"{format_amount(done.total, 'row')} written to {output}", as_json=as_json)

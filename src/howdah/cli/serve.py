@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,8 +46,8 @@ def serve_command(
     as_json: Json = False,
 ) -> None:
     """Serve the content API of a Strapi project from PostgreSQL; settings are variables, as Strapi has."""
-    from howdah.model.report import to_json
     from howdah.ops.serve import ServeRequest, serve
+    from howdah.report.json_document import render_json_line
     from howdah.report.verbs import render_serving
 
     request = ServeRequest(
@@ -63,6 +62,6 @@ def serve_command(
     )
 
     def announce(report: ServeReport) -> None:
-        typer.echo(json.dumps(to_json(report)) if as_json else render_serving(report))
+        typer.echo(render_json_line(report) if as_json else render_serving(report))
 
     serve(request, announce=announce)

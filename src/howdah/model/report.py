@@ -24,6 +24,10 @@ class ProofStatus(StrEnum):
     UNPROVEN = "unproven"
 
 
+#: Kinds of differences that are about rows, and not about the schema.
+ROW_KINDS = frozenset({"value", "missing-row", "extra-row", "row-count"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """One difference between the two sides."""

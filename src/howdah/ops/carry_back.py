@@ -19,13 +19,12 @@ from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_se
 from howdah.capture.round_trip import count_unlike
 from howdah.capture.way_back import WayBack
 from howdah.errors import ExitStatus, RefusedError
-from howdah.model.finding_kinds import make_finding, name_column, name_table
+from howdah.model.finding_kinds import make_finding, name_table
 from howdah.model.findings import Finding
-from howdah.model.plan import Plan
-from howdah.model.report import Difference, ProofStatus
+from howdah.model.report import ROW_KINDS, Difference, ProofStatus
 from howdah.model.source import SourceCatalog
-from howdah.model.target import TargetFacts
-from howdah.model.verb_reports import CarryBackReport, HomeTableReport, InexactReport
+from howdah.model.verb_reports import CarryBackReport, HomeTableReport
+from howdah.ops.home_checks import list_inexact, require_exact, require_unaltered
 from howdah.ops.source_facts import read_catalog_of, read_kept_catalog
 from howdah.ops.target import OpenTarget, TargetRequest, open_target
 from howdah.postgres.arrow_reader import ArrowReader
@@ -33,7 +32,6 @@ from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.proof.result import Proof
-from howdah.proof.schema import find_table
 from howdah.proof.verify import exported_snapshot, verify
 from howdah.sqlite.home_file import HomeFile
 from howdah.sqlite.integrity import require_integrity
@@ -45,8 +43,6 @@ from howdah.state.store import Connection, StateSchema, state_exists
 
 #: Differences that the proof lists for one table, so that those which a rule explains can be told apart.
 _LISTED_MAX = 10_000
-#: Kinds of differences that are about rows, and not about the schema.
-ROW_KINDS = ("value", "missing-row", "extra-row", "row-count")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +75,15 @@ def carry_back(request: CarryBackRequest, progress: Progress | None = None) -> C
         with exported_snapshot(target.conninfo, writing=True) as exported:
             connection = exported[0]
             home = _read_state(connection, state, run, catalog, request)
-            home.findings += _check_objects(connection, run, request)
+            # Before anything moves.
+            facts = read_target_facts(connection, run.target_schema)
+            home.findings += require_unaltered(
+                run.plan, facts, without_new_objects=request.without_new_objects
+            )
             home.findings += _check_source(run)
             with _becoming(run, output) as path:
                 tables = _write(path, target, exported[1], home, phases)
-                _require_exact(home, request)
+                require_exact(home, nearest=request.nearest)
                 proof, unlike = _prove(path, target, exported, home, phases)
             return _report(target, run, output, home, tables, proof, unlike, phases)
 
@@ -134,56 +134,6 @@ def _read_state(
             make_finding("F-601", name_table(table.source_table), "its journal triggers are gone or disabled")
         )
     return home
-
-
-def _check_objects(connection: Connection, run: Run, request: CarryBackRequest) -> list[Finding]:
-    """Report what the application altered on PostgreSQL since, before anything moves."""
-    facts = read_target_facts(connection, run.target_schema)
-    findings, lost = find_altered(run.plan, facts)
-    if lost:
-        raise RefusedError(
-            "H-104",
-            "The tables on PostgreSQL are not those of the migration any more: columns or tables are gone.",
-            detail="; ".join(lost),
-            hint="Bring them back, or carry the data home by hand.",
-        )
-    if findings and not request.without_new_objects:
-        raise RefusedError(
-            "H-105",
-            "The schema on PostgreSQL has grown, and the SQLite file has no place for what is new.",
-            detail="; ".join(f"{finding.object}: {finding.message}" for finding in findings),
-            hint="Say --without-new-objects to carry back everything else.",
-        )
-    return findings
-
-
-def find_altered(plan: Plan, facts: TargetFacts) -> tuple[list[Finding], list[str]]:
-    """Return what the plan does not know of as findings, and what it would miss as sentences. Pure."""
-    findings: list[Finding] = []
-    lost: list[str] = []
-    before = {table.name: table for table in plan.owned.tables} if plan.owned is not None else {}
-    for table in plan.loaded_tables:
-        target = find_table(facts, table)
-        if target is None:
-            lost.append(f'table "{table.target_name}" is gone')
-            continue
-        known = {column.target_name for column in table.columns}
-        there = {column.name for column in target.columns}
-        # An application's table may have columns that no row brings a value for.
-        known_before = {column.name for column in before[target.name].columns} if before else set()
-        lost += [f'column "{table.target_name}"."{name}" is gone' for name in sorted(known - there)]
-        findings += [
-            make_finding("F-602", name_column(table.target_name, name), "it was added since the migration")
-            for name in sorted(there - known - known_before)
-        ]
-    planned = {table.target_name for table in plan.tables} | set(before)
-    planned |= set(plan.owned.others) if plan.owned is not None else set()
-    findings += [
-        make_finding("F-602", name_table(table.name), "it was added since the migration")
-        for table in facts.tables
-        if table.name not in planned and table.schema == plan.options.schema
-    ]
-    return findings, lost
 
 
 def _check_source(run: Run) -> list[Finding]:
@@ -244,20 +194,6 @@ def _write(
             )
         count.rows = sum(item.inserted + item.updated + item.deleted for item in tables)
     return tuple(tables)
-
-
-def _require_exact(home: Home, request: CarryBackRequest) -> None:
-    without = {place: count for place, count in home.tally.counts.items() if place[2] == "no-exact-form"}
-    if without and not request.nearest:
-        raise RefusedError(
-            "H-107",
-            f"{sum(without.values())} values on PostgreSQL have no exact form in the SQLite file.",
-            detail="; ".join(
-                f'"{table}"."{column}": {count}, such as {home.tally.examples[table, column, rule]}'
-                for (table, column, rule), count in sorted(without.items())
-            ),
-            hint="Say --nearest to write the nearest value there is, each counted in the report.",
-        )
 
 
 def _prove(
@@ -335,16 +271,7 @@ def _report(
         output=str(output),
         sha256=hash_file(str(output)),
         tables=tuple(tables),
-        inexact=tuple(
-            InexactReport(
-                table=table,
-                column=column,
-                rule=rule,
-                count=number,
-                example=home.tally.examples[table, column, rule],
-            )
-            for (table, column, rule), number in sorted(home.tally.counts.items())
-        ),
+        inexact=list_inexact(home),
         findings=tuple(home.findings),
         proof=str(ProofStatus.DIFFERENT if count else ProofStatus.PROVEN),
         rows=proof.rows,

@@ -325,7 +325,7 @@ def create_api_token(
 def _require_consistent(wishes: TokenWishes) -> None:
     problem = ""
     if wishes.type not in TOKEN_TYPES:
-        problem = f"A token is none of {', '.join(TOKEN_TYPES)}."
+        problem = f"A token is of type {' or '.join(TOKEN_TYPES)}, not {wishes.type!r}."
     elif wishes.type == "custom" and not wishes.actions:
         problem = "A custom token may nothing at all without actions."
     elif wishes.type != "custom" and wishes.actions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from howdah.capture.machine import Goal, Phase
 from howdah.capture.record import CaptureRecord
 from howdah.errors import DifferenceError, RefusedError
-from howdah.ops.carry_back import ROW_KINDS
+from howdah.model.report import ROW_KINDS
 from howdah.ops.live_compare import compare
 from howdah.ops.live_fence import unfence
 from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run

@@ -7,11 +7,11 @@ from __future__ import annotations
 from howdah.capture.machine import Goal, Phase, Step
 from howdah.errors import ExitStatus, RefusedError
 from howdah.model.verb_reports import LiveReport
-from howdah.ops.carry_back import find_altered
 from howdah.ops.cutover import taking_over
 from howdah.ops.follow import read_capture
+from howdah.ops.home_checks import require_unaltered
 from howdah.ops.live_proof import prove_home
-from howdah.ops.live_run import LiveOptions, LiveRun, open_live_run
+from howdah.ops.live_run import LiveOptions, LiveRun, nothing_followed, open_live_run
 from howdah.ops.live_steps import take_step
 from howdah.ops.target import TargetRequest, open_target
 from howdah.postgres.catalog import read_target_facts
@@ -40,7 +40,7 @@ def go_home(request: TargetRequest, options: LiveOptions, progress: Progress | N
     state = StateSchema(name=request.state_schema)
     capture = read_capture(request, state, None)
     if capture is None:
-        raise RefusedError("L-101", "Nothing is followed into this target.")
+        raise nothing_followed()
     if not capture.journaled:
         raise RefusedError(
             "L-127",
@@ -68,22 +68,9 @@ def _require_schema(live: LiveRun) -> None:
     """Report what the application altered on PostgreSQL before anything moves."""
     facts = read_target_facts(live.connection, live.run.target_schema)
     live.connection.rollback()
-    findings, lost = find_altered(live.run.plan, facts)
-    if lost:
-        raise RefusedError(
-            "H-104",
-            "The tables on PostgreSQL are not those of the migration any more: columns or tables are gone.",
-            detail="; ".join(lost),
-            hint="Bring them back, or carry the data home by hand.",
-        )
-    if findings and not live.options.without_new_objects:
-        raise RefusedError(
-            "H-105",
-            "The schema on PostgreSQL has grown, and the SQLite file has no place for what is new.",
-            detail="; ".join(f"{finding.object}: {finding.message}" for finding in findings),
-            hint="Say --without-new-objects to carry back everything else.",
-        )
-    live.findings += findings
+    live.findings += require_unaltered(
+        live.run.plan, facts, without_new_objects=live.options.without_new_objects
+    )
     gone = live.way_back.missing_triggers(live.connection)
     live.connection.rollback()
     if gone:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from howdah.capture.apply import is_keyed, read_changes
-from howdah.loading.runner import deferred_steps
 from howdah.model.plan import Plan
 from howdah.model.quarantine import Cell
 from howdah.model.source import SourceCatalog
 from howdah.ops.live_apply import apply_batch
 from howdah.ops.live_run import LiveRun
 from howdah.ops.live_schema import require_same_columns
+from howdah.ops.proving import steps_missing, steps_not_valid
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.connect import Connection
 from howdah.proof.big_values import BIG_VALUE_CODECS
@@ -23,7 +23,7 @@ from howdah.proof.result import Proof
 from howdah.proof.verify import verify
 from howdah.sqlite.live_file import LiveFile, Noted, NotedKey
 from howdah.sqlite.snapshot import take_snapshot
-from howdah.state.ledger import Ledger, ids_left_out
+from howdah.state.ledger import Ledger
 from howdah.state.quarantine import Quarantine
 
 _LISTED_MAX = 100_000
@@ -86,7 +86,7 @@ def _compare_with(live: LiveRun, frozen: LiveFile, path: str) -> tuple[Noted, Pr
 
 
 def _mend_from(live: LiveRun, frozen: LiveFile, noted: Noted, proof: Proof) -> int:
-    keys = keys_of_differences(proof, live.run.plan)
+    keys = keys_of_differences(proof)
     # Rows in quarantine are not compared, and nobody notes that one was corrected.
     aside = {} if live.capture().journaled else _keys_in_quarantine(live)
     for name, found in aside.items():
@@ -139,11 +139,8 @@ def verify_against(
         path,
         live.target.conninfo,
         quarantined=quarantined,
-        expected_not_valid=[key for key, outcome in outcomes.items() if outcome.fell_back],
-        expected_missing=[
-            *ids_left_out(outcomes.values()),
-            *(step.id for step in deferred_steps(live.run.plan) if step.id not in outcomes),
-        ],
+        expected_not_valid=steps_not_valid(outcomes),
+        expected_missing=steps_missing(live.run.plan, outcomes),
         jobs=live.run.plan.options.jobs,
         progress=live.phases.progress,
         listed_max=listed_max,
@@ -165,7 +162,7 @@ def with_big_values(plan: Plan) -> Plan:
     )
 
 
-def keys_of_differences(proof: Proof, plan: Plan) -> dict[str, list[NotedKey]]:
+def keys_of_differences(proof: Proof) -> dict[str, list[NotedKey]]:
     """Return the keys of rows that differ, by table, as the journal would have noted them."""
     keys: dict[str, dict[NotedKey, None]] = {}
     for found in proof.differences:

@@ -11,9 +11,8 @@ from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_se
 from howdah.capture.machine import Goal, Phase
 from howdah.capture.target_side import fence_target, unfence_target
 from howdah.capture.write_lock import await_writes
-from howdah.errors import RefusedError
 from howdah.model.plan import TablePlan
-from howdah.model.verb_reports import InexactReport
+from howdah.ops.home_checks import list_inexact, require_exact
 from howdah.ops.live_fence import drop_fence, let_autovacuum_back, run_hook, run_release_hook
 from howdah.ops.live_run import LiveRun
 from howdah.postgres.connect import Connection
@@ -92,7 +91,8 @@ def carry_home(live: LiveRun, *, sequences: bool = False) -> None:
             live.findings += rebuild_search(
                 file, live.catalog, {item.name for item in reports if is_changed(item)}
             )
-            _require_exact(live, home)
+            live.inexact += list_inexact(home)
+            require_exact(home, nearest=live.options.nearest)
             file.connection.execute("UPDATE _howdah_state SET home = home + 1")
         for table in tables:
             live.way_back.forget(exporting, table)
@@ -115,25 +115,6 @@ def _noted_tables(live: LiveRun, connection: Connection, home: Home) -> list[Tab
             if row is not None and row[0]:
                 found.append(plan)
     return found
-
-
-def _require_exact(live: LiveRun, home: Home) -> None:
-    without = {place: count for place, count in home.tally.counts.items() if place[2] == "no-exact-form"}
-    live.inexact += tuple(
-        InexactReport(table=table, column=column, rule=rule, count=count, example=home.tally.examples[place])
-        for place, count in home.tally.counts.items()
-        for table, column, rule in (place,)
-    )
-    if without and not live.options.nearest:
-        raise RefusedError(
-            "H-107",
-            f"{sum(without.values())} values on PostgreSQL have no exact form in the SQLite file.",
-            detail="; ".join(
-                f'"{table}"."{column}": {count}, such as {home.tally.examples[table, column, rule]}'
-                for (table, column, rule), count in sorted(without.items())
-            ),
-            hint="Say --nearest to write the nearest value there is, each counted in the report.",
-        )
 
 
 def home_release(live: LiveRun) -> None:

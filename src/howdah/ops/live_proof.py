@@ -12,10 +12,9 @@ from howdah.capture.home_rows import HomeReader
 from howdah.capture.machine import Phase
 from howdah.capture.proven import ProvenPieces, forget_pieces
 from howdah.model.quarantine import Cell
-from howdah.model.report import Difference
+from howdah.model.report import ROW_KINDS, Difference
 from howdah.model.verb_reports import UnprovenKey
 from howdah.names import qualified, quote
-from howdah.ops.carry_back import ROW_KINDS
 from howdah.ops.live_compare import copy_of, verify_against
 from howdah.ops.live_fence import let_autovacuum_back
 from howdah.ops.live_run import LiveRun

@@ -122,11 +122,7 @@ class LiveRun:
         found = self.record.read(self.connection)
         self.connection.rollback()
         if found is None:
-            raise RefusedError(
-                "L-101",
-                "Nothing is followed into this target.",
-                hint='Begin with "howdah follow SOURCE TARGET".',
-            )
+            raise nothing_followed()
         return found
 
     def key_widths(self) -> dict[int, int]:
@@ -170,6 +166,15 @@ class LiveRun:
         )
 
 
+def nothing_followed() -> RefusedError:
+    """Return what is said to who takes for followed what is not."""
+    return RefusedError(
+        "L-101",
+        "Nothing is followed into this target.",
+        hint='Begin with "howdah follow SOURCE TARGET".',
+    )
+
+
 @contextmanager
 def open_live_run(
     target: OpenTarget, state: StateSchema, source: str, options: LiveOptions, phases: PhaseLog
@@ -178,11 +183,7 @@ def open_live_run(
     capture = CaptureRecord(state=state).read(target.connection)
     if capture is None:
         target.connection.rollback()
-        raise RefusedError(
-            "L-101",
-            "Nothing is followed into this target.",
-            hint='Begin with "howdah follow SOURCE TARGET".',
-        )
+        raise nothing_followed()
     run = Ledger(state=state).run(target.connection, capture.run_id)
     target.connection.rollback()
     with LiveFile(source) as file:

@@ -131,7 +131,7 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
                 else:
                     run, facts = _prepare(target, state, request, workspace, run_id, phases)
                     _keep_snapshot(run, request, workspace, phases)
-                outcomes = _load(target, state, run, facts, request, phases)
+                outcomes = _load(target, state, run, facts, phases)
                 report = _finish(target, state, run, facts, outcomes, request, phases)
                 log_report(phases.log, report)
             if request.report_dir is not None:
@@ -322,7 +322,6 @@ def _load(
     state: StateSchema,
     run: Run,
     facts: SourceFacts,
-    request: MigrateRequest,
     phases: PhaseLog,
 ) -> dict[str, StepOutcome]:
     connection = target.connection

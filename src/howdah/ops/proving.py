@@ -36,14 +36,24 @@ def prove(
             snapshot,
             target.conninfo,
             quarantined=quarantined,
-            expected_not_valid=[key for key, outcome in outcomes.items() if outcome.fell_back],
-            expected_missing=[
-                *ids_left_out(outcomes.values()),
-                *(step.id for step in deferred_steps(plan) if step.id not in outcomes),
-            ],
+            expected_not_valid=steps_not_valid(outcomes),
+            expected_missing=steps_missing(plan, outcomes),
             jobs=jobs,
             progress=phases.progress,
             listed_max=listed_max,
         )
         count.rows = proof.rows
     return proof
+
+
+def steps_not_valid(outcomes: Mapping[str, StepOutcome]) -> list[str]:
+    """Return the steps whose constraint the run left NOT VALID."""
+    return [key for key, outcome in outcomes.items() if outcome.fell_back]
+
+
+def steps_missing(plan: Plan, outcomes: Mapping[str, StepOutcome]) -> list[str]:
+    """Return the steps that the run could not carry out, or has put off until a cutover."""
+    return [
+        *ids_left_out(outcomes.values()),
+        *(step.id for step in deferred_steps(plan) if step.id not in outcomes),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from howdah.errors import RefusedError
+from howdah.model.report import ROW_KINDS
 from howdah.ops.proving import prove
 from howdah.ops.source_facts import read_kept_catalog
 from howdah.ops.target import OpenTarget
@@ -14,8 +15,6 @@ from howdah.state.quarantine import Quarantine
 from howdah.state.saved import SavedState
 from howdah.state.store import Connection, StateSchema
 from howdah.units import format_amount
-
-_ROW_KINDS = frozenset({"value", "missing-row", "extra-row", "row-count"})
 
 
 def count_kept_rows(connection: Connection, state: StateSchema, run: Run) -> dict[str, int]:
@@ -53,7 +52,7 @@ def require_rows_unchanged(target: OpenTarget, state: StateSchema, run: Run, pha
         jobs=run.plan.options.jobs,
         name="compare with the finished run",
     )
-    changed = sorted({found.table for found in proof.differences if found.kind in _ROW_KINDS})
+    changed = sorted({found.table for found in proof.differences if found.kind in ROW_KINDS})
     if changed:
         raise RefusedError(
             "M-103",

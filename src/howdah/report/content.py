@@ -19,7 +19,7 @@ from howdah.model.content import (
     TypeListing,
 )
 from howdah.report.layout import lay_out_facts, lay_out_table, wrap
-from howdah.units import format_count
+from howdah.units import format_amount, format_count
 
 _TITLES = {
     "content-type": "Content types",
@@ -144,7 +144,7 @@ def render_creation(report: ContentCreateReport, *, width: int = 110) -> str:
         "migrated": f"Brought {len(report.types)} content types forward to version {report.version}",
         "adopted": f"All {format_count(report.tables)} tables are there and as Strapi makes them; taken over",
         "unchanged": "Nothing to do: the tables are those of the content types",
-        "planned": f"Would run {_count(len(report.steps), 'statement')}; nothing was changed",
+        "planned": f"Would run {format_amount(len(report.steps), 'statement')}; nothing was changed",
     }[report.status]
     where = f"{report.target}, schema {report.schema}, version {report.version}"
     lines = wrap(f"{head} ({where}).", width=width)
@@ -162,10 +162,6 @@ def render_creation(report: ContentCreateReport, *, width: int = 110) -> str:
             indent="    ",
         )
     return "\n".join(lines)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{format_count(number)} {what}{'' if number == 1 else 's'}"
 
 
 def render_list(report: ContentListReport, *, width: int = 110) -> str:

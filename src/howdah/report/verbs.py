@@ -99,8 +99,8 @@ def render_finalize(report: FinalizeReport) -> str:
     """Return what was given up."""
     return "\n".join(
         [
-            f"The way back of {report.target} has ended: {format_count(report.rows)} rows that were replaced"
-            f" in {format_count(len(report.tables))} tables are gone.",
+            f"The way back of {report.target} has ended: what was replaced is gone,"
+            f" {format_amount(report.rows, 'row')} of {format_amount(len(report.tables), 'table')}.",
             *(f"Kept: {file}" for file in report.files),
         ]
     )
@@ -110,7 +110,7 @@ def render_clean(report: CleanReport) -> str:
     """Return what was removed."""
     if not report.runs:
         return f"Nothing of Howdah in {report.target}."
-    lines = [f"Removed the records of {format_count(len(report.runs))} runs from {report.target}."]
+    lines = [f"Removed the records of {format_amount(len(report.runs), 'run')} from {report.target}."]
     lines += [f"Removed {directory}" for directory in report.directories]
     return "\n".join(lines)
 
@@ -123,7 +123,7 @@ def render_quarantine(report: QuarantineReport, *, width: int = 100) -> str:
         (str(row.number), row.table, row.key.text, row.column, row.reason, row.detail) for row in report.rows
     ]
     header = ("number", "table", "key", "column", "reason", "detail")
-    lines = [f"{format_count(report.total)} rows in quarantine of run {report.run_id}", ""]
+    lines = [f"{format_amount(report.total, 'row')} in quarantine of run {report.run_id}", ""]
     lines += lay_out_table(header, rows, right=frozenset({0}), width=width)
     return "\n".join(lines)
 
@@ -155,7 +155,7 @@ def _show(cell: Cell) -> str:
 
 def render_retry(report: QuarantineReport, *, width: int = 100) -> str:
     """Return what a retry loaded and what is left."""
-    head = f"{format_count(report.loaded)} rows loaded from quarantine, {format_count(report.total)} left."
+    head = f"{format_amount(report.loaded, 'row')} loaded from quarantine, {format_count(report.total)} left."
     return head if not report.rows else head + "\n\n" + render_quarantine(report, width=width)
 
 

@@ -109,9 +109,9 @@ def _kept(report: RunReport) -> str:
     kept = [table for table in report.tables if not table.carried]
     if not kept:
         return ""
-    verb, rows = ("keeps its", "own rows") if len(kept) == 1 else ("keep their", "own rows")
+    verb = "keeps its" if len(kept) == 1 else "keep their"
     left = format_amount(sum(table.rows_source for table in kept), "row")
-    return f" {format_amount(len(kept), 'table')} {verb} {rows}: {left} of the source not carried."
+    return f" {format_amount(len(kept), 'table')} {verb} own rows: {left} of the source not carried."
 
 
 def _rest(report: RunReport) -> str:
