@@ -262,6 +262,70 @@ def test_rows_in_quarantine_are_still_in_the_file(tmp_path: Path, database: str,
     assert _ask(report.output, "SELECT id, body FROM note") == [(1, "a\0b"), (2, "changed")]
 
 
+QUARANTINED = (
+    "CREATE TABLE note (code TEXT PRIMARY KEY, body TEXT){options};"
+    "INSERT INTO note VALUES ('k', 'a' || char(0) || 'b'), ('m', 'n' || char(0) || 'b'), ('l', 'fine');"
+)
+
+
+@pytest.mark.parametrize("options", ["", " WITHOUT ROWID"])
+def test_a_row_in_quarantine_stays_where_its_key_came_and_went(
+    tmp_path: Path, database: str, journal: bool, options: str
+) -> None:
+    source = make_database(tmp_path / "nul.db", QUARANTINED.format(options=options))
+    _migrate(source, database, journal=journal)
+    _execute(database, "INSERT INTO note VALUES ('k', 'new');\nDELETE FROM note WHERE code IN ('k', 'l')")
+    report = _carry(database)
+    assert report.proof == "proven"
+    assert sorted(_ask(report.output, "SELECT code, body FROM note")) == [("k", "a\0b"), ("m", "n\0b")]
+
+
+@pytest.mark.parametrize("options", ["", " WITHOUT ROWID"])
+def test_a_row_that_takes_the_place_of_one_in_quarantine_is_told_and_the_others_stay(
+    tmp_path: Path, database: str, journal: bool, options: str
+) -> None:
+    source = make_database(tmp_path / "nul.db", QUARANTINED.format(options=options))
+    _migrate(source, database, journal=journal)
+    _execute(database, "INSERT INTO note VALUES ('k', 'new')")
+    report = _carry(database)
+    assert report.proof == "proven"
+    assert [(item.code, item.message) for item in report.findings] == [
+        ("F-605", "1 rows have the key of a row in quarantine")
+    ]
+    assert sorted(_ask(report.output, "SELECT code, body FROM note")) == [
+        ("k", "new"),
+        ("l", "fine"),
+        ("m", "n\0b"),
+    ]
+
+
+def test_a_row_that_goes_takes_none_along_that_only_a_collation_calls_the_same(
+    tmp_path: Path, database: str, journal: bool
+) -> None:
+    source = make_database(
+        tmp_path / "case.db",
+        "CREATE TABLE one (code TEXT COLLATE NOCASE, v INT);"
+        "CREATE UNIQUE INDEX one_code ON one (code COLLATE BINARY);"
+        "CREATE TABLE two (language TEXT COLLATE NOCASE, word TEXT COLLATE NOCASE, v INT,"
+        " PRIMARY KEY (language COLLATE BINARY, word COLLATE BINARY)) WITHOUT ROWID;"
+        "INSERT INTO one VALUES ('A', 1), ('a', 2), ('b', 3);"
+        "INSERT INTO two VALUES ('en', 'w', 1), ('EN', 'w', 2), ('en', 'W', 3), ('de', 'w', 4);",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(
+        database,
+        "DELETE FROM one WHERE v = 2;\nDELETE FROM two WHERE v = 3;\nUPDATE two SET v = 5 WHERE v = 2",
+    )
+    report = _carry(database)
+    assert report.proof == "proven"
+    assert sorted(_ask(report.output, "SELECT code, v FROM one")) == [("A", 1), ("b", 3)]
+    assert sorted(_ask(report.output, "SELECT * FROM two")) == [
+        ("EN", "w", 5),
+        ("de", "w", 4),
+        ("en", "w", 1),
+    ]
+
+
 def test_the_file_is_refused_where_another_stands(source: Path, database: str) -> None:
     _migrate(source, database, journal=False)
     other = source.parent / "other.db"

@@ -44,7 +44,10 @@ class Home:
     written: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     not_twice: dict[str, set[tuple[Any, ...]]] = field(default_factory=dict)
     big: set[str] = field(default_factory=set)
-    overwritten: set[str] = field(default_factory=set)
+    #: Table → keys in quarantine whose rows in the file gave way to rows of PostgreSQL.
+    overwritten: dict[str, frozenset[str]] = field(default_factory=dict)
+    #: Nothing was ever brought home to the file, so that a row in quarantine is what it was.
+    first: bool = True
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -65,6 +68,8 @@ def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan
     if noted is not None and not noted.key and noted.number not in home.whole:
         return HomeTableReport(name=plan.name, method="unchanged")
     file.begin_table(home_table)
+    kept = sorted(home.quarantined.get(plan.name, ())) if home.first or not by_journal else []
+    file.stage_kept(map(SourceKey.from_text, kept))
     if noted is not None and by_journal:
         dirty = _dirty_name(home, noted)
         match = " AND ".join(f"d.{quote(name)} = t.{quote(name)}" for name in noted.key)
@@ -78,20 +83,14 @@ def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan
         )
         for batch in rows.keys(gone):
             file.stage_gone(batch.rows, len(plan.key))
-        changes = file.apply_some(home_table)
     else:
-        kept = [SourceKey.from_text(text) for text in home.quarantined.get(plan.name, ())]
-        file.stage_kept(kept)
         for batch in rows.rows():
             _stage(file, home, plan, batch)
-        if kept and (count := file.count_kept_overwritten(home_table)):
-            home.findings.append(
-                make_finding(
-                    "F-605", name_table(plan.name), f"{count} rows have the key of a row in quarantine"
-                )
-            )
-            home.overwritten.add(plan.name)
-        changes = file.apply_whole(home_table)
+    if kept and (places := file.kept_overwritten(home_table)):
+        message = f"{len(places)} rows have the key of a row in quarantine"
+        home.findings.append(make_finding("F-605", name_table(plan.name), message))
+        home.overwritten[plan.name] = frozenset(kept[place] for place in places)
+    changes = file.apply_some(home_table) if by_journal else file.apply_whole(home_table)
     if plan.key and changes.any:
         skip = home.not_twice.get(plan.name, set())
         home.written[plan.name] = [key for key in file.staged_keys(home_table) if key not in skip]

@@ -215,7 +215,8 @@ def _prove(
             path,
             target.conninfo,
             quarantined={
-                name: keys for name, keys in home.quarantined.items() if name not in home.overwritten
+                name: keys - home.overwritten.get(name, frozenset())
+                for name, keys in home.quarantined.items()
             },
             progress=phases.progress,
             listed_max=_LISTED_MAX,

@@ -81,6 +81,7 @@ def carry_home(live: LiveRun, *, sequences: bool = False) -> None:
             noted={table.source_table: table for table in tables},
             whole=live.way_back.whole(exporting),
             quarantined=Quarantine(state=live.state, run_id=live.run.id).keys(exporting),
+            first=False,
         )
         noted = _noted_tables(live, exporting, home)
         with HomeFile(live.file.path) as file, live.sessions.take_reader() as reader, file.transaction():

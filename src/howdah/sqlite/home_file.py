@@ -5,7 +5,8 @@ The file is a private copy, or the fenced one. Its triggers (the application's, 
 foreign keys are off for this connection: what they would do has happened on PostgreSQL already.
 Rows are staged in a temporary table of the same affinities, compared there, and only those
 that differ are taken out and put back, all taken out before any is put back, so that unique
-values may change places. Rowids and columns that PostgreSQL does not know stay as they were.
+values may change places. In a table with a key, rowids and columns that PostgreSQL does not know stay
+as they were.
 """
 
 from __future__ import annotations
@@ -141,8 +142,10 @@ class HomeFile:
                 f"CREATE INDEX temp._howdah_stage_key ON _howdah_stage ({_list(home.key)})"
             )
         by_key = home.table.rowid_name is None and home.table.primary_key
-        kept = _list(home.table.primary_key) if by_key else "rid INTEGER PRIMARY KEY"
-        self._connection.execute(f"CREATE TEMP TABLE _howdah_kept ({kept})")
+        kept = _list(home.table.primary_key) if by_key else "rid INTEGER"
+        self._connection.execute(
+            f"CREATE TEMP TABLE _howdah_kept (_howdah_place INTEGER PRIMARY KEY, {kept})"
+        )
 
     def stage_rows(self, rows: Iterable[Sequence[Any]], width: int) -> None:
         """Add rows as they are on PostgreSQL, in SQLite's terms."""
@@ -153,23 +156,31 @@ class HomeFile:
         self._add(_GONE, keys, width)
 
     def stage_kept(self, keys: Iterable[SourceKey]) -> None:
-        """Name rows that never went to PostgreSQL: they stay whatever is staged."""
-        for key in keys:
+        """Name rows that never went to PostgreSQL: they stay, unless a staged row takes their place."""
+        for place, key in enumerate(keys):
             values = (key.rowid,) if key.rowid is not None else tuple(map(_cell_value, key.cells))
-            self._add(_KEPT, [values], len(values))
+            self._add(_KEPT, [(place, *values)], 1 + len(values))
 
     def _add(self, name: str, rows: Iterable[Sequence[Any]], width: int) -> None:
         marks = ", ".join("?" * width)
         self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
 
-    def count_kept_overwritten(self, home: HomeTable) -> int:
-        """Return how many staged rows have the key of a row that is kept."""
-        if not home.key:
-            return 0
-        return self._count(
-            f"SELECT count(*) FROM {_STAGE} s CROSS JOIN main.{quote_sqlite(home.table.name)} t"
-            f" ON {_match(home, 't', 's')} WHERE NOT {self._not_kept(home)}"
+    def kept_overwritten(self, home: HomeTable) -> list[int]:
+        """Return the places (as they were staged) of the rows to be kept whose key a staged row has."""
+        names = (str(home.table.rowid_name),) if home.table.rowid_name else home.table.primary_key
+        if not home.key or not names:
+            return []
+        there = ("rid",) if home.table.rowid_name else names
+        same = " AND ".join(
+            f"t.{quote_sqlite(name)} COLLATE BINARY = k.{quote_sqlite(other)}"
+            for name, other in zip(names, there, strict=True)
         )
+        found = self._connection.execute(
+            f"SELECT k._howdah_place FROM {_STAGE} s"
+            f" CROSS JOIN main.{quote_sqlite(home.table.name)} t ON {_match(home, 't', 's')}"
+            f" JOIN {_KEPT} k ON {same} ORDER BY 1"
+        )
+        return [int(str(place)) for (place,) in found]
 
     def apply_whole(self, home: HomeTable) -> Changes:
         """Make the table hold the staged rows, and those kept; what differed is left on the stage."""
@@ -192,7 +203,7 @@ class HomeFile:
         """Put the staged rows in the place of those with their keys, and take the gone ones out."""
         table = quote_sqlite(home.table.name)
         staged = self._count(f"SELECT count(*) FROM {_STAGE}")
-        deleted = self._take_out(home, _GONE)
+        deleted = self._take_out(home, _GONE, self._not_kept(home))
         known = home.known_columns
         taken = "".join(f", t.{quote_sqlite(name)} AS k{place}" for place, name in enumerate(known))
         self._execute(
@@ -219,12 +230,12 @@ class HomeFile:
         )
         return Changes(inserted=staged - updated, updated=updated, deleted=deleted)
 
-    def _take_out(self, home: HomeTable, name: str) -> int:
-        key = _list(home.key)
-        rows = f"({key})" if len(home.key) > 1 else key
-        self._execute(
-            f"DELETE FROM main.{quote_sqlite(home.table.name)} WHERE {rows} IN (SELECT {key} FROM {name})"
-        )
+    def _take_out(self, home: HomeTable, name: str, condition: str = "1") -> int:
+        keys = f"(SELECT {_list(home.key)} FROM {name})"
+        # By the table's own index, and then exactly: a key may be unique by another collation than the
+        # one that its columns compare by.
+        found = f"{_row(home.key, 't')} IN {keys} AND {_row(home.key, 't', exact=True)} IN {keys}"
+        self._execute(f"DELETE FROM main.{quote_sqlite(home.table.name)} AS t WHERE {found} AND {condition}")
         return self._connection.changes()
 
     def _replace_all(self, home: HomeTable) -> Changes:
@@ -285,9 +296,8 @@ class HomeFile:
             return f"t.{quote_sqlite(home.table.rowid_name)} NOT IN (SELECT rid FROM {_KEPT})"
         if not home.table.primary_key:
             return "1"
-        key = _list(home.table.primary_key, "t")
-        rows = f"({key})" if len(home.table.primary_key) > 1 else key
-        return f"{rows} NOT IN (SELECT {_list(home.table.primary_key)} FROM {_KEPT})"
+        key = home.table.primary_key
+        return f"{_row(key, 't', exact=True)} NOT IN (SELECT {_list(key)} FROM {_KEPT})"
 
     def _count(self, query: str) -> int:
         rows: list[tuple[Any, ...]] = self._connection.execute(query).fetchall()
@@ -310,7 +320,15 @@ def _list(names: Iterable[str], alias: str = "") -> str:
     return ", ".join(prefix + quote_sqlite(name) for name in names)
 
 
+def _row(names: Sequence[str], alias: str, *, exact: bool = False) -> str:
+    """Write the columns as what may stand before IN, by their own collations or `exact`."""
+    collation = " COLLATE BINARY" if exact else ""
+    columns = ", ".join(f"{alias}.{quote_sqlite(name)}{collation}" for name in names)
+    return f"({columns})" if len(names) > 1 else columns
+
+
 def _equal(names: Iterable[str], left: str, right: str) -> str:
+    """Compare by the collations of the left side: of a temporary table, which has none, exactly."""
     return " AND ".join(f"{left}.{name} = {right}.{name}" for name in map(quote_sqlite, names))
 
 
