@@ -92,21 +92,20 @@ def decode_home(
     return HomeBatch(rows=rows, inexact=tuple(inexact))
 
 
-def to_python(column: SourceColumn) -> list[Any]:
-    """Return the values as SQLite's driver takes them: int, float, str, bytes or None."""
+def to_python(column: SourceColumn, *, errors: str = "strict") -> list[Any]:
+    """
+    Return the values as SQLite's driver takes them: int, float, str, bytes or None.
+
+    `errors` is what becomes of text that is not UTF-8, as in `bytes.decode`.
+    """
     found: list[Any] = [None] * column.length
     whole = sum(part is not None for part in (column.integer, column.real, column.text, column.blob)) == 1
-    for part, convert in (
-        (column.integer, None),
-        (column.real, None),
-        (column.text, bytes.decode),
-        (column.blob, None),
-    ):
+    for part in (column.integer, column.real, column.text, column.blob):
         if part is None:
             continue
         values: list[Any] = part.to_pylist()
-        if convert is not None:
-            values = [None if value is None else convert(value) for value in values]
+        if part is column.text:
+            values = [None if value is None else value.decode(errors=errors) for value in values]
         if whole:
             return values
         found = [value if value is not None else other for value, other in zip(values, found, strict=True)]
