@@ -326,6 +326,28 @@ def test_a_row_that_goes_takes_none_along_that_only_a_collation_calls_the_same(
     ]
 
 
+def test_rows_that_came_with_null_in_a_unique_column_are_in_the_file(
+    tmp_path: Path, database: str, journal: bool
+) -> None:
+    source = make_database(
+        tmp_path / "null.db",
+        "CREATE TABLE person (email TEXT UNIQUE, n INT); INSERT INTO person VALUES ('a', 1), ('b', 2);",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(
+        database,
+        "INSERT INTO person VALUES (NULL, 3), (NULL, 4);\nUPDATE person SET email = NULL WHERE n = 1",
+    )
+    report = _carry(database)
+    assert report.proof == "proven"
+    assert _ask(report.output, "SELECT * FROM person ORDER BY n") == [
+        (None, 1),
+        ("b", 2),
+        (None, 3),
+        (None, 4),
+    ]
+
+
 def test_the_file_is_refused_where_another_stands(source: Path, database: str) -> None:
     _migrate(source, database, journal=False)
     other = source.parent / "other.db"

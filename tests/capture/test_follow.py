@@ -439,3 +439,32 @@ def test_a_file_that_is_replaced_behind_the_fence_calls_the_cutover_off(
     _write(source, "INSERT INTO box (name) VALUES ('goes on')")
     assert _cut_over(source, database).proof == "proven"
     assert _ask(database, "SELECT name FROM box WHERE id = 4") == [("goes on",)]
+
+
+def test_rows_with_null_in_a_unique_column_are_neither_lost_nor_doubled(
+    tmp_path: Path, database: str
+) -> None:
+    source = make_database(
+        tmp_path / "null.db",
+        "CREATE TABLE person (email TEXT UNIQUE, n INT); INSERT INTO person VALUES ('a', 1), ('b', 2);",
+    )
+    request = FollowRequest(
+        source=str(source), target=target_request(database), consent=True, until_caught_up=True
+    )
+    for script in (
+        "INSERT INTO person VALUES (NULL, 3), (NULL, 4)",
+        "INSERT INTO person VALUES (NULL, 5); UPDATE person SET email = NULL WHERE n = 2",
+        "DELETE FROM person WHERE n = 3",
+    ):
+        follow(request)
+        _write(source, script)
+    assert _cut_over(source, database).proof == "proven"
+    assert _ask(database, "SELECT * FROM person ORDER BY n") == [("a", 1), (None, 2), (None, 4), (None, 5)]
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("INSERT INTO person VALUES (NULL, 6), ('c', 7)")
+        connection.execute("DELETE FROM person WHERE n = 4")
+    assert go_home(target_request(database), LiveOptions()).proof == "proven"
+    assert run_sqlite(source, "print(connection.execute('SELECT * FROM person ORDER BY n').fetchall())") == (
+        "[('a', 1), (None, 2), (None, 5), (None, 6), ('c', 7)]\n"
+    )

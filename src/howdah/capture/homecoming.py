@@ -59,11 +59,14 @@ def is_changed(item: HomeTableReport) -> bool:
 def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan) -> HomeTableReport:
     """Bring one table up to date: by the noted keys where the journal has them, else by all rows."""
     table = home.catalog.table(plan.name)
+    noted = home.noted.get(plan.name)
     home_table = HomeTable(
-        table=table, columns=tuple(column.name for column in plan.copied_columns), key=plan.key
+        table=table,
+        columns=tuple(column.name for column in plan.copied_columns),
+        # Rows may have come that have NULL in what is a key of all others.
+        key=plan.key if noted is None or noted.key else (),
     )
     rows = HomeReader(reader=reader, plan=plan, table=table)
-    noted = home.noted.get(plan.name)
     by_journal = noted is not None and bool(noted.key) and noted.number not in home.whole
     if noted is not None and not noted.key and noted.number not in home.whole:
         return HomeTableReport(name=plan.name, method="unchanged")
@@ -91,9 +94,12 @@ def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan
         home.findings.append(make_finding("F-605", name_table(plan.name), message))
         home.overwritten[plan.name] = frozenset(kept[place] for place in places)
     changes = file.apply_some(home_table) if by_journal else file.apply_whole(home_table)
-    if plan.key and changes.any:
+    if home_table.key and changes.any:
         skip = home.not_twice.get(plan.name, set())
-        home.written[plan.name] = [key for key in file.staged_keys(home_table) if key not in skip]
+        # A row with NULL in its key cannot be asked for by it: the proof alone compares that one.
+        home.written[plan.name] = [
+            key for key in file.staged_keys(home_table) if key not in skip and None not in key
+        ]
     return _table_report(plan, "journal" if by_journal else "all rows", changes)
 
 

@@ -53,13 +53,18 @@ def design_journal(catalog: SourceCatalog) -> JournalDesign:
     return JournalDesign(tables=tables, width=max((len(table.key) for table in tables), default=0) or 1)
 
 
-def choose_noted_key(table: Table) -> tuple[str, ...]:
+def _choose_key(table: Table) -> tuple[str, ...]:
     """Return the columns that name a row before anybody has looked at the rows, () for none."""
     primary = table.primary_key or ((table.rowid_alias,) if table.rowid_alias else ())
     if primary:
         return primary
     for index in table.indexes:
-        names = [column.name for column in index.columns if column.name is not None]
+        # NULL names no row: any number of them may have it, now or later.
+        names = [
+            column.name
+            for column in index.columns
+            if column.name is not None and table.column(column.name).not_null
+        ]
         if index.unique and index.predicate_sql is None and len(names) == len(index.columns):
             return tuple(names)
     return ()
@@ -105,7 +110,7 @@ def fence_triggers(catalog: SourceCatalog, address: str) -> dict[str, str]:
 
 
 def _design_table(number: int, table: Table) -> JournaledTable:
-    key = choose_noted_key(table)
+    key = _choose_key(table)
     return JournaledTable(
         number=number,
         name=table.name,

@@ -113,6 +113,9 @@ class WayBack:
     def _prepare_table(self, connection: Connection, run_id: str, number: int, table: TablePlan) -> None:
         target = sql.Identifier(table.target_schema, table.target_name)
         key = [table.column(name).target_name for name in table.key]
+        if not _are_not_null(connection, table.target_schema, table.target_name, key):
+            # NULL names no row: what changed is known of the table as a whole.
+            key = []
         connection.execute(
             self.state.query(
                 "INSERT INTO {schema}.way_back (number, run_id, source_table, target_schema, target_name,"
@@ -289,6 +292,17 @@ class WayBack:
             )
         if self.exists(connection):
             connection.execute(self.state.query("DROP TABLE {schema}.way_back, {schema}.way_back_whole"))
+
+
+def _are_not_null(connection: Connection, schema: str, table: str, columns: Sequence[str]) -> bool:
+    row = connection.execute(
+        "SELECT coalesce(bool_and(a.attnotnull), true) FROM pg_catalog.pg_attribute a"
+        " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p') AND a.attname = ANY (%s)",
+        (schema, table, list(columns)),
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def read_columns(connection: Connection, schema: str, table: str) -> list[list[str]]:
