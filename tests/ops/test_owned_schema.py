@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from howdah.errors import RefusedError
+from howdah.errors import RefusedError, UsageError
 from howdah.model.plan import PlanOptions
 from howdah.model.report import RunReport
 from howdah.ops.plan import PlanRequest
@@ -293,3 +293,51 @@ def test_damage_to_the_applications_schema_is_a_difference(tmp_path: Path, app: 
         assert verify_run(request).exit_status == 3, damage
         run_script(app, repair)
         assert verify_run(request).exit_status == 0, repair
+
+
+def test_a_fill_leaves_the_default_that_a_column_has(tmp_path: Path, app: str, server_bindir: Path) -> None:
+    source = make_database(tmp_path / "s.db", SOURCE)
+    run_script(
+        app,
+        "CREATE SEQUENCE extra; ALTER TABLE posts ADD COLUMN nr integer NOT NULL DEFAULT nextval('extra');"
+        "ALTER TABLE posts ADD COLUMN made timestamptz NOT NULL DEFAULT now()",
+    )
+    before = dump_schema(server_bindir, app)
+    report = migrate_file(source, app, fill=("posts.made=2020-01-01 00:00:00+00", "posts.nr=7"))
+    assert report.exit_status == 0
+    assert query(app, "SELECT DISTINCT nr, made = '2020-01-01 00:00:00+00' FROM posts") == [(7, True)]
+    assert dump_schema(server_bindir, app) == before
+
+
+def test_no_table_and_no_column_of_the_target_takes_what_two_of_the_source_hold(
+    tmp_path: Path, app: str
+) -> None:
+    source = make_database(
+        tmp_path / "s.db", SOURCE + "CREATE TABLE members (id INTEGER, name TEXT, nick TEXT);"
+    )
+    file = tmp_path / "plan.toml"
+
+    def matched(text: str) -> list[tuple[str, str, dict[str, str]]]:
+        file.write_text(text)
+        plan = make_plan(PlanRequest(source=str(source), target=target_request(app), plan_file=file))
+        return [
+            (table.name, table.target_name, {column.name: column.target_name for column in table.columns})
+            for table in plan.tables
+            if table.name != "posts"
+        ]
+
+    # Members are to go to users: those of the source's own name have no counterpart any more.
+    assert matched('[tables.members]\ntarget_name = "users"\n') == [
+        ("members", "users", {"id": "id", "name": "name"})
+    ]
+    assert matched(
+        '[tables.members]\ntarget_name = "users"\n[tables.members.columns.nick]\ntarget_name = "name"\n'
+    ) == [("members", "users", {"id": "id", "nick": "name"})]
+    for text in (
+        '[tables.members]\ntarget_name = "users"\n[tables.users]\ntarget_name = "users"\n',
+        '[tables.users.columns.name]\ntarget_name = "active"\n'
+        '[tables.users.columns.boss]\ntarget_name = "active"\n',
+    ):
+        with pytest.raises(UsageError) as refusal:
+            matched(text)
+        assert refusal.value.code == "P-106"

@@ -39,7 +39,7 @@ from howdah.planning.owned_steps import (
 from howdah.planning.policies import params_under, read_policies
 from howdah.planning.samples import preview_values
 from howdah.planning.selection import NO_COUNTERPART, Selection
-from howdah.planning.target_names import wished_columns, wished_tables
+from howdah.planning.target_names import require_no_wish_twice, wished_columns, wished_tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +80,7 @@ def build_owned_plan(
 
     Raises UsageError (P-…) for options and edits that do not fit.
     """
-    match = match_schema(
-        selection.tables,
-        owned,
-        wished_tables(options, edits),
-        {table.name: wished_columns(edits, table.name) for table in selection.tables},
-        fold=options.fold_names,
-    )
+    match = _match(options, selection, owned, edits)
     policies = choose_policies([pair.source.name for pair in match.tables], options, edits, rules.policies)
     column_options = OwnedOptions(
         policies=read_policies(options.policies),
@@ -128,6 +122,17 @@ def build_owned_plan(
             others=tuple(table.name for table in owned.tables if table.name not in loaded),
         ),
     )
+
+
+def _match(
+    options: PlanOptions, selection: Selection, owned: OwnedFacts, edits: PlanEdits | None
+) -> SchemaMatch:
+    names = wished_tables(options, edits)
+    columns = {table.name: wished_columns(edits, table.name) for table in selection.tables}
+    require_no_wish_twice(list(names.values()), "tables", "each table")
+    for table, wished in columns.items():
+        require_no_wish_twice(list(wished.values()), f'columns of table "{table}"', "each column")
+    return match_schema(selection.tables, owned, names, columns, fold=options.fold_names)
 
 
 def _loaded_tables(designs: list[TableDesign], owned: OwnedFacts) -> frozenset[str]:

@@ -59,7 +59,7 @@ def match_schema(
     Match tables and their columns.
 
     `wished` names the target of a source table where a person did, `wished_columns` those of columns by
-    source table; with `fold` names also match the snake_case of the source's.
+    source table, no target twice; with `fold` names also match the snake_case of the source's.
     """
     tables = tuple(tables)
     targets = {table.name: table for table in owned.tables}
@@ -67,7 +67,7 @@ def match_schema(
     whole = [table.name for table in owned.tables if table.kind is not TableKind.PARTITION]
     named = {name: wish for name, wish in (wished or {}).items() if wish in targets}
     forms = (_cut, _fold, snake_case) if fold else (_cut, _fold)
-    pairs = match_names([table.name for table in tables], whole, forms) | named
+    pairs = _match_left([table.name for table in tables], whole, forms, named)
     taken = set(pairs.values())
     return SchemaMatch(
         tables=tuple(
@@ -87,11 +87,19 @@ def _match_columns(
 ) -> TableMatch:
     facts = {column.name: column for column in target.facts.columns}
     named = {name: wish for name, wish in wished.items() if wish in facts}
-    left = [column.name for column in source.columns if column.name not in named]
-    pairs = match_names(left, [name for name in facts if name not in named.values()], forms) | named
+    pairs = _match_left([column.name for column in source.columns], list(facts), forms, named)
     return TableMatch(
         source=source, target=target, columns={name: facts[found] for name, found in pairs.items()}
     )
+
+
+def _match_left(
+    source: Sequence[str], target: Sequence[str], forms: Sequence[Form], named: Mapping[str, str]
+) -> dict[str, str]:
+    """Match what a person has `named` nothing for; what is named is nobody else's any more."""
+    taken = set(named.values())
+    left = [name for name in source if name not in named]
+    return match_names(left, [name for name in target if name not in taken], forms) | dict(named)
 
 
 def match_names(source: Collection[str], target: Collection[str], forms: Sequence[Form]) -> dict[str, str]:

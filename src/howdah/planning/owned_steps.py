@@ -21,6 +21,7 @@ from howdah.model.owned import (
     OwnedTrigger,
 )
 from howdah.model.plan import Phase, PlanOptions, Step, StepKind
+from howdah.model.target import TargetColumn
 from howdah.names import qualified, quote, quote_literal
 from howdah.planning.design import TableDesign
 from howdah.planning.owned_match import TableMatch
@@ -110,7 +111,12 @@ def build_interims(
         # A partition's trigger follows its parent's, whose state it need not share.
         triggers = [trigger for table in tables for trigger in table.triggers if trigger.enabled != "D"]
         interims += [_trigger_interim(trigger) for trigger in triggers]
-    interims += [_fill_interim(owned.schema, fill) for fill in fills if fill.table in loaded]
+    facts = {(table.name, column.name): column for table in tables for column in table.facts.columns}
+    interims += [
+        _fill_interim(owned.schema, fill, facts.get((fill.table, fill.column)))
+        for fill in fills
+        if fill.table in loaded
+    ]
     return tuple(interims)
 
 
@@ -146,14 +152,16 @@ def _trigger_interim(trigger: OwnedTrigger) -> Interim:
     )
 
 
-def _fill_interim(schema: str, fill: FilledColumn) -> Interim:
-    table, column = qualified(schema, fill.table), quote(fill.column)
+def _fill_interim(schema: str, fill: FilledColumn, facts: TargetColumn | None) -> Interim:
+    # ONLY: the partitions keep their own defaults, and rows come through the table.
+    altered = f"ALTER TABLE ONLY {qualified(schema, fill.table)} ALTER COLUMN {quote(fill.column)}"
+    before = None if facts is None else facts.default_sql
     return Interim(
         id=f"default:{fill.table}.{fill.column}",
         kind="default",
         object=f'default of column "{fill.table}"."{fill.column}"',
-        take_sql=f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {quote_literal(fill.value)}",
-        restore_sql=f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT",
+        take_sql=f"{altered} SET DEFAULT {quote_literal(fill.value)}",
+        restore_sql=f"{altered} DROP DEFAULT" if before is None else f"{altered} SET DEFAULT {before}",
     )
 
 

@@ -7,7 +7,7 @@ person asks to be folded and that would become one are refused together, before 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from howdah.errors import RefusedError, UsageError
 from howdah.model.finding_kinds import make_finding, name_column, name_table
@@ -38,7 +38,7 @@ def name_relations(
     # What a file says because it was written so is nobody's wish, and is told like any other change.
     wished = {name: wish for name, wish in wished.items() if usual.get(fold(name, options)) != wish}
     wanted = [wished.get(name, fold(name, options)) for name in chosen]
-    _require_no_wish_twice(wanted, "tables", "each table")
+    require_no_wish_twice(wanted, "tables", "each table")
     folded_views = {view: fold(view, options) for view in views}
     assigned = assign_names([*wanted, *folded_views.values()])
     targets = {name: assigned[want] for name, want in zip(chosen, wanted, strict=True)}
@@ -74,7 +74,7 @@ def name_columns(
     usual = assign_column_names(folded.values())
     wished = {name: wish for name, wish in wished.items() if usual[folded[name]] != wish}
     wanted = folded | wished
-    _require_no_wish_twice(list(wanted.values()), f'columns of table "{table.name}"', "each column")
+    require_no_wish_twice(list(wanted.values()), f'columns of table "{table.name}"', "each column")
     assigned = assign_column_names(wanted.values())
     targets = {name: assigned[want] for name, want in wanted.items()}
     findings = [
@@ -119,7 +119,8 @@ def _unfolded(name: str, target_name: str, options: PlanOptions, edits: PlanEdit
     )
 
 
-def _require_no_wish_twice(wanted: list[str], what: str, each: str) -> None:
+def require_no_wish_twice(wanted: Sequence[str], what: str, each: str) -> None:
+    """Raise UsageError P-106 where two objects are to have one name."""
     doubled = {name for name in wanted if wanted.count(name) > 1}
     if doubled:
         raise UsageError(
