@@ -7,11 +7,18 @@ import pyarrow as pa
 import pytest
 
 from howdah.errors import BugError, EnvironmentFailedError, UsageError
-from howdah.postgres.arrow_reader import ArrowReader, read_arrow
+from howdah.model.limits import BATCH_BYTES
+from howdah.postgres.arrow_reader import ArrowReader
 from howdah.postgres.connect import connect
 
 #: Microseconds and days from 1970-01-01 to 2000-01-01, where PostgreSQL begins to count.
 EPOCH_US, EPOCH_DAYS = 946_684_800_000_000, 10_957
+
+
+def read_arrow(conninfo: str, query: str, *, batch_bytes: int = BATCH_BYTES) -> list[pa.RecordBatch]:
+    """Read the rows of one query, over a session of its own."""
+    with ArrowReader(conninfo) as reader:
+        return list(reader.read(query, batch_bytes=batch_bytes))
 
 
 def read_column(conninfo: str, expression: str) -> pa.Array:
@@ -129,16 +136,15 @@ def test_an_empty_result_still_tells_its_types(database: str) -> None:
 
 def test_lists_of_several_batches_keep_their_offsets(database: str) -> None:
     query = "SELECT array[g::numeric, NULL, g + 0.5] FROM generate_series(1, 20000) AS g ORDER BY g"
-    batches = list(read_arrow(database, query, batch_bytes=65536))
+    batches = read_arrow(database, query, batch_bytes=65536)
     assert len(batches) > 1
     found = [value for batch in batches for value in batch.column(0).to_pylist()]
     assert found == [[str(g), None, f"{g}.5"] for g in range(1, 20001)]
 
 
 def test_batches_are_about_as_large_as_asked_for(database: str) -> None:
-    batches = list(
-        read_arrow(database, "SELECT repeat('x', 1000) FROM generate_series(1, 5000)", batch_bytes=500_000)
-    )
+    query = "SELECT repeat('x', 1000) FROM generate_series(1, 5000)"
+    batches = read_arrow(database, query, batch_bytes=500_000)
     assert 9 <= len(batches) <= 12
     assert sum(batch.num_rows for batch in batches) == 5000
 
@@ -193,7 +199,7 @@ def test_a_connection_that_ends_in_the_middle_is_an_error_of_the_environment(dat
 def test_an_error_in_the_middle_of_the_rows_is_raised(database: str) -> None:
     query = "SELECT 1 / (100000 - g) FROM generate_series(1, 200000) AS g"
     with pytest.raises(EnvironmentFailedError, match="in the middle of its answer"):
-        list(read_arrow(database, query, batch_bytes=65536))
+        read_arrow(database, query, batch_bytes=65536)
 
 
 def test_a_wrong_password_is_not_shown(database: str) -> None:

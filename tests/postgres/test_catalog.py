@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from howdah.model.target import TargetConstraint, TargetFacts, TargetTable
-from howdah.postgres.catalog import read_other_objects, read_target_facts
+from howdah.postgres.catalog import read_target_facts
 from howdah.postgres.connect import connect
 
 SCHEMA = """
@@ -180,9 +180,3 @@ def test_the_server_is_described(any_server_database: str) -> None:
     assert facts.encoding == "UTF8"
     assert facts.collation == "C.UTF-8"
     assert facts.in_recovery is False
-
-
-def test_other_schemas_can_be_listed(database: str) -> None:
-    with connect(database) as connection:
-        connection.execute("CREATE SCHEMA s; CREATE TABLE s.t ()")
-        assert read_other_objects(connection, ["s", "public"]) == ('s: table "t"',)

@@ -186,6 +186,16 @@ def test_a_stale_pid_that_another_process_has_now_does_not_matter(place: Path) -
     assert ask(start(place), "SELECT 1") == 1
 
 
+@pytest.mark.parametrize("left", ["", "12345\n", "no pid\n"])
+def test_a_pid_file_that_was_not_written_to_its_end_does_not_matter(place: Path, left: str) -> None:
+    start(place).stop()
+    pid_file = place / "data" / "postmaster.pid"
+    pid_file.write_text(left)
+    os.chown(pid_file, *_owner(place / "data"))
+    assert find_embedded(place) is None
+    assert ask(start(place), "SELECT 1") == 1
+
+
 def test_a_lock_of_its_socket_that_another_process_has_now_does_not_matter(place: Path) -> None:
     server = start(place)
     (lock,) = server.socket_directory.glob("*.lock")

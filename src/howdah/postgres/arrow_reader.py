@@ -98,8 +98,8 @@ class ArrowReader:
         with self._translated("starting to read"), self._connection.cursor() as cursor:
             cursor.executescript(_session_script())
             cursor.executescript("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            if snapshot_id is not None:
-                cursor.executescript(f"SET TRANSACTION SNAPSHOT {quote_literal(snapshot_id)}")
+        if snapshot_id is not None:
+            self.see(snapshot_id)
 
     @contextlib.contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -111,14 +111,6 @@ class ArrowReader:
         except (OSError, pa.ArrowException) as error:
             # What fails after the first batch comes through Arrow's stream, as text alone.
             raise translate_text(str(error), state=None, doing=doing, secrets=self._secrets) from None
-
-
-def read_arrow(
-    conninfo: str, query: str, snapshot_id: str | None = None, *, batch_bytes: int = BATCH_BYTES
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one query, over a session of its own."""
-    with ArrowReader(conninfo, snapshot_id) as reader:
-        yield from reader.read(query, batch_bytes=batch_bytes)
 
 
 def _session_script() -> str:

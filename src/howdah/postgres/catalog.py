@@ -9,7 +9,6 @@ session's search path is pg_catalog. Members of extensions belong to nobody's sc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,15 +151,6 @@ def read_target_facts(connection: Connection, schema: str) -> TargetFacts:
     return _build_facts(_fetch(connection, schema), schema)
 
 
-def read_other_objects(connection: Connection, schemas: Iterable[str]) -> tuple[str, ...]:
-    """Return the objects of the given schemas as `TargetFacts.objects` names them, schema first."""
-    return tuple(
-        f'{schema}: {row.kind} "{row.name}"'
-        for schema in schemas
-        for row in _fetch_all(connection, _OBJECTS, schema)
-    )
-
-
 def read_sequences_again(connection: Connection, table: TargetTable) -> TargetTable:
     """
     Return the table with its sequences as they stand now.
@@ -170,7 +160,7 @@ def read_sequences_again(connection: Connection, table: TargetTable) -> TargetTa
     """
     sequences = []
     for sequence in table.sequences:
-        last_value, is_called = _fetch_sequence(connection, sequence)
+        last_value, is_called = read_sequence_state(connection, sequence.schema, sequence.name)
         sequences.append(replace(sequence, last_value=last_value, is_called=is_called))
     return replace(table, sequences=tuple(sequences))
 
@@ -178,7 +168,8 @@ def read_sequences_again(connection: Connection, table: TargetTable) -> TargetTa
 def _fetch(connection: Connection, schema: str) -> _Fetched:
     (server,) = _fetch_all(connection, _SERVER, schema)
     sequences = [
-        (row, _fetch_sequence(connection, row)) for row in _fetch_all(connection, _SEQUENCES, schema)
+        (row, read_sequence_state(connection, row.schema, row.name))
+        for row in _fetch_all(connection, _SEQUENCES, schema)
     ]
     return _Fetched(
         server=server,
@@ -196,9 +187,10 @@ def _fetch_all(connection: Connection, query: str, schema: str) -> list[Row]:
         return cursor.execute(text, {"schema": schema}).fetchall()
 
 
-def _fetch_sequence(connection: Connection, row: Row) -> tuple[int, bool]:
+def read_sequence_state(connection: Connection, schema: str, name: str) -> tuple[int, bool]:
+    """Return last_value and is_called of a sequence. Raises psycopg.Error where it cannot be read."""
     # pg_sequences shows last_value as NULL before the first use: only the relation itself tells is_called.
-    query = sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(row.schema, row.name))
+    query = sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(schema, name))
     state = connection.execute(query).fetchone()
     assert state is not None
     return int(state[0]), bool(state[1])

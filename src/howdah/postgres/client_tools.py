@@ -114,8 +114,8 @@ def tool_access(connection: Connection, conninfo: str, *, dbname: str | None = N
     """
     Give client programs the connection that `connection` (made of `conninfo`) has, or to another database.
 
-    The two private files are gone when the block ends. Raises UsageError (T-121) for a parameter that cannot
-    be written into a file of libpq's.
+    The two private files are gone when the block ends. Raises UsageError (T-121) for a parameter or password
+    that cannot be written into a file of libpq's.
     """
     info = {
         option.keyword.decode(): option.val.decode()
@@ -127,11 +127,11 @@ def tool_access(connection: Connection, conninfo: str, *, dbname: str | None = N
     # out: a client program of an older major does not know all of its words.
     lines = {name: value for name, value in info.items() if name in said - _NOT_PASSED_ON and value != ""}
     lines["dbname"] = dbname if dbname is not None else connection.info.dbname
-    if any("\n" in value for value in lines.values()):
+    password = connection.info.password or ""
+    if any("\n" in value for value in (*lines.values(), password)):
         raise UsageError(
             "T-121", "A connection parameter holds a line feed, which client programs cannot be told."
         )
-    password = connection.info.password or ""
     with scratch_directory("howdah-tools-") as directory, ExitStack() as stack:
         service = directory / "service"
         _write_private(

@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from howdah.postgres.connect import Connection, connect
-
-
-def ensure_database(admin_conninfo: str, name: str) -> bool:
-    """
-    Create the database unless it exists; return whether it was created.
-
-    `admin_conninfo` leads to any database of the same server. Raises HowdahError where there is no
-    connection, and psycopg.Error where the role may not create databases.
-    """
-    with connect(admin_conninfo, autocommit=True) as connection:
-        if database_exists(connection, name):
-            return False
-        create_database(connection, name)
-        return True
+from howdah.postgres.connect import Connection
 
 
 def database_exists(connection: Connection, name: str) -> bool:

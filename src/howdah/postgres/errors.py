@@ -181,7 +181,6 @@ _STATES: dict[str, _Known] = {
     "57014": _Known(EnvironmentFailedError, "T-404", "The statement was cancelled on the server."),
     "57P": _LOST,
     "57P03": _NOT_NOW,
-    "57P04": _LOST,
     "58": _Known(
         EnvironmentFailedError, "T-411", "The server met an error of its operating system.", "See its log."
     ),

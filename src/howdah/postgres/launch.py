@@ -1,10 +1,12 @@
 """
 Start a program with fewer rights, or tied to its parent; runs as a script of its own.
 
-`python -I -S launch.py OPTIONS PROGRAM ARGUMENT...`, where OPTIONS is the JSON of
-`LaunchOptions`. The script changes itself and then becomes PROGRAM (exec), so
-the process id that the caller sees is the program's. Nothing happens between fork
-and exec in the caller, which may have threads. Standard library only, no import of ours.
+`python -I -S launch.py OPTIONS PROGRAM ARGUMENT...`, where OPTIONS is an object of JSON with any of:
+`uid` and `gid` (become that user), `namespace` (be it by name only), `keep_file_access` (keep root's),
+`end_with_parent` (number of the signal) with `parent` (its process id), `require` (directories that must
+be in reach). The script changes itself and then becomes PROGRAM (exec), so that the process id which the
+caller sees is the program's. Nothing happens between fork and exec in the caller, which may have threads.
+Standard library only, no import of ours.
 
 Exit status 77: the rights could not be changed; 78: a required path is out of reach.
 Both say why on standard error.

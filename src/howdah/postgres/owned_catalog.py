@@ -24,6 +24,7 @@ from howdah.model.owned import (
     TableKind,
 )
 from howdah.model.target import TargetFacts
+from howdah.postgres.catalog import read_sequence_state
 from howdah.postgres.connect import Connection
 from howdah.postgres.target_types import read_target_types
 
@@ -192,11 +193,7 @@ def read_sequences(connection: Connection, schema: str) -> tuple[OwnedSequence, 
         uses.setdefault((row.schema, row.name), []).append(row)
     found = []
     for (sequence_schema, name), rows in uses.items():
-        # pg_sequences shows last_value as NULL before the first use: only the relation tells is_called.
-        state = connection.execute(
-            sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(sequence_schema, name))
-        ).fetchone()
-        assert state is not None
+        last_value, is_called = read_sequence_state(connection, sequence_schema, name)
         first = rows[0]
         found.append(
             OwnedSequence(
@@ -207,8 +204,8 @@ def read_sequences(connection: Connection, schema: str) -> tuple[OwnedSequence, 
                 minimum=first.minimum,
                 maximum=first.maximum,
                 cycles=first.cycles,
-                last_value=int(state[0]),
-                is_called=bool(state[1]),
+                last_value=last_value,
+                is_called=is_called,
                 uses=tuple(
                     SequenceUse(schema=row.table_schema, table=row.table_name, column=row.column)
                     for row in rows

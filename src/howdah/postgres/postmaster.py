@@ -48,22 +48,23 @@ def read_postmaster(data: Path) -> Postmaster | None:
 
 def forget_dead_postmaster(data: Path) -> None:
     """
-    Put a pid that is certainly dead into a stale pid file, so that the server starts over it.
+    Put a pid that is certainly dead into a stale pid file, so that the server starts over it; one that was
+    not written to its end is removed.
 
     PostgreSQL refuses to start while the pid in the file belongs to any live process. The
     file is kept, because its shared memory key lets PostgreSQL see whether children of the
     dead server are still at work. Call it only under the lock, when no server runs.
     """
-    lines = _read_lines(data)
-    if not lines or read_postmaster(data) is not None:
+    if read_postmaster(data) is not None:
+        return
+    path, lines = data / "postmaster.pid", _read_lines(data)
+    if len(lines) < 2:
+        # Killed before it had written the file. PostgreSQL takes it for that of a server that is starting.
+        path.unlink(missing_ok=True)
         return
     ended = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     ended.wait()
     lines[0] = str(ended.pid)
-    path = data / "postmaster.pid"
-    if _parse_pid(lines[0]) is None or len(lines) < 2:
-        path.unlink()
-        return
     with open(path, "r+") as file:  # in place: the owner and the mode stay
         file.write("\n".join(lines) + "\n")
         file.truncate()
