@@ -20,6 +20,7 @@ from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.plan import PlanRequest, plan
 from howdah.ops.verify import VerifyRequest, verify_run
 from howdah.planning.plan_file import parse_plan_file, render_plan
+from howdah.report.verdict import judge
 from support.files import make_database
 from support.runs import migrate_file, target_request
 
@@ -117,6 +118,10 @@ def test_orphans_are_left_out_with_all_that_refer_to_them(tmp_path: Path, databa
         "leaf": {"orphan-left-out": 2},
     }
     assert {finding.code for finding in report.findings} & {"F-113", "F-114"} == {"F-113"}
+    assert judge(report).sentence == (
+        "All 7 rows of 4 tables were read from both sides, and nothing else was lost:"
+        " 7 orphans were left out, as you asked."
+    )
 
 
 def test_inspect_and_plan_look_for_orphans_beforehand(tmp_path: Path) -> None:

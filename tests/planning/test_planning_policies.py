@@ -203,6 +203,7 @@ def test_empty_texts_among_numbers_become_null(tmp_path: Path, database: str, mo
             (None, None, None, None, "", None, "x", None, "a"),
         ]
     assert table.values_changed["empty-to-null"] == 7
+    assert not [finding for finding in report.findings if finding.code == "F-206"]
 
 
 def test_empty_texts_become_null_in_an_applications_columns(

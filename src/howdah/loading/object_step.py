@@ -25,6 +25,7 @@ from howdah.names import qualified, quote
 from howdah.postgres.errors import is_of_the_moment
 from howdah.state.ledger import StepOutcome
 from howdah.state.store import Connection
+from howdah.units import format_amount
 
 _KEYS = (StepKind.PRIMARY_KEY, StepKind.UNIQUE)
 _COMPUTED = (StepKind.UNIQUE, StepKind.INDEX, StepKind.CHECK)
@@ -102,13 +103,13 @@ def _make_room_for_key(connection: Connection, job: LoadJob, step: Step, error: 
 
 def _fall_back(connection: Connection, job: LoadJob, step: Step, error: psycopg.Error) -> StepOutcome:
     _execute(connection, step.fallback_sql)
-    count, samples = _count_violations(connection, job, step)
+    violations = _count_violations(connection, job, step)
     noun = "foreign key" if step.kind is StepKind.FOREIGN_KEY else "check"
     finding = make_finding(
         "F-902" if step.kind is StepKind.FOREIGN_KEY else "F-903",
         f"{noun} {quote(step.object)} of table {quote(step.table)}",
         f"Rows that the source holds violate this {noun}: it guards new rows only (NOT VALID).",
-        detail=f"{count}{samples} {error.diag.message_primary}".strip(),
+        detail=f"{violations} {error.diag.message_primary}".strip(),
         hint=f"Correct the rows, then run: {_validate_statement(job, step)}",
     )
     return StepOutcome(step_id=step.id, findings=(finding,), fell_back=True)
@@ -120,10 +121,10 @@ def _validate_statement(job: LoadJob, step: Step) -> str:
     return f"ALTER TABLE {table} VALIDATE CONSTRAINT {quote(step.object)};"
 
 
-def _count_violations(connection: Connection, job: LoadJob, step: Step) -> tuple[str, str]:
-    """Say how many rows point nowhere, with some of the values; ("", "") for a check."""
+def _count_violations(connection: Connection, job: LoadJob, step: Step) -> str:
+    """Say how many rows point nowhere, with some of the values; "" for a check."""
     if step.kind is not StepKind.FOREIGN_KEY or not step.columns:
-        return "", ""
+        return ""
     row = connection.execute(
         sql.SQL(
             "SELECT count(*), (array_agg(DISTINCT concat_ws(', ', {columns})))[1:5] FROM ({orphans}) o"
@@ -134,7 +135,7 @@ def _count_violations(connection: Connection, job: LoadJob, step: Step) -> tuple
     ).fetchone()
     assert row is not None
     count, samples = row
-    return f"{count} rows without their parent, e.g. {', '.join(samples or ())}.", ""
+    return f"{format_amount(count, 'row')} without parent, e.g. {', '.join(samples or ())}."
 
 
 def _leave_out(step: Step, error: psycopg.Error) -> StepOutcome:

@@ -26,6 +26,8 @@ from howdah.planning.type_groups import ColumnKey
 from howdah.planning.types import decide_type
 
 _PRECISION_MAX = 1000
+_WORDS = frozenset({"boolean-word"})
+_OTHER_BOOLEANS = "Correct the rows, or leave the column as stored: its codec in the plan file."
 #: Findings about texts that are no matter in a column of bytes.
 _OF_TEXTS = frozenset({"F-205", "F-206", "F-207", "F-211", "F-212"})
 #: Codec of one form → that of any spelling in the same type, which takes empty texts for NULL.
@@ -165,7 +167,7 @@ def apply_policies(
             if _is_unreadable(stored, chosen) and decision.codec in ("text", "any-text"):
                 decision = _as_bytes(decision, stored)
             if chosen.get("booleans") == "words":
-                decision = _by_words(decision, table, column, stored)
+                decision = _by_words(decision, table, column, stored, empty=chosen.get("empty", ""))
             if decision.codec == "numeric" and chosen.get("rounding") == "half-away":
                 decision = _rounded(decision, column.declared_type)
             params = params_under(decision.codec, decision.params, chosen)
@@ -205,11 +207,16 @@ def _without_empty(
     return replace(found, codec=codec, params={"scale": str(limits[1])} if limits else {})
 
 
-def _by_words(decision: TypeDecision, table: Table, column: Column, stored: ColumnCensus) -> TypeDecision:
+def _by_words(
+    decision: TypeDecision, table: Table, column: Column, stored: ColumnCensus, *, empty: str
+) -> TypeDecision:
     """Return the decision for a column that is declared BOOLEAN and holds more than 0 and 1."""
     is_boolean = read_declared_type(column.declared_type).family is Family.BOOLEAN
     if not is_boolean or decision.codec == "boolean" or not stored.values:
         return decision
+    if empty == "null" and stored.texts_empty:
+        # What the other texts are is not counted apart: those that are no word go to quarantine.
+        stored = replace(stored, texts=stored.texts - stored.texts_empty, text_shapes=_WORDS)
     misfit = describe_owned_misfit("any-boolean", {}, "boolean", stored)
     others = [
         f"{count} {kind}" for count, kind in ((stored.reals, "reals"), (stored.blobs, "blobs")) if count
@@ -222,7 +229,9 @@ def _by_words(decision: TypeDecision, table: Table, column: Column, stored: Colu
         type="boolean",
         codec="any-boolean",
         params={},
-        findings=(*kept, make_finding("F-206", name, f"As boolean: {told}")) if told else kept,
+        findings=(*kept, make_finding("F-206", name, f"As boolean: {told}", hint=_OTHER_BOOLEANS))
+        if told
+        else kept,
     )
 
 

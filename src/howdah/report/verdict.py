@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from howdah.errors import ExitStatus
+from howdah.model.orphans import CORRECTING
 from howdah.model.report import ProofStatus, RunReport
 from howdah.units import format_amount
 
@@ -100,9 +101,17 @@ def _judge_success(report: RunReport) -> Verdict:
         )
     return Verdict(
         word="Proven",
-        sentence=f"All {rows} of {tables} were read from both sides, and nothing was lost.{_kept(report)}",
+        sentence=f"All {rows} of {tables} were read from both sides, and {_lost(report)}.{_kept(report)}",
         tone=Tone.GOOD,
     )
+
+
+def _lost(report: RunReport) -> str:
+    left_out = sum(table.values_changed.get(CORRECTING["delete"], 0) for table in report.tables)
+    if not left_out:
+        return "nothing was lost"
+    verb = "was" if left_out == 1 else "were"
+    return f"nothing else was lost: {format_amount(left_out, 'orphan')} {verb} left out, as you asked"
 
 
 def _kept(report: RunReport) -> str:
