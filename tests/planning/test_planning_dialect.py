@@ -237,6 +237,7 @@ NUMBERS = """
     a - (b - 1)
     a = b
     nullif(a, 7)
+    nullif(a, '7')
     ifnull(a, -1)
     coalesce(a, b, 0)
     iif(a > 0, 1, 0)

@@ -358,6 +358,7 @@ PRINTF = [
         '%+d', a
         '%,d', a
         '%i and %i', id, a
+        '%u|%4u', a, a
         '%d', flag
         '%d', r
         '%s', s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import psycopg
 import pytest
 
 from howdah.model.plan import Plan, PlanOptions, StepKind
-from support.plans import apply_plan, codes, facts_of, steps_of
+from support.files import make_database
+from support.plans import apply_plan, codes, facts_of, read_facts, steps_of
 
 TORTURE = """
 CREATE TABLE "Order" (
@@ -347,6 +349,26 @@ def test_an_index_over_too_many_columns_is_left_out(tmp_path: Path) -> None:
     plan = facts_of(tmp_path, f"CREATE TABLE t ({columns}); CREATE INDEX wide ON t ({columns})").plan()
     assert "F-306" in codes(plan)
     assert steps_of(plan, StepKind.INDEX) == []
+
+
+def test_an_index_over_a_text_in_double_quotes_is_told_as_such(tmp_path: Path) -> None:
+    plan = facts_of(
+        tmp_path,
+        'CREATE TABLE t (a TEXT); CREATE INDEX odd ON t ("no column"); CREATE INDEX plain ON t ("a")',
+    ).plan()
+    assert [step.object for step in steps_of(plan, StepKind.INDEX)] == ["plain"]
+    (finding,) = [finding for finding in plan.findings if finding.code == "F-306"]
+    assert finding.message == "It is not carried: a constant in an index"
+
+
+def test_a_key_that_is_unique_by_the_applications_collation_is_told(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "app.db", "CREATE TABLE t (a TEXT)")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_collation("mine", lambda left, right: (left > right) - (left < right))
+        connection.execute("CREATE UNIQUE INDEX u ON t (a COLLATE mine)")
+    plan = read_facts(path).plan()
+    (finding,) = [finding for finding in plan.findings if finding.code == "F-310"]
+    assert finding.message.endswith("is indexed by mine, and unique by it; here by its bytes")
 
 
 def test_repeated_foreign_keys_are_built_once(tmp_path: Path) -> None:

@@ -278,3 +278,28 @@ def test_a_subquery_beside_aggregates_names_what_is_grouped_or_is_a_finding(tmp_
     plan = facts_of(tmp_path, TABLES + f"CREATE VIEW odd AS {query}").plan()
     (finding,) = [finding for finding in plan.findings if finding.code == "F-104"]
     assert 'the column "city", which is neither grouped nor aggregated' in finding.message
+
+
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [
+        ("SELECT own(name) FROM people", 'the function "own", which is the application\'s'),
+        ("SELECT id FROM people WHERE name REGEXP 'A'", 'the function "REGEXP", which is the application\'s'),
+        ("SELECT value FROM generate_series(1, 3)", 'the table function "generate_series"'),
+        ("SELECT name FROM pragma_table_info('people')", 'virtual table "pragma_table_info"'),
+        ("SELECT id FROM people WHERE name MATCH 'A'", "MATCH()"),
+    ],
+)
+def test_a_view_that_only_the_application_can_run_is_not_called_broken(
+    tmp_path: Path, query: str, what: str
+) -> None:
+    plan = facts_of(tmp_path, TABLES + f"CREATE VIEW odd AS {query}").plan()
+    (finding,) = [finding for finding in plan.findings if finding.object == 'view "odd"']
+    assert finding.code == "F-104"
+    assert what in finding.message
+
+
+@pytest.mark.parametrize("query", ["SELECT gone FROM people", "SELECT 1 FROM gone"])
+def test_a_view_over_what_is_not_there_is_broken(tmp_path: Path, query: str) -> None:
+    plan = facts_of(tmp_path, TABLES + f"CREATE VIEW odd AS {query}").plan()
+    assert [finding.code for finding in plan.findings if finding.object == 'view "odd"'] == ["F-105"]

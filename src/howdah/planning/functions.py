@@ -80,9 +80,11 @@ def _coalesce(translator: Expressions, node: Node) -> Value:
 
 
 def _nullif(translator: Expressions, node: Node) -> Value:
-    left = translator.translate(node.this)
-    condition = compare(left, "=", translator.translate(node.expression))
-    return build_case([condition], [NULL, left])
+    left, right = translator.translate(node.this), translator.translate(node.expression)
+    if Kind.TEXT in (left.kind, right.kind) and {left.kind, right.kind} & NUMBERS:
+        # Other than =, it compares what is stored: no affinity makes a number of a text.
+        return left
+    return build_case([compare(left, "=", right)], [NULL, left])
 
 
 def _absolute(translator: Expressions, node: Node) -> Value:

@@ -289,6 +289,8 @@ def _report_collations(design: TableDesign, index: Index, built: BuiltIndexes) -
     for part in index.columns:
         if part.collation.upper() not in ("", "BINARY", "NOCASE", "RTRIM"):
             message = f'column "{part.name}" of table "{design.name}" is indexed by {part.collation}'
+            if index.unique:
+                message += ", and unique by it; here by its bytes"
             built.findings.append(make_finding("F-310", _object_name(index), message))
 
 

@@ -70,7 +70,7 @@ def _piece(directive: str, flags: str, width: int, precision: str | None, value:
         raise Untranslatable(f"printf() with %{flags}{directive}")
     match directive:
         case "d" | "i" | "u" if precision is None and not (directive == "u" and flags):
-            return _integer(flags, width, value)
+            return _integer(flags, width, value, unsigned=directive == "u")
         case "f" if "," not in flags:
             return _fixed(flags, width, int(precision or 0) if precision is not None else 6, value)
         case "s" | "z" if precision is None and not set(flags) - {"-"}:
@@ -96,8 +96,10 @@ def _whole(value: Value) -> str:
     return f"coalesce({number.sql}, 0)::bigint"
 
 
-def _integer(flags: str, width: int, value: Value) -> str:
+def _integer(flags: str, width: int, value: Value, *, unsigned: bool) -> str:
     number = _whole(value)
+    if unsigned:
+        number = f"(CASE WHEN {number} < 0 THEN {2**64}::numeric ELSE 0 END + {number})"
     if "," in flags:
         if set(flags) - {",", "-"}:
             raise Untranslatable(f"printf() with %{flags}d")

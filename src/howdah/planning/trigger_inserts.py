@@ -189,7 +189,9 @@ def unique_keys(table: TableDesign) -> list[tuple[str, ...]]:
         names = tuple(part.name for part in index.columns if part.name is not None)
         plain = all(part.collation.upper() == "BINARY" for part in index.columns)
         whole = index.predicate_sql is None and len(names) == len(index.columns)
-        if not whole or not plain or index.on_conflict:
+        if index.on_conflict:
+            raise Untranslatable("a key with an ON CONFLICT of its own")
+        if not whole or not plain:
             raise Untranslatable("a key that is partial, over an expression, or in another order")
         keys.append(names)
     if table.source.primary_key_on_conflict:

@@ -8,6 +8,7 @@ server does not take becomes a finding of the run: nothing else depends on it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,6 +24,13 @@ from howdah.planning.order import order_by_needs
 from howdah.planning.relations import Relation, relation_of_table
 from howdah.planning.select import Selects, names_read_by
 from howdah.planning.sql_values import Untranslatable
+
+#: SQLite's words for what only the application's own SQLite has, and for what a file's schema may not use.
+_APPLICATION_ALONE = re.compile(
+    r"(?:no such|unknown) (?P<kind>function|module|collation sequence): (?P<name>.+?)(?:\(\))?"
+    r"|unsafe use of (?P<unsafe>.+)",
+    re.DOTALL,
+)
 
 
 def build_view_steps(
@@ -42,7 +50,8 @@ def build_view_steps(
         view = views[name]
         label = f'view "{view.name}"'
         if view.error:
-            findings.append(make_finding("F-105", label, view.error, detail=view.sql))
+            code, message = _explain(view)
+            findings.append(make_finding(code, label, message, detail=view.sql))
             continue
         try:
             step, comparison, relation = _build_step(view, relations, names, options)
@@ -70,6 +79,18 @@ def build_view_steps(
         for comparison in comparisons
     ]
     return steps, comparisons, findings
+
+
+def _explain(view: View) -> tuple[str, str]:
+    """Return the code of the finding for a view that SQLite does not run here, and its message."""
+    found = _APPLICATION_ALONE.fullmatch(view.error)
+    if found is not None:
+        what = found["unsafe"] or f'the {found["kind"]} "{found["name"]}", which is the application\'s'
+        return "F-104", f"it is not carried: {what}"
+    called = re.fullmatch(r"no such table: (?:main\.)?(\w+)", view.error)
+    if called is not None and re.search(rf"\b{called[1]}\W?\s*\(", view.sql, re.IGNORECASE):
+        return "F-104", f'it is not carried: the table function "{called[1]}", which is the application\'s'
+    return "F-105", view.error
 
 
 def _readers(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:

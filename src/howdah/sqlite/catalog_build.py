@@ -25,9 +25,11 @@ from howdah.model.source import (
     Uncomputed,
     fold_name,
 )
+from howdah.names import quote_sqlite
 from howdah.sqlite.affinity import affinity_of
 from howdah.sqlite.catalog_fetch import TableFacts
 from howdah.sqlite.catalog_queries import (
+    EXPRESSION,
     VIRTUAL_COLUMN,
     ColumnRow,
     IndexColumnRow,
@@ -259,7 +261,11 @@ def _build_created_index(
             or bool(row.partial) != (written.predicate_sql is not None)
         ):
             return _Unread(sql=sql)
-        expressions = [part.expression_sql for part in written.parts]
+        # A name in double quotes that is no column is a text.
+        expressions = [
+            quote_sqlite(part.name) if part.name and key.position == EXPRESSION else part.expression_sql
+            for part, key in zip(written.parts, keys, strict=True)
+        ]
         predicate = written.predicate_sql
     return Index(
         name=row.name,

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 #: What `hidden` is of a VIRTUAL generated column.
 VIRTUAL_COLUMN = 2
+#: `position` of what an index holds in place of a column.
+EXPRESSION = -2
 
 #: Tables and virtual tables with their kind; `type` is table, virtual or shadow.
 TABLES = """
