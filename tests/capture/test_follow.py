@@ -165,6 +165,17 @@ def test_what_is_written_after_the_snapshot_arrives(follow_once: Follow, source:
     assert _ask(database, "SELECT id FROM item ORDER BY id") == [(1,), (3,)]
 
 
+def test_a_table_of_the_applications_that_begins_like_ours_is_carried_and_stays(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    _write(source, "CREATE TABLE _howdah_mine (a INTEGER PRIMARY KEY); INSERT INTO _howdah_mine VALUES (1)")
+    before = _dump(source)
+    assert follow_once().exit_status == 0
+    assert _ask(database, "SELECT * FROM _howdah_mine") == [(1,)]
+    stop(str(source), target_request(database))
+    assert _dump(source) == before
+
+
 def test_stop_removes_every_trace_and_so_does_undo(follow_once: Follow, source: Path, database: str) -> None:
     before = _dump(source)
     follow_once()

@@ -7,11 +7,12 @@ Works the same on the live file and on a snapshot. The parts: `catalog_queries`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import apsw
 
-from howdah.model.source import SourceCatalog, Table, Trigger, View, fold_name
+from howdah.model.source import SourceCatalog, Table, Trigger, View
 from howdah.sqlite.catalog_build import build_tables
 from howdah.sqlite.catalog_fetch import (
     fetch_schema,
@@ -29,6 +30,10 @@ from howdah.sqlite.location import source_path
 
 #: What `howdah follow` puts into a file begins so.
 OUR_PREFIX = "_howdah_"
+#: Nothing else that begins so is left out or dropped: it is the application's.
+_OUR_NAMES = re.compile(
+    rf"{OUR_PREFIX}(?:journal|tables|state|cap|(?:\d+|fence_\d+)_(?:evict_)?(?:insert|update|delete))"
+)
 
 
 def read_catalog(
@@ -82,7 +87,7 @@ def _read(
 
 def is_ours(name: str) -> bool:
     """Whether an object was put into the file by `howdah follow`, not by the application."""
-    return fold_name(name).startswith(OUR_PREFIX)
+    return _OUR_NAMES.fullmatch(name) is not None
 
 
 def _read_view(connection: apsw.Connection, row: SchemaRow) -> View:

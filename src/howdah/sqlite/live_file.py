@@ -21,7 +21,7 @@ from howdah.model.limits import BATCH_BYTES
 from howdah.model.source import SourceCatalog, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.batches import SourceBatch
-from howdah.sqlite.catalog import OUR_PREFIX, read_catalog
+from howdah.sqlite.catalog import OUR_PREFIX, is_ours, read_catalog
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS, Connection, apply_safety, register_stand_in
 from howdah.sqlite.failures import check_file, explain_failure
 from howdah.sqlite.location import source_path
@@ -201,7 +201,7 @@ class LiveFile:
             "SELECT name, type, sql FROM sqlite_schema WHERE name LIKE ? ESCAPE '!'",
             (OUR_PREFIX.replace("_", "!_") + "%",),
         )
-        return {name: (kind, sql or "") for name, kind, sql in rows}
+        return {name: (kind, sql or "") for name, kind, sql in rows if is_ours(name)}
 
     def remove_our_objects(self) -> None:
         """Drop everything of ours, in one transaction; without anything of ours the file is only read."""
