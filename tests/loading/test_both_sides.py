@@ -248,3 +248,25 @@ def test_a_view_of_the_moment_is_kept_and_told(
 
     (finding,) = [finding for finding in report.findings if finding.code == "F-906"]
     assert (finding.object, report.objects["view"]) == ('view "r"', 1)
+
+
+def test_a_view_that_shows_the_encoding_of_a_utf_16_file_goes(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = make_database(
+        tmp_path / "source.db",
+        "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);"
+        # As UTF-16 the second character begins with D83D and sorts before the first.
+        "INSERT INTO t VALUES (1, char(0xff61)), (2, char(0x1f600));"
+        "CREATE VIEW bytes AS SELECT hex(a) AS h FROM t; CREATE VIEW largest AS SELECT max(a) AS a FROM t;"
+        "CREATE VIEW lengths AS SELECT length(a) AS l, unicode(a) AS u, a || '!' AS loud FROM t;",
+    )
+    report = migrate_file(source, database)
+    removed = {finding.object for finding in report.findings if finding.code == "F-905"}
+    assert removed == {'view "bytes"', 'view "largest"'}
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT l, u FROM lengths ORDER BY u").fetchall() == [
+            (1, 0xFF61),
+            (1, 0x1F600),
+        ]
