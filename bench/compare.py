@@ -28,6 +28,7 @@ import psycopg
 from psycopg import sql
 
 from bench.arrived import look
+from bench.page import insert_measured
 from bench.strapi_transfer import run_strapi_transfer, strapi_version
 from bench.tricky import MOMENTS, write_tricky
 from howdah.postgres.embedded import EmbeddedServer, start_embedded
@@ -36,7 +37,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).with_name("results") / "compare.json"
 PAGE = ROOT / "docs" / "explanation" / "comparison.md"
 
-BEGIN, END = "<!-- measured: begin (make bench-compare) -->", "<!-- measured: end -->"
+BEGIN = "<!-- measured: begin (make bench-compare) -->"
 
 #: As the tables name Strapi's own transfer, which knows the tables of Strapi alone.
 STRAPI = "strapi transfer"
@@ -61,8 +62,8 @@ def main() -> None:
 
 def write_page(document: Mapping[str, Any]) -> None:
     """Put the tables between the marks of the page."""
-    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{begin}\n\n{render(document)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    text = insert_measured(PAGE.read_text(encoding="utf-8"), render(document), BEGIN)
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def compare(server: EmbeddedServer, work: Path) -> dict[str, Any]:

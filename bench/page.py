@@ -25,7 +25,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
 #: What the fault sweep found, and where it is told.
 FAULTS_PAGE = PAGE.with_name("what-it-survives.md")
 
-_BEGIN, _END = "<!-- measured: begin (python -m bench.page) -->", "<!-- measured: end -->"
+_BEGIN, END = "<!-- measured: begin (python -m bench.page) -->", "<!-- measured: end -->"
 
 #: From the page to the plots: copies, as the site is built from docs alone.
 _PLOTS = "../images"
@@ -79,13 +79,13 @@ def _read_documents(directory: Path) -> list[Any]:
     return [document for document in documents if "sizes" in document]
 
 
-def insert_measured(text: str, measured: str) -> str:
-    """Return the text with what stands between the marks replaced."""
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
+def insert_measured(text: str, measured: str, begin: str = _BEGIN) -> str:
+    """Return the text with what stands between the marks replaced. Raises ValueError where one is missing."""
+    before, found, rest = text.partition(begin)
+    _, end, after = rest.partition(END)
+    if not found or not end:
         raise ValueError("the page has lost its marks")
-    return f"{before}{_BEGIN}\n\n{measured}\n{_END}{after}"
+    return f"{before}{begin}\n\n{measured}\n{END}{after}"
 
 
 def _render_compared(machine: Mapping[str, str], results: SizeResults) -> list[str]:

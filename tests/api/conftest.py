@@ -13,8 +13,9 @@ import pytest
 
 from howdah.ops.content import ContentRequest, create
 from support.api import SMALL, recorded_settings, serving
-from support.content import PLATFORM, STRAPI_DATA, target_of
+from support.content import PLATFORM, STRAPI_DATA
 from support.databases import create_database, new_database
+from support.runs import target_request
 from support.strapi_rows import fill_from_sqlite
 
 _TEMPLATE = "strapi_small"
@@ -55,7 +56,7 @@ def specimens_api(strapi_database: str, tmp_path: Path) -> Iterator[httpx.Client
     project = tmp_path / "project"
     for source in (PLATFORM, STRAPI_DATA / "specimens"):
         shutil.copytree(source / "src", project / "src", dirs_exist_ok=True)
-    create(ContentRequest(directory=project, target=target_of(strapi_database)))
+    create(ContentRequest(directory=project, target=target_request(strapi_database)))
     with serving(strapi_database, recorded_settings(tmp_path / "uploads"), project=project) as client:
         yield client
 

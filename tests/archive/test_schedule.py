@@ -12,6 +12,12 @@ import pytest
 
 from howdah.archive.schedule import Schedule, first_run, next_run, parse_period, retry_run
 from howdah.errors import UsageError
+from howdah.model.backup_reports import BackupReport
+from howdah.ops.backup import BackupRequest
+from howdah.ops.repositories import RepositoryRequest
+from howdah.ops.schedule import run_schedule
+from howdah.ops.target import TargetRequest
+from howdah.process.progress import NullProgress
 from support.program import Program
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -80,6 +86,40 @@ def test_the_service_backs_up_again_and_again_remembers_and_ends_in_order(servic
     assert remembered["every_seconds"] == 1.0
     listed = service.run("backups", "list", "--repo", "repo", "--json").document
     assert listed["ages"][0]["next_at"] == remembered["next_at"]
+
+
+def test_a_service_that_cannot_remember_its_next_backup_says_so_and_goes_on(
+    service: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(service.home))
+    remembered = service.directory / "repo/app/schedule.json"
+    told: list[str] = []
+
+    class EnoughError(Exception):
+        """Stands for whoever ends the service."""
+
+    def tell(report: BackupReport) -> None:
+        told.append(report.status)
+        if told.count("verified") == 1:
+            # In its place nothing can be written.
+            remembered.unlink()
+            remembered.mkdir()
+        if told.count("verified") == 3:
+            raise EnoughError
+
+    request = BackupRequest(
+        repository=RepositoryRequest(location=str(service.directory / "repo")),
+        target=TargetRequest(target=str(service.directory / "app.db")),
+    )
+    with pytest.raises(EnoughError):
+        run_schedule(
+            request,
+            "1s",
+            tell=tell,
+            complain=lambda error: told.append(error.code),
+            make_progress=NullProgress,
+        )
+    assert told == ["verified", "B-202", "verified", "B-202", "verified"]
 
 
 def test_a_service_that_fails_says_so_and_tries_again(service: Program) -> None:

@@ -199,6 +199,14 @@ def test_a_damaged_source_makes_no_backup_and_the_last_one_stays(app: Path, plac
     assert drill(DrillRequest(repository=place)).backup == made.backup
 
 
+@pytest.mark.parametrize("form", ["file:{}", "file:{}?mode=ro", "sqlite:///{}"])
+def test_a_file_may_be_named_as_applications_name_it(app: Path, place: RepositoryRequest, form: str) -> None:
+    report = backup(
+        BackupRequest(repository=place, target=TargetRequest(target=form.format(app)), drill="never")
+    )
+    assert (report.name, report.rows, report.source) == ("app", 500, str(app))
+
+
 def test_what_is_neither_file_nor_server_is_said(place: RepositoryRequest, tmp_path: Path) -> None:
     with pytest.raises(HowdahError, match="neither a file nor a connection"):
         back_up(tmp_path / "typo.db", place)

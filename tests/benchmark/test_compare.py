@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 from bench.arrived import Arrived, look
-from bench.compare import BEGIN, END, PAGE, RESULTS, render
+from bench.compare import BEGIN, PAGE, RESULTS, render
+from bench.page import END
 from bench.tricky import MOMENTS, ROWS, write_tricky
 
 from support.databases import database_name, new_database

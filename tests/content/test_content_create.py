@@ -14,8 +14,8 @@ from howdah.content.migration import is_widening
 from howdah.errors import RefusedError
 from howdah.ops.content import ContentRequest, create, verify
 from howdah.state.store import StateSchema, exclusive_run
-from support.content import PLATFORM, Platform, target_of
-from support.runs import migrate_file
+from support.content import PLATFORM, Platform
+from support.runs import migrate_file, target_request
 
 _TASK = "api/task/content-types/task/schema.json"
 _COST = "components/task/cost.json"
@@ -60,7 +60,7 @@ def test_a_dry_run_changes_nothing(platform: Platform) -> None:
 
 def test_a_schema_that_is_not_there_is_created(platform: Platform) -> None:
     request = ContentRequest(
-        directory=platform.project, target=target_of(platform.database), schema='The "content"'
+        directory=platform.project, target=target_request(platform.database), schema='The "content"'
     )
     assert create(request).status == "created"
     assert verify(request).status == "verified"
@@ -216,7 +216,7 @@ def test_a_role_that_may_not_keep_records_is_told_what_to_grant(platform: Platfo
     try:
         request = ContentRequest(
             directory=platform.project,
-            target=target_of(psycopg.conninfo.make_conninfo(platform.database, user=role, password="x")),
+            target=target_request(psycopg.conninfo.make_conninfo(platform.database, user=role, password="x")),
         )
         with pytest.raises(RefusedError) as raised:
             create(request)

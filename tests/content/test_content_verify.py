@@ -13,8 +13,8 @@ import pytest
 from howdah.model.content import ContentVerifyReport, TypeCheck
 from howdah.ops.content import ContentRequest, verify
 from howdah.report.content import render_verification
-from support.content import PLATFORM, Platform, target_of
-from support.runs import migrate_file
+from support.content import PLATFORM, Platform
+from support.runs import migrate_file, target_request
 
 #: Damage, and what the report must say of it: kind, table, object.
 _DAMAGES = {
@@ -144,7 +144,7 @@ def test_damage_is_found_and_named(created: Platform, damage: str) -> None:
 
 
 def test_the_schema_of_strapi_is_verified(strapi_database: str) -> None:
-    report = verify(ContentRequest(directory=PLATFORM, target=target_of(strapi_database)))
+    report = verify(ContentRequest(directory=PLATFORM, target=target_request(strapi_database)))
     assert (report.status, report.exit_status, report.differences) == ("verified", 0, ())
     assert all(check.probe.status == "passed" for check in report.types)
 
@@ -207,7 +207,7 @@ def test_rights_that_are_missing_are_found(created: Platform) -> None:
     created.execute("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO content_reader")
     try:
         request = ContentRequest(
-            directory=PLATFORM, target=target_of(f"{created.database} user=content_reader password=x")
+            directory=PLATFORM, target=target_request(f"{created.database} user=content_reader password=x")
         )
         report = verify(request)
         assert {difference.kind for difference in report.differences} == {"probe"}

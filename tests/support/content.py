@@ -12,7 +12,7 @@ from howdah.content.derive import derive_model
 from howdah.content.schema_files import read_content_types
 from howdah.model.content import ContentCreateReport, ContentModel, ContentVerifyReport
 from howdah.ops.content import ContentRequest, create, verify
-from howdah.ops.target import TargetRequest
+from support.runs import target_request
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -24,11 +24,6 @@ STRAPI_SCHEMA = STRAPI_DATA / "strapi-5.54.0-pg16-schema.sql"
 def build_model(directory: Path) -> ContentModel:
     """Return what is derived from a project."""
     return derive_model(read_content_types(directory))
-
-
-def target_of(database: str) -> TargetRequest:
-    """Return a request for the database of a test."""
-    return TargetRequest(target=database)
 
 
 def edit_schema(path: Path, attributes: Mapping[str, object]) -> None:
@@ -69,7 +64,7 @@ class Platform:
 
     @property
     def request(self) -> ContentRequest:
-        return ContentRequest(directory=self.project, target=target_of(self.database))
+        return ContentRequest(directory=self.project, target=target_request(self.database))
 
     def create(self, *, allow_destructive: bool = False, dry_run: bool = False) -> ContentCreateReport:
         return create(self.request, allow_destructive=allow_destructive, dry_run=dry_run)

@@ -73,7 +73,7 @@ def find_problems(request: dict[str, Any]) -> list[str]:
             ]
         checks += [
             (_check_objects, sqlite, postgres, report),
-            (_check_views, sqlite, postgres, report, bool(quarantined)),
+            (_check_views, sqlite, postgres, bool(quarantined)),
         ]
         for check, *arguments in checks:
             try:
@@ -456,9 +456,7 @@ def _check_objects(
     _require(not open_checks or "F-902" in codes or "F-903" in codes, "a constraint is NOT VALID, untold")
 
 
-def _check_views(
-    sqlite: sqlite3.Connection, postgres: psycopg.Connection[Any], report: dict[str, Any], partial: bool
-) -> None:
+def _check_views(sqlite: sqlite3.Connection, postgres: psycopg.Connection[Any], partial: bool) -> None:
     """A view that was carried shows the rows that it shows in SQLite."""
     if partial:
         return  # rows in quarantine are missing in its tables

@@ -45,6 +45,9 @@ INSERT INTO item SELECT i, 1, 'many there' FROM generate_series(5000, 5300) i;
 """
 
 
+_REPOSITORY = ("--repo", "repo", "--name", "kept")
+
+
 @dataclass(frozen=True)
 class Verb:
     name: str
@@ -113,41 +116,37 @@ VERBS = {
         Verb(
             "backup",
             "migrated",
-            lambda w: ["backup", w.target, *_repository(w), "--drill", "never"],
+            lambda w: ["backup", w.target, *_REPOSITORY, "--drill", "never"],
             archive=True,
         ),
         Verb(
             "backup of SQLite",
             "new",
-            lambda w: ["backup", "app.db", *_repository(w)],
+            lambda w: ["backup", "app.db", *_REPOSITORY],
             archive=True,
             silent=True,
         ),
         Verb(
             "backup with its drill",
             "migrated",
-            lambda w: ["backup", w.target, *_repository(w), "--drill", "always"],
+            lambda w: ["backup", w.target, *_REPOSITORY, "--drill", "always"],
             archive=True,
         ),
-        Verb("drill", "backed up", lambda w: ["drill", *_repository(w)], archive=True, silent=True),
+        Verb("drill", "backed up", lambda w: ["drill", *_REPOSITORY], archive=True, silent=True),
         Verb(
             "restore",
             "backed up",
-            lambda w: ["restore", "latest", w.target_named(f"{w.name}_again"), *_repository(w)],
+            lambda w: ["restore", "latest", w.target_named(f"{w.name}_again"), *_REPOSITORY],
             archive=True,
         ),
         Verb(
             "restore --replace",
             "backed up",
-            lambda w: ["restore", "latest", w.target, "--replace", *_repository(w)],
+            lambda w: ["restore", "latest", w.target, "--replace", *_REPOSITORY],
             archive=True,
         ),
     )
 }
-
-
-def _repository(world: World) -> list[str]:
-    return ["--repo", "repo", "--name", "kept"]
 
 
 def make_state(world: World, state: str) -> None:

@@ -14,11 +14,10 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,10 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from support.databases import create_database
+from support.databases import create_database, drop_database
+from support.program import HOWDAH
 from support.proxy import Proxy
 
-HOWDAH = Path(sys.executable).parent / "howdah"
 #: A moment or an identifier in a name.
 _MARKS = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d.-]+Z(_[0-9a-f]+)?"), "<backup>"),
@@ -122,8 +121,8 @@ class World:
         with psycopg.connect(self.admin, autocommit=True) as admin:
             databases = self._databases(admin)
             for name in databases:
-                copy = f"kept_{state}_{name}".replace("-", "_")
-                admin.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+                copy = _kept(state, name)
+                drop_database(admin, copy)
                 create_database(admin, copy, template=name)
         self._kept[state] = databases
 
@@ -138,8 +137,7 @@ class World:
         with psycopg.connect(self.admin, autocommit=True) as admin:
             self._drop_databases(admin)
             for name in self._kept[state]:
-                copy = f"kept_{state}_{name}".replace("-", "_")
-                create_database(admin, name, template=copy)
+                create_database(admin, name, template=_kept(state, name))
 
     def end(self) -> None:
         """Drop every database of this world."""
@@ -147,8 +145,7 @@ class World:
             self._drop_databases(admin)
             for state, names in self._kept.items():
                 for name in names:
-                    copy = f"kept_{state}_{name}".replace("-", "_")
-                    admin.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+                    drop_database(admin, _kept(state, name))
 
     def _databases(self, admin: psycopg.Connection[Any]) -> list[str]:
         rows = admin.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{self.name}%",))
@@ -156,7 +153,7 @@ class World:
 
     def _drop_databases(self, admin: psycopg.Connection[Any]) -> None:
         for name in self._databases(admin):
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(admin, name)
 
     # Running.
 
@@ -250,7 +247,8 @@ class World:
             with psycopg.connect(self.admin, autocommit=True, application_name="tester") as admin:
                 found += [f"{kind}: {what}" for kind, what in admin.execute(_LEFTOVERS).fetchall()]
             if self.name:
-                with suppress_missing(), self.connect() as connection:
+                # The database may not be there.
+                with suppress(psycopg.OperationalError), self.connect() as connection:
                     found += [
                         f"temporary table {name}"
                         for (name,) in connection.execute(
@@ -293,13 +291,9 @@ SELECT 'prepared transaction', gid FROM pg_prepared_xacts
 """
 
 
-@contextmanager
-def suppress_missing() -> Iterator[None]:
-    """Go on where the database is not there."""
-    try:
-        yield
-    except psycopg.OperationalError:
-        return
+def _kept(state: str, name: str) -> str:
+    """Return how the copy of a database is called that was put aside with a state."""
+    return f"kept_{state}_{name}".replace("-", "_")
 
 
 def _is_probe(path: Path) -> bool:

@@ -7,6 +7,7 @@ running) is "not seen", and counts as not met.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,7 @@ def judge_migration(runs: Sequence[RunStatus], left_out: Sequence[str]) -> Crite
     ]
     if left_out:
         evidence.append(f"Left out because somebody asked for it: {', '.join(left_out)}.")
-    hint = run.next if run.status != "done" else f"howdah verify {run.source}"
+    hint = run.next if run.status != "done" else f"howdah verify {shlex.quote(run.source)}"
     if run.rows_quarantined:
         hint = 'See "howdah quarantine list", and "retry" or agree to lose them.'
     return _criterion("no-loss", proven and not run.rows_quarantined, *evidence, hint=hint)

@@ -44,6 +44,7 @@ from howdah.postgres.conninfo import names_postgres
 from howdah.process.phases import PhaseLog
 from howdah.process.progress import NullProgress, Progress
 from howdah.scratch import scratch_directory
+from howdah.sqlite.location import source_path
 
 #: Of the last backup's size must be free.
 _SPACE_FACTOR = 1.2
@@ -108,12 +109,16 @@ def open_or_begin(request: RepositoryRequest, database: str) -> Repository:
 
 
 def find_sqlite_file(target: str | None) -> str | None:
-    """Return the path where the target is a SQLite file, None where it is PostgreSQL or not named."""
+    """
+    Return the path where the target is a SQLite file, None where it is PostgreSQL or not named.
+
+    Raises UsageError (B-117) where there is no such file, S-001 for what names none.
+    """
     if target is None or names_postgres(target) or "=" in target.partition("/")[0]:
         return None
-    path = target.removeprefix("file:") if target.startswith("file:/") else target
-    if "://" in path:
+    if "://" in target and not target.lower().startswith(("sqlite", "file:")):
         return None
+    path = source_path(target)
     if not Path(path).exists():
         raise UsageError(
             "B-117",

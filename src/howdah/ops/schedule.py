@@ -20,7 +20,7 @@ from howdah.archive.schedule import (
     retry_run,
     write_schedule,
 )
-from howdah.errors import BugError, HowdahError, UsageError
+from howdah.errors import BugError, EnvironmentFailedError, HowdahError, UsageError
 from howdah.model.backup_reports import BackupReport
 from howdah.ops.backup import BackupRequest, backup, repository_of
 from howdah.process.progress import Progress
@@ -58,7 +58,11 @@ def run_schedule(
             planned = retry_run(period, datetime.now(UTC))
             continue
         planned = next_run(planned, period, datetime.now(UTC), random.random())  # noqa: S311 - spreads load
-        write_schedule(repository, Schedule(every=period, next_at=planned))
+        try:
+            write_schedule(repository, Schedule(every=period, next_at=planned))
+        except EnvironmentFailedError as error:
+            # The backup is made; whoever starts again before this is written backs up at once.
+            complain(error)
         tell(replace(report, next_at=write_moment(planned)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def _format(moment: datetime | None) -> str:
 def _next_command(run: Run, *, finalized: bool) -> str:
     match run.status:
         case "running" | "loaded":
-            return f"howdah migrate {run.source}"
+            return f"howdah migrate {shlex.quote(run.source)}"
         case "done" if not finalized:
             return "howdah rollback"
         case _:
