@@ -72,6 +72,14 @@ def test_full_text_makes_the_index_that_is_offered(source: Path, database: str) 
         assert found.fetchall() == [(42,)]
 
 
+def test_a_virtual_table_is_left_out_and_chosen_by_name_as_any_other(source: Path, database: str) -> None:
+    report = migrate_file(source, database, exclude=("three", "bo*"))
+
+    assert [table.name for table in report.tables] == ["note", "own"]
+    told = {finding.object for finding in report.findings if finding.code in ("F-101", "F-111")}
+    assert told == {'table "note_fts"', 'table "own"', 'table "contentless"'}
+
+
 def test_virtual_tables_stay_where_they_are_on_request(source: Path, database: str) -> None:
     report = migrate_file(source, database, virtual_tables=False)
 

@@ -48,16 +48,15 @@ def select_tables(
     Raises UsageError P-201 for a pattern that matches no table.
     """
     include, exclude = tuple(include), tuple(exclude)
-    ordinary = [
-        table for table in catalog.tables if table.kind == "table" or (virtual_tables and table.has_rows)
-    ]
+    # A pattern may mean a virtual table, whether such are carried or not.
+    known = [table.name for table in catalog.tables if table.kind in ("table", "virtual")]
     for option, patterns in (("--include", include), ("--exclude", exclude)):
         for pattern in patterns:
-            if not any(fnmatchcase(table.name, pattern) for table in ordinary):
+            if not any(fnmatchcase(name, pattern) for name in known):
                 raise UsageError(
                     "P-201",
                     f'{option} "{pattern}" matches no table',
-                    detail="Tables: " + ", ".join(table.name for table in ordinary) if ordinary else "",
+                    detail="Tables: " + ", ".join(known) if known else "",
                     hint="Patterns are as in a shell (*, ?, [abc]) and tell upper from lower case.",
                 )
     chosen, skipped = [], []
@@ -69,7 +68,7 @@ def select_tables(
             chosen.append(table)
             continue
         skipped.append((table.name, reason))
-        if table.kind == "virtual":
+        if table.kind == "virtual" and not (virtual_tables and table.has_rows):
             findings.append(_virtual_finding(table, catalog, virtual_tables=virtual_tables))
         elif table.kind == "shadow":
             shadows.setdefault(table.shadow_of or "", []).append(table.name)
