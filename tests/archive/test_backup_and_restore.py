@@ -13,7 +13,7 @@ import pytest
 
 from howdah.archive.compare import compare_objects
 from howdah.errors import EnvironmentFailedError, IntegrityError, RefusedError, UsageError
-from howdah.model.backup import SchemaObject
+from howdah.model.backup import Manifest, SchemaObject
 from howdah.ops.backup import BackupRequest, backup
 from howdah.ops.drill import DrillRequest, drill
 from howdah.ops.repositories import RepositoryRequest
@@ -375,3 +375,23 @@ def test_a_copy_of_the_repository_elsewhere_is_as_good(kept: Kept, tmp_path: Pat
     whole = f"{moved}/sample/backups/{kept.id}"
     report = drill(DrillRequest(repository=RepositoryRequest(), backup=whole, server=server.dsn()))
     assert report.status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "major"),
+    [("postgresql", "16.14", 16), ("postgresql", "18beta1", 18), ("sqlite", "3.45.1", 0)],
+)
+def test_a_manifest_knows_the_major_of_its_server(kind: str, version: str, major: int) -> None:
+    manifest = Manifest(
+        kind=kind,
+        id="1",
+        name="app",
+        taken_at="",
+        started_at="",
+        finished_at="",
+        howdah_version="",
+        server_version=version,
+        tool_version="",
+        source="",
+    )
+    assert manifest.major == major

@@ -11,8 +11,10 @@ import pytest
 from howdah.errors import EnvironmentFailedError
 from howdah.model.report import PhaseReport, RunReport
 from howdah.model.serialize import from_json
+from howdah.model.verb_reports import InspectReport
 from howdah.report.files import write_report_directory
 from howdah.report.json_document import render_json
+from support.plans import facts_of
 from support.sample_report import HOSTILE_NAMES, make_different_report, make_quarantined_report, make_report
 
 #: The contract of the command line (docs/reference/json.md): fields are added, never renamed.
@@ -61,6 +63,17 @@ def test_a_number_that_json_does_not_know_is_refused() -> None:
     report = replace(make_report(), phases=(PhaseReport(name="copy", seconds=float("nan")),))
     with pytest.raises(ValueError, match="not JSON compliant"):
         render_json(report)
+
+
+def test_what_sqlite_holds_of_infinity_is_a_word_that_reads_back(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, "CREATE TABLE t (r REAL); INSERT INTO t VALUES (9e999), (-9e999), (1.5);")
+    report = InspectReport(
+        source="app.db", catalog=facts.catalog, census=facts.census, findings=(), estimate=None
+    )
+    document = json.loads(render_json(report), parse_constant=lambda word: pytest.fail(word))
+    (column,) = document["census"]["tables"][0]["columns"]
+    assert (column["real_min"], column["real_max"]) == ("-Infinity", "Infinity")
+    assert from_json(InspectReport, document) == report
 
 
 def test_a_stored_document_reads_back_as_the_same_report() -> None:

@@ -7,6 +7,7 @@ Times are ISO 8601 in UTC with a Z.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -176,7 +177,8 @@ class Manifest:
     @property
     def major(self) -> int:
         """The major of the PostgreSQL that it was taken from; 0 for SQLite."""
-        return int(self.server_version.split(".")[0]) if self.kind == "postgresql" else 0
+        digits = re.match(r"\d+", self.server_version)  # "18beta1" too
+        return int(digits[0]) if digits is not None and self.kind == "postgresql" else 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ renamed. `to_json` is the only conversion.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum, StrEnum
@@ -175,6 +176,9 @@ def to_json(value: Any) -> Any:
         return {item.name: to_json(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, float) and math.isinf(value):
+        # JSON knows no infinity, SQLite does; `from_json` reads the word back.
+        return "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (tuple, list, frozenset, set)):
