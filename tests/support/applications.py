@@ -55,7 +55,13 @@ class Application:
     def _run(self, url: str, actions: tuple[str, ...]) -> str:
         done = subprocess.run(
             [*self._interpreter, str(self.script), *actions],
-            env={**os.environ, "EVERY_DATABASE": url, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                **os.environ,
+                "EVERY_DATABASE": url,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                # For what projects have in common.
+                "PYTHONPATH": str(PROJECTS),
+            },
             capture_output=True,
             text=True,
             timeout=240,

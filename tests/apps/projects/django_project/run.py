@@ -10,61 +10,26 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
-import os
 import sys
-import urllib.parse
 import uuid
 from pathlib import Path
 from typing import Any
 
-import django
-from django.conf import settings
+from django_site import migrate, run, set_up
 
 HERE = Path(__file__).parent
 
 
-def read_database(url: str) -> dict[str, Any]:
-    if url.startswith("sqlite:"):
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.removeprefix("sqlite:")}
-    parts = urllib.parse.urlsplit(url)
-    query = dict(urllib.parse.parse_qsl(parts.query))
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.lstrip("/"),
-        "USER": parts.username or query.get("user", ""),
-        "PASSWORD": urllib.parse.unquote(parts.password or ""),
-        "HOST": query.get("host", parts.hostname or ""),
-        "PORT": query.get("port", str(parts.port or "")),
-    }
-
-
-settings.configure(
-    SECRET_KEY="tests",
-    USE_TZ=True,
-    TIME_ZONE="UTC",
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    INSTALLED_APPS=[
-        "django.contrib.contenttypes",
-        "django.contrib.auth",
-        "django.contrib.sessions",
-        "every",
-    ],
-    DATABASES={"default": read_database(os.environ["EVERY_DATABASE"])},
-)
-sys.path.insert(0, str(HERE))
-django.setup()
+set_up(HERE, "django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "every")
 
 from django.contrib.auth.models import Permission, User  # noqa: E402
 from django.contrib.contenttypes.models import ContentType  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 from every.models import Every, Note, Parent  # noqa: E402
 
 
 def create() -> None:
-    if not (HERE / "every" / "migrations").exists():
-        call_command("makemigrations", "every", verbosity=0)
-    call_command("migrate", verbosity=0)
+    migrate(HERE, "every")
 
 
 def fill() -> None:
@@ -147,5 +112,4 @@ def _plain(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for action in sys.argv[1:]:
-        {"create": create, "fill": fill, "dump": dump, "insert": insert}[action]()
+    run(create=create, fill=fill, dump=dump, insert=insert)

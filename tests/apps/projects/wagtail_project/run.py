@@ -10,59 +10,34 @@ from __future__ import annotations
 import datetime
 import io
 import json
-import os
 import sys
-import urllib.parse
 from pathlib import Path
-from typing import Any
 
-import django
-from django.conf import settings
+from django_site import migrate, run, set_up
 
 HERE = Path(__file__).parent
 
 
-def read_database(url: str) -> dict[str, Any]:
-    if url.startswith("sqlite:"):
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.removeprefix("sqlite:")}
-    parts = urllib.parse.urlsplit(url)
-    query = dict(urllib.parse.parse_qsl(parts.query))
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.lstrip("/"),
-        "USER": parts.username or query.get("user", ""),
-        "PASSWORD": urllib.parse.unquote(parts.password or ""),
-        "HOST": query.get("host", parts.hostname or ""),
-        "PORT": query.get("port", str(parts.port or "")),
-    }
-
-
-settings.configure(
-    SECRET_KEY="tests",
-    USE_TZ=True,
-    TIME_ZONE="UTC",
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    INSTALLED_APPS=[
-        "wagtail.contrib.redirects",
-        "wagtail.embeds",
-        "wagtail.sites",
-        "wagtail.users",
-        "wagtail.snippets",
-        "wagtail.documents",
-        "wagtail.images",
-        "wagtail.search",
-        "wagtail.admin",
-        "wagtail",
-        "modelcluster",
-        "taggit",
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-        "django.contrib.messages",
-        "django.contrib.staticfiles",
-        "pages",
-    ],
-    DATABASES={"default": read_database(os.environ["EVERY_DATABASE"])},
+set_up(
+    HERE,
+    "wagtail.contrib.redirects",
+    "wagtail.embeds",
+    "wagtail.sites",
+    "wagtail.users",
+    "wagtail.snippets",
+    "wagtail.documents",
+    "wagtail.images",
+    "wagtail.search",
+    "wagtail.admin",
+    "wagtail",
+    "modelcluster",
+    "taggit",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "pages",
     MEDIA_ROOT=str(HERE / "media"),
     MEDIA_URL="/media/",
     STATIC_URL="/static/",
@@ -70,8 +45,6 @@ settings.configure(
     WAGTAILADMIN_BASE_URL="http://localhost",
     ROOT_URLCONF="pages.urls",
 )
-sys.path.insert(0, str(HERE))
-django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.files.base import ContentFile  # noqa: E402
@@ -86,9 +59,7 @@ from wagtail.models import Collection, Page, ReferenceIndex, Revision, Site, Wor
 
 
 def create() -> None:
-    if not (HERE / "pages" / "migrations").exists():
-        call_command("makemigrations", "pages", verbosity=0)
-    call_command("migrate", verbosity=0)
+    migrate(HERE, "pages")
 
 
 def index() -> None:
@@ -207,5 +178,4 @@ def insert() -> None:
 
 
 if __name__ == "__main__":
-    for action in sys.argv[1:]:
-        {"create": create, "fill": fill, "index": index, "dump": dump, "insert": insert}[action]()
+    run(create=create, fill=fill, index=index, dump=dump, insert=insert)
