@@ -120,7 +120,32 @@ def test_rows_that_cannot_be_read_through_their_module_are_carried_as_its_table_
         ]
     told = {finding.object: finding.message for finding in report.findings if finding.code == "F-101"}
     assert set(told) == {f'table "{name}"' for name in ("many", "labels", "areas", "cut")}
-    assert told['table "many"'].endswith('its rows are carried as table "many_content" holds them')
+    assert told['table "many"'].endswith('its rows are carried as they are in "many_content"')
+
+
+def test_what_lies_behind_a_module_that_is_not_built_in_is_carried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE vec_rowids (rowid INTEGER PRIMARY KEY, id);"
+        "CREATE TABLE vec_vector_chunks00 (rowid PRIMARY KEY, vectors BLOB NOT NULL);"
+        "CREATE TABLE vec_information (a); INSERT INTO vec_rowids VALUES (1, 'one');"
+        "INSERT INTO vec_vector_chunks00 VALUES (1, x'0000803f'); INSERT INTO vec_information VALUES (5);"
+        "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES"
+        " ('table', 'vec', 'vec', 0, 'CREATE VIRTUAL TABLE vec USING vec0(embedding float[1])');",
+    )
+
+    report = migrate_file(source, database)
+
+    assert report.exit_status == 0
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT * FROM vec_rowids").fetchall() == [(1, "one")]
+        assert connection.execute("SELECT vectors FROM vec_vector_chunks00").fetchall() == [(b"\0\0\x80?",)]
+        assert connection.execute("SELECT * FROM vec_information").fetchall() == [(5,)]
+    (finding,) = [finding for finding in report.findings if finding.code == "F-101"]
+    assert finding.message.endswith('carried as they are in "vec_rowids", "vec_vector_chunks00"')
 
 
 def test_a_table_is_not_left_out_because_it_is_called_like_one_of_full_text(

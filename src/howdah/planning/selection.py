@@ -103,7 +103,7 @@ def _reason_to_skip(
 
 def _virtual_finding(table: Table, catalog: SourceCatalog, *, virtual_tables: bool) -> Finding:
     message = f'it belongs to module "{table.module}"'
-    for other in catalog.tables:
-        if virtual_tables and other.keeps_rows and other.shadow_of == table.name:
-            message += f'; its rows are carried as table "{other.name}" holds them'
+    behind = [other.name for other in catalog.tables if other.keeps_rows and other.shadow_of == table.name]
+    if virtual_tables and behind:
+        message += "; its rows are carried as they are in " + ", ".join(f'"{name}"' for name in behind)
     return make_finding("F-101", name_table(table.name), message, detail=table.sql)

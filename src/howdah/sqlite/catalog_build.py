@@ -49,13 +49,13 @@ _ORIGINS: dict[str, Literal["create", "unique", "primary_key"]] = {
     "pk": "primary_key",
 }
 #: Shadow tables of extensions that are not compiled in, for SQLite only knows those of modules it has:
-#: module → beginnings of what follows the virtual table's name and an underscore. Guessing wider would
-#: leave out a user's own table.
+#: module → what follows the virtual table's name and an underscore. Guessing wider would take a user's own
+#: table for one.
 _FOREIGN_SHADOWS = {
-    "vec0": ("chunks", "rowids", "info", "auxiliary", "vector_chunks", "metadatachunks", "metadatatext"),
-    "spellfix1": ("vocab",),
-    "fts1": ("content", "term"),
-    "fts2": ("content", "segments", "segdir"),
+    "vec0": re.compile(r"chunks|rowids|info|auxiliary|(?:vector_chunks|metadatachunks|metadatatext)\d+"),
+    "spellfix1": re.compile(r"vocab"),
+    "fts1": re.compile(r"content|term"),
+    "fts2": re.compile(r"content|segments|segdir"),
 }
 #: Names of what full text stores: c0, or c0 and the column's name, in FTS5 l0 for a locale.
 _CONTENT_COLUMN = re.compile(r"c\d|l\d+\Z|langid\Z")
@@ -415,11 +415,13 @@ def _with_owner(table: Table, virtual: Sequence[Table]) -> Table:
         suffix = fold_name(table.name)[len(prefix) :]
         if table.kind == "shadow" and not _made_by_module(table, owner, suffix):
             return replace(table, kind="table", shadow_of=owner.name)
-        if table.kind == "shadow" or (
-            table.kind == "table" and suffix.startswith(_FOREIGN_SHADOWS.get(fold_name(owner.module), ()))
-        ):
+        foreign = _FOREIGN_SHADOWS.get(fold_name(owner.module))
+        is_foreign = foreign is not None and foreign.fullmatch(suffix) is not None
+        if table.kind == "shadow" or (table.kind == "table" and is_foreign):
             # Rows that cannot be read through the module are nowhere else.
-            holds = not owner.keeps_rows and suffix == _ROWS_BEHIND.get(fold_name(owner.module))
+            holds = is_foreign or (
+                not owner.keeps_rows and suffix == _ROWS_BEHIND.get(fold_name(owner.module))
+            )
             return replace(table, kind="shadow", shadow_of=owner.name, keeps_rows=holds)
     return table
 
