@@ -181,6 +181,29 @@ def test_a_single_table_comes_back_with_its_keys_and_sequence(kept: Kept, new_da
     assert ask(new_database, "SELECT count(*) FROM pg_trigger WHERE tgname = 'touched'") == [(1,)]
 
 
+def test_schemas_in_capitals_are_not_taken_for_kinds_of_objects(
+    database: str, new_database: str, server: Any, tmp_path: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for schema in ("SALES", "DATA", "SET", "ATTACH"):
+            connection.execute(
+                f'CREATE SCHEMA "{schema}";'
+                f' CREATE TABLE "{schema}"."ORDERS" (id serial PRIMARY KEY, note text);'
+                f' CREATE INDEX "BY NOTE" ON "{schema}"."ORDERS" (note);'
+                f" INSERT INTO \"{schema}\".\"ORDERS\" (note) VALUES ('one'), ('two')".encode()
+            )
+    repository = RepositoryRequest(location=str(tmp_path / "repository"), name="capitals")
+    made = backup(BackupRequest(repository=repository, target=TargetRequest(target=database)))
+    assert (made.status, made.rows) == ("verified", 8)
+    for tables in ((), ("DATA.ORDERS",)):
+        if tables:
+            with psycopg.connect(new_database) as connection:
+                connection.execute('DROP TABLE "DATA"."ORDERS"')
+        target = TargetRequest(target=new_database)
+        restore(RestoreRequest(repository=repository, backup="latest", target=target, tables=tables))
+        assert dump_as_text(server.bindir, new_database) == dump_as_text(server.bindir, database)
+
+
 def test_a_foreign_key_of_an_older_backup_is_found_though_its_kind_has_a_line_feed() -> None:
     older = SchemaObject(kind="foreign\nkey", schema="public", table="orders", name="orders_customer_id_fkey")
     assert list(compare_objects([older], [replace(older, kind="foreign key")])) == []

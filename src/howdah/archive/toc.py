@@ -16,10 +16,37 @@ from howdah.errors import IntegrityError
 from howdah.postgres.client_tools import ToolAccess
 from howdah.scratch import scratch_directory
 
-# "217; 1259 16390 TABLE public orders postgres" and "0 0 SCHEMA - app owner"; kinds are in capitals.
-_ENTRY = re.compile(r"(\d+); (\d+) (\d+) ([A-Z][A-Z ]*[A-Z]) (.*)")
+#: Kinds of entries that pg_dump writes. A schema's name may be in capitals too, and is none of them.
+_KINDS = (
+    "ACCESS METHOD", "ACL", "AGGREGATE", "BLOB", "BLOB METADATA", "BLOBS", "CAST", "CHECK CONSTRAINT",
+    "COLLATION", "COMMENT", "CONSTRAINT", "CONVERSION", "DATABASE", "DATABASE PROPERTIES", "DEFAULT",
+    "DEFAULT ACL", "DOMAIN", "ENCODING", "EVENT TRIGGER", "EXTENSION", "FK CONSTRAINT",
+    "FOREIGN DATA WRAPPER", "FOREIGN TABLE", "FUNCTION", "INDEX", "INDEX ATTACH", "MATERIALIZED VIEW",
+    "MATERIALIZED VIEW DATA", "OPERATOR", "OPERATOR CLASS", "OPERATOR FAMILY", "POLICY",
+    "PROCEDURAL LANGUAGE", "PROCEDURE", "PUBLICATION", "PUBLICATION TABLE",
+    "PUBLICATION TABLES IN SCHEMA", "ROW SECURITY", "RULE", "SCHEMA", "SEARCHPATH", "SECURITY LABEL",
+    "SEQUENCE", "SEQUENCE OWNED BY", "SEQUENCE SET", "SERVER", "SHELL TYPE", "STATISTICS",
+    "STATISTICS DATA", "STDSTRINGS", "SUBSCRIPTION", "SUBSCRIPTION TABLE", "TABLE", "TABLE ATTACH",
+    "TABLE DATA", "TEXT SEARCH CONFIGURATION", "TEXT SEARCH DICTIONARY", "TEXT SEARCH PARSER",
+    "TEXT SEARCH TEMPLATE", "TRANSFORM", "TRIGGER", "TYPE", "USER MAPPING", "VIEW",
+)  # fmt: skip
+# "217; 1259 16390 TABLE public orders postgres" and "0 0 SCHEMA - app owner"; the longest kind that fits.
+_ENTRY = re.compile(
+    rf"(\d+); (\d+) (\d+) ({'|'.join(sorted(_KINDS, key=len, reverse=True))}|[A-Z][A-Z ]*[A-Z]) (.*)"
+)
+#: Kinds with no catalog of their own, whose first number is 0, and what their first words mean with another
+#: number: "TABLE" of a schema that is called "DATA".
+_OF_NO_CATALOG = {
+    "INDEX ATTACH": "INDEX",
+    "MATERIALIZED VIEW DATA": "MATERIALIZED VIEW",
+    "SEQUENCE OWNED BY": "SEQUENCE",
+    "SEQUENCE SET": "SEQUENCE",
+    "STATISTICS DATA": "STATISTICS",
+    "TABLE ATTACH": "TABLE",
+    "TABLE DATA": "TABLE",
+}
 
-#: Kinds of two and more words, so that the name behind is not taken for part of the kind.
+#: What belongs to one table.
 _TABLE_PARTS = frozenset(
     {
         "TABLE",
@@ -66,7 +93,10 @@ def parse_list(text: str) -> tuple[ArchiveEntry, ...]:
     for line in text.splitlines():
         match = _ENTRY.fullmatch(line)
         if match is not None:
-            found.append(ArchiveEntry(line=line, kind=match[4], rest=match[5]))
+            kind, rest = match[4], match[5]
+            if kind in _OF_NO_CATALOG and match[2] != "0":
+                kind, rest = _OF_NO_CATALOG[kind], f"{kind} {rest}".removeprefix(f"{_OF_NO_CATALOG[kind]} ")
+            found.append(ArchiveEntry(line=line, kind=kind, rest=rest))
     return tuple(found)
 
 
