@@ -11,7 +11,7 @@ from typing import Any
 
 from howdah.errors import UsageError
 from howdah.model.app_pack import AppPack, CheckAnswer, CheckKind, Conversion
-from howdah.model.finding_kinds import make_finding
+from howdah.model.finding_kinds import make_finding, name_table
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts, RowPolicy
 from howdah.model.source import Column, SourceCatalog, fold_name
@@ -114,7 +114,7 @@ def _run_hook(pack: AppPack, catalog: SourceCatalog, owned: OwnedFacts) -> Seque
 
 def _judge(answer: CheckAnswer) -> list[Finding]:
     check = answer.check
-    name = f'table "{check.table}"'
+    name = name_table(check.table)
     if answer.unanswered:
         return [make_finding("F-708", name, f"{check.message}: {answer.unanswered}", hint=check.hint or None)]
     if not (answer.source_only or answer.target_only):

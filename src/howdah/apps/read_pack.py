@@ -10,13 +10,14 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from howdah.codecs.moment_params import UNIT_CHOICES
 from howdah.codecs.registry import get_codec
 from howdah.errors import HowdahError, UsageError
 from howdah.model.app_pack import AppCheck, AppPack, CheckKind, Conversion, Signature, TableRule
 from howdah.model.owned import RowPolicy
 
 #: Units that integers of a declared type may count.
-_UNITS = ("s", "ms", "us", "ns", "days", "julian", "ticks", "apple", "webkit")
+_UNITS = tuple(unit for unit in UNIT_CHOICES if unit not in ("auto", "reject"))
 
 _STRINGS = (list, "a list of strings")
 #: Section → field → type and its name for people.

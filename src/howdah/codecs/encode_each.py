@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -105,7 +104,7 @@ def encode_each(column: SourceColumn, convert: Convert, *, policies: Params | No
             fields[row] = convert(value, notes)
         except Unfit as unfit:
             rejections.add_rows(unfit.reason, [row])
-    values = mask_of(list(fields), column.length) if fields else np.zeros(column.length, np.bool_)
+    values = mask_of(list(fields), column.length)
     if not fields:
         return encoded(rejections, values, variable=no_values(column.length))
     wire = pa.array([fields.get(row, b"") for row in range(column.length)], pa.binary())

@@ -38,8 +38,6 @@ class TargetType:
     #: PostgreSQL does not enforce.
     element: TargetType | None = None
     dimensions: int = 0
-    #: Between the elements of an array of this type ("," but for box).
-    delimiter: str = ","
     #: ENUM: in their order.
     labels: tuple[str, ...] = ()
     #: DOMAIN: what it stands on, its checks as pg_get_constraintdef() prints them.

@@ -18,13 +18,11 @@ from howdah.model.findings import Finding
 from howdah.model.plan import ColumnPlan, PlanOptions
 from howdah.model.source import Column, Table, fold_name
 from howdah.planning.column_facts import TypeDecision
-from howdah.planning.design import column_census
+from howdah.planning.design import COLLATABLE, column_census
 from howdah.planning.dialect import translate_default, translate_generated
 from howdah.planning.samples import preview_values
 from howdah.planning.sql_values import TableScope, Untranslatable, scope_column
 from howdah.planning.target_names import name_columns
-
-_COLLATABLE = frozenset({"text", "varchar"})
 
 
 def plan_columns(
@@ -59,7 +57,7 @@ def plan_columns(
             params=decision.params,
             not_null=(column.not_null and counted.nulls == 0) or column.name in keyed,
             identity=column.name == table.rowid_alias,
-            collation=options.collation if parse_type(decision.type).base in _COLLATABLE else None,
+            collation=options.collation if parse_type(decision.type).base in COLLATABLE else None,
             minimum=preview.minimum,
             maximum=preview.maximum,
             samples=preview.samples,

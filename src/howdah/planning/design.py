@@ -16,6 +16,9 @@ from howdah.model.source import ForeignKey, Table, fold_name
 from howdah.names import Namespace, qualified, quote, snake_case
 from howdah.planning.sql_values import ScopeColumn, TableScope, scope_column
 
+#: Base names of the types of text that a created schema has: they have a collation.
+COLLATABLE = frozenset({"text", "varchar"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableDesign:

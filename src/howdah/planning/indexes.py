@@ -18,7 +18,7 @@ from howdah.model.plan import Comparison, Phase, Step, StepKind
 from howdah.model.source import Index, IndexColumn
 from howdah.names import quote
 from howdah.planning.answers import compare_index
-from howdah.planning.design import Names, TableDesign, column_census
+from howdah.planning.design import COLLATABLE, Names, TableDesign, column_census
 from howdah.planning.dialect import translate_condition, translate_index_key
 from howdah.planning.sql_values import Untranslatable
 
@@ -26,8 +26,6 @@ from howdah.planning.sql_values import Untranslatable
 _INDEX_COLUMNS_MAX = 32
 #: A third of a page less overhead (BTMaxItemSize, src/include/access/nbtree.h).
 _INDEX_BYTES_MAX = 2704
-
-_COLLATABLE = frozenset({"text", "varchar"})
 
 
 @dataclass(kw_only=True)
@@ -205,7 +203,7 @@ def _key_part(design: TableDesign, part: IndexColumn, *, unique: bool) -> _KeyPa
     if not _has_equality(design, name):
         raise Untranslatable(f'column "{name}" is json, which has no equality')
     column = design.quoted(name)
-    is_text = parse_type(design.plan.column(name).type).base in _COLLATABLE
+    is_text = parse_type(design.plan.column(name).type).base in COLLATABLE
     if unique and is_text and part.collation.upper() == "NOCASE":
         folded = f'(lower({column} COLLATE "C"))'
         return _KeyPart(sql=folded, column=None, descending=part.descending, folded=True)

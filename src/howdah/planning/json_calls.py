@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from json import loads
 
 from sqlglot import exp
 
+from howdah.codecs.encode_json import fault_of
 from howdah.names import quote_literal
 from howdah.planning.expressions import Expressions, Node
 from howdah.planning.sql_values import Kind, Untranslatable, Value, as_number, as_text, text_value
@@ -201,15 +201,7 @@ def json(translator: Expressions, node: Node) -> Value:
 
 def is_plain_json(text: str) -> bool:
     """Return whether a text is JSON by RFC 8259 (SQLite takes more, and rewrites it)."""
-    try:
-        loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
+    return not fault_of(text)
 
 
 def json_quote(translator: Expressions, node: Node) -> Value:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from howdah.codecs.iso_format import read_datetime_format
+
 #: Codec and shape of integers that count since 1970 → microseconds of one unit.
 EPOCH_UNITS = {"epoch-s": 1_000_000, "epoch-ms": 1_000, "epoch-us": 1}
 
@@ -37,20 +39,19 @@ def read_iso(text: str, text_format: str) -> datetime | None:
 
     The result has a zone (UTC) where the format names one.
     """
-    separator, zone = text_format[:1], text_format.lstrip("T 0123456789/")
-    fraction = text_format[1 : len(text_format) - len(zone)]
-    if not text.endswith(zone) or len(text) < 19 or text[10] != separator:
+    written = read_datetime_format({"format": text_format})
+    if not text.endswith(written.zone) or len(text) < 19 or text[10] != written.separator:
         return None
-    body = text[: len(text) - len(zone)]
-    digits = len(body) - 19
-    expected = {"0/6": (0, 7)}.get(fraction) or ((0,) if fraction == "0" else (1 + int(fraction),))
-    if digits not in expected or (digits and body[19] != "."):
+    body = text.removesuffix(written.zone)
+    fraction = len(body) - 19
+    full = written.digits + 1 if written.digits else 0
+    if fraction not in ((0, full) if written.omit_zero else (full,)) or (fraction and body[19] != "."):
         return None
     try:
         moment = datetime.fromisoformat(body)
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if zone else moment
+    return moment.replace(tzinfo=UTC) if written.zone else moment
 
 
 def is_iso_date(text: str) -> bool:

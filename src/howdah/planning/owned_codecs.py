@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from howdah.codecs.iso_format import read_datetime_format
 from howdah.codecs.pgtypes import DOCUMENT_TYPES, ELEMENT_TYPES, ORDERED_TYPES, parse_type
 from howdah.errors import UsageError
 from howdah.model.census import ColumnCensus
@@ -251,13 +252,15 @@ def _choose_moment(facts: ColumnFacts, stored: TargetType, options: OwnedOptions
         if stored.name == "date" and "iso-date" in census.text_shapes:
             return CodecChoice(codec="iso-date", reason="every text is an ISO date")
         written = census.datetime_format
-        wide_enough = not _keeps_less(stored) or _fraction_digits(written) <= stored.modifiers[0]
         if (
             stored.name != "date"
             and "iso-datetime" in census.text_shapes
             and written
             and in_utc
-            and wide_enough
+            and (
+                not _keeps_less(stored)
+                or read_datetime_format({"format": written}).digits <= stored.modifiers[0]
+            )
         ):
             return CodecChoice(
                 codec="iso-datetime", params={"format": written}, reason="every text is an ISO timestamp"
@@ -283,12 +286,6 @@ def _choose_moment(facts: ColumnFacts, stored: TargetType, options: OwnedOptions
     return CodecChoice(
         codec=codec, params=params, reason=f"holds {describe_values(census)}", findings=findings
     )
-
-
-def _fraction_digits(written: str) -> int:
-    """Return the digits after the second of a census format ("T3Z", " 0/6")."""
-    digits = [character for character in written.partition("+")[0] if character.isdigit()]
-    return int(digits[-1]) if digits else 0
 
 
 def _explain_numbers(facts: ColumnFacts, unit: str) -> tuple[Finding, ...]:

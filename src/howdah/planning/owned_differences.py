@@ -2,7 +2,7 @@
 The difference report: what of source and application's schema does not fit, and what is done about it.
 
 Pure. Every difference is a finding; a few are such that the migration must not begin
-(`planning.owned_findings`).
+(`model.owned_finding_kinds`).
 """
 
 from __future__ import annotations

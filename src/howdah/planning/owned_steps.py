@@ -26,7 +26,7 @@ from howdah.names import qualified, quote, quote_literal
 from howdah.planning.design import TableDesign
 from howdah.planning.owned_match import TableMatch
 from howdah.planning.sharing import choose_tables_to_cut
-from howdah.planning.steps import build_copy_steps
+from howdah.planning.steps import build_analyze_step, build_copy_steps
 
 #: Ids of the steps that stand for the whole schema.
 PREPARE_STEP, RESTORE_STEP, SEQUENCES_STEP = "prepare", "restore", "sequences"
@@ -60,18 +60,7 @@ def build_owned_steps(designs: Sequence[TableDesign], options: PlanOptions) -> l
         *merges,
         Step(id=RESTORE_STEP, phase=Phase.POST_DATA, kind=StepKind.RESTORE),
         Step(id=SEQUENCES_STEP, phase=Phase.POST_DATA, kind=StepKind.SEQUENCE),
-        *(
-            Step(
-                id=f"analyze:{design.name}",
-                phase=Phase.POST_DATA,
-                kind=StepKind.ANALYZE,
-                table=design.name,
-                object=design.plan.target_name,
-                sql=f"ANALYZE {design.target}",
-                weight=design.plan.bytes,
-            )
-            for design in loaded
-        ),
+        *map(build_analyze_step, loaded),
     ]
 
 

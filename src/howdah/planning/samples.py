@@ -2,7 +2,7 @@
 Show beside each conversion what the codec makes of stored values.
 
 Pure. The values are the census's: extremes of numbers, and samples written as
-SQLite literals. Codecs are imported when first needed; they bring Arrow with them.
+SQLite literals.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+import pyarrow as pa
+
+from howdah.codecs.registry import get_codec
+from howdah.codecs.samples import sample_text
+from howdah.codecs.values import SourceColumn
 from howdah.errors import HowdahError
 from howdah.model.census import ColumnCensus
 
@@ -48,12 +53,6 @@ def _extremes(census: ColumnCensus) -> list[int | float]:
 def _render(
     values: list[int | float | bytes | str], codec: str, params: Mapping[str, str], pg_type: str
 ) -> list[str]:
-    import pyarrow as pa
-
-    from howdah.codecs.registry import get_codec
-    from howdah.codecs.samples import sample_text
-    from howdah.codecs.values import SourceColumn
-
     def part(kind: type, arrow_type: pa.DataType, convert: bool = False) -> pa.Array | None:
         chosen = [
             (value.encode() if convert and isinstance(value, str) else value) if type(value) is kind else None

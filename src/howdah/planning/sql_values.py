@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+from howdah.codecs.iso_format import read_datetime_format
 from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity, Column, fold_name
 from howdah.names import quote, quote_literal
@@ -48,9 +49,6 @@ ROWID_NAMES = frozenset({"rowid", "_rowid_", "oid"})
 
 #: Codecs of integers that count time since 1970 → units in a second.
 _PER_SECOND = {"epoch-s": 1, "epoch-ms": 1_000, "epoch-us": 1_000_000}
-
-#: Digits after the second, as the ISO formats of the census write them → pattern of to_char().
-_FRACTIONS = {"0": "", **{str(digits): f".FF{digits}" for digits in range(1, 7)}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,12 +298,14 @@ def _moment_as_text(value: Value) -> Value:
         )
     if known is None or known.codec != "iso-datetime":
         raise Untranslatable("a time of day used as text")
-    separator, zone = known.format[:1], known.format.lstrip("T 0123456789/")
-    fraction = known.format[1 : len(known.format) - len(zone)]
-    if separator not in ("T", " ") or fraction not in _FRACTIONS:
+    written = read_datetime_format({"format": known.format})
+    if written.omit_zero:
         raise Untranslatable("timestamps that are written in several forms used as text")
     in_utc = utc_of(value, known)
-    pattern = f'YYYY-MM-DD"{separator}"HH24:MI:SS{_FRACTIONS[fraction]}' + (f'"{zone}"' if zone else "")
+    pattern = f'YYYY-MM-DD"{written.separator}"HH24:MI:SS'
+    pattern += (f".FF{written.digits}" if written.digits else "") + (
+        f'"{written.zone}"' if written.zone else ""
+    )
     return Value(
         sql=f"to_char({in_utc}, {quote_literal(pattern)})",
         kind=Kind.TEXT,

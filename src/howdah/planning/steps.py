@@ -98,7 +98,7 @@ def _row_ranges(design: TableDesign, jobs: int) -> list[tuple[int, int] | None]:
         smallest + (largest - smallest) * piece // pieces for piece in range(1, pieces)
     ]
     # The outer ranges are open, so that no row can lie outside of all.
-    lows = [-(2**63), *(mark for mark in marks)]
+    lows = [-(2**63), *marks]
     highs = [*(mark - 1 for mark in marks), _LARGEST_ROW_NUMBER]
     return [(low, high) for low, high in zip(lows, highs, strict=True) if low <= high]
 

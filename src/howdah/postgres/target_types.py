@@ -39,7 +39,7 @@ WITH RECURSIVE needed (oid) AS (
 )
 SELECT t.oid::int8 AS oid, n.nspname AS schema, t.typname AS name, t.typtype::text AS kind,
        t.typcategory::text AS category, t.typlen AS width, t.typelem::int8 AS element,
-       t.typdelim::text AS delimiter, t.typbasetype::int8 AS base, t.typtypmod AS base_modifier,
+       t.typbasetype::int8 AS base, t.typtypmod AS base_modifier,
        t.typndims AS base_dimensions, t.typnotnull AS not_null,
        pg_catalog.format_type(t.oid, NULL) AS text,
        pg_catalog.format_type(t.typbasetype, t.typtypmod) AS base_text,
@@ -115,7 +115,6 @@ def _build(known: Mapping[int, Row], oid: int, modifier: int, text: str, dimensi
         modifiers=() if kind is not TypeKind.BASE else read_modifiers(row["name"], modifier),
         element=element,
         dimensions=max(dimensions, 1) if kind is TypeKind.ARRAY else 0,
-        delimiter=row["delimiter"],
         labels=tuple(row["labels"]),
         base=base,
         checks=tuple(row["checks"]),
