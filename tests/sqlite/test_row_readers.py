@@ -21,7 +21,7 @@ from howdah.sqlite.arrow_rows import read_arrow_batches
 from howdah.sqlite.batches import SourceBatch, rows_per_batch
 from howdah.sqlite.census import take_census, take_table_census
 from howdah.sqlite.connect import open_snapshot
-from howdah.sqlite.python_rows import fetch_rows_by_key, fetch_rows_by_rowid, read_rows
+from howdah.sqlite.python_rows import fetch_rows_by_key, read_rows
 from support.files import make_database
 from support.shared import shared_path
 from support.stored_values import (
@@ -222,12 +222,8 @@ def test_rows_are_found_by_key_exactly(tmp_path: Path) -> None:
         batch = fetch_rows_by_key(connection, table, ["k", "n"], [("A", 1), ("b", 2.5), ("a", 1), (b"a", 1)])
         values = [row[2] for row in rows_of([batch], ["k", "n", "v"])]
         assert values == [("text", b"second"), ("blob", b"\x01"), ("text", b"first"), ("text", b"blob")]
-        by_rowid = fetch_rows_by_rowid(connection, table, ["v"], [3, 1])
-        assert rows_of([by_rowid], ["v"]) == [[("blob", b"\x01")], [("text", b"first")]]
         with pytest.raises(BugError):
             fetch_rows_by_key(connection, table, ["k"], [("c",)])
-        with pytest.raises(BugError):
-            fetch_rows_by_rowid(connection, table, ["v"], [5])
 
 
 def test_rows_are_found_by_key_under_a_collation_that_only_the_application_has(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """
 Open SQLite files: the user's own, and our private copy of it.
 
-Nothing here writes to a database. Every reason why a file cannot be read is
-raised as a HowdahError before the caller sees a connection. A live file is opened
-by APSW and by nothing else in this process (see `rawfile`).
+Nothing here writes to a database; `open_for_writing` serves those who do. Every reason why
+a file cannot be read is raised as a HowdahError before the caller sees a connection. A live
+file is opened by APSW and by nothing else in this process (see `rawfile`).
 """
 
 from __future__ import annotations
@@ -83,8 +83,34 @@ def open_snapshot(path: str) -> apsw.Connection:
     check_file(path)
     try:
         connection = _connect(path, "mode=ro&immutable=1")
+    except apsw.Error as error:
+        raise explain_failure(error, path) from error
+    try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except apsw.Error as error:
+        connection.close()
+        raise explain_failure(error, path) from error
+    return connection
+
+
+def open_for_writing(path: str, *, busy_timeout: float = BUSY_TIMEOUT) -> apsw.Connection:
+    """
+    Open a file that is there to write to it; its schema has been read when this returns.
+
+    `busy_timeout` in seconds. SQLite opens a file that may not be written to for reading alone, and refuses
+    at the first statement that writes. No collation is stood in for (`register_stand_in`): an index in
+    another order than the application's would be damaged by writing to it. Raises HowdahError.
+    """
+    try:
+        connection = apsw.Connection(os.path.abspath(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error as error:
+        raise explain_failure(error, path) from error
+    try:
+        connection.set_busy_timeout(int(busy_timeout * 1000))
+        apply_safety(connection)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except apsw.Error as error:
+        connection.close()
         raise explain_failure(error, path) from error
     return connection
 

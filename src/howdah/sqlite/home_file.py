@@ -11,7 +11,6 @@ as they were.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from howdah.errors import RefusedError
 from howdah.model.quarantine import SourceKey
 from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
-from howdah.sqlite.connect import BUSY_TIMEOUT, apply_safety
+from howdah.sqlite.connect import open_for_writing
 from howdah.sqlite.failures import explain_failure
 
 _STAGE, _GONE, _KEPT, _OLD = (f"temp._howdah_{name}" for name in ("stage", "gone", "kept", "old"))
@@ -75,18 +74,12 @@ class Changes:
 class HomeFile:
     """One connection that writes; a context manager. Everything happens inside `transaction()`."""
 
-    def __init__(self, path: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
-        """Raises HowdahError where the file cannot be opened for writing."""
+    def __init__(self, path: str) -> None:
+        """Raises what `open_for_writing` raises."""
         self._path = path
-        try:
-            self._connection = apsw.Connection(os.path.abspath(path), flags=apsw.SQLITE_OPEN_READWRITE)
-            self._connection.set_busy_timeout(int(busy_timeout * 1000))
-            apply_safety(self._connection)
-            self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
-            self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
-            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        except apsw.Error as error:
-            raise explain_failure(error, path) from error
+        self._connection = open_for_writing(path)
+        self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
 
     def __enter__(self) -> Self:
         return self

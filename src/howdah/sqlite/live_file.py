@@ -22,15 +22,16 @@ from howdah.model.source import SourceCatalog, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.batches import SourceBatch
 from howdah.sqlite.catalog import OUR_PREFIX, is_ours, read_catalog
-from howdah.sqlite.connect import BUILT_IN_COLLATIONS, Connection, apply_safety, register_stand_in
+from howdah.sqlite.catalog_queries import SEQUENCES
+from howdah.sqlite.connect import Connection, open_for_writing, register_stand_in
 from howdah.sqlite.failures import check_file, explain_failure
 from howdah.sqlite.location import source_path
 from howdah.sqlite.python_columns import batch_of
 from howdah.sqlite.row_chunks import read_encoding
-from howdah.sqlite.row_select import RowSelect
+from howdah.sqlite.row_select import RowSelect, bindings_of, matching
 
-#: Seconds to wait for a writer of the application.
-BUSY_TIMEOUT = 10.0
+#: Seconds to wait for a writer of the application, which holds up what nothing else can do.
+_BUSY_TIMEOUT = 10.0
 _ROWS_AT_ONCE = 4_096
 
 #: Exact values of a noted key.
@@ -67,19 +68,13 @@ class Noted:
 class LiveFile:
     """A context manager; serves one thread at a time."""
 
-    def __init__(self, source: str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(self, source: str) -> None:
         """Raises what `open_source` raises, for a file that cannot be opened for writing."""
         self.path = source_path(source)
         check_file(self.path)
-        try:
-            # SQLite opens a file that may not be written to for reading alone.
-            self._connection = apsw.Connection(os.path.abspath(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
-            self._connection.set_busy_timeout(int(busy_timeout * 1000))
-            apply_safety(self._connection)
-            self._connection.collation_needed(register_stand_in)
-            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        except apsw.Error as error:
-            raise explain_failure(error, self.path) from error
+        self._connection = open_for_writing(self.path, busy_timeout=_BUSY_TIMEOUT)
+        # Only tables of ours are written to, which know no collation of the application.
+        self._connection.collation_needed(register_stand_in)
         self._inode = _inode(self.path)
         self._held = False
 
@@ -257,11 +252,7 @@ class LiveFile:
         """Return sqlite_sequence by table name."""
         if not self._rows("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'"):
             return {}
-        return dict(
-            self._rows(
-                "SELECT name, max(seq) FROM sqlite_sequence WHERE typeof(seq) = 'integer' GROUP BY name"
-            )
-        )
+        return dict(self._rows(SEQUENCES))
 
     def largest(self, table: str, column: str) -> int | None:
         """Return the largest integer of a column, None where there is none."""
@@ -289,11 +280,11 @@ def fetch_present(
     Values come whole, however long they are.
     """
     select = _select(connection, table, columns)
-    statement = select.sql(" AND ".join(_equals(table, name) for name in key), by_index=True)
+    statement = select.sql(matching(table, key), by_index=True)
     yield from _batches(
         select,
         columns,
-        (row for values in keys for row in connection.execute(statement, _twice(values))),
+        (row for values in keys for row in connection.execute(statement, bindings_of(values))),
     )
 
 
@@ -326,17 +317,6 @@ def _batches(
             taken, size = [], 0
     if taken:
         yield batch_of(select.split(taken), columns)
-
-
-def _equals(table: Table, name: str) -> str:
-    column = quote_sqlite(name)
-    known = table.column(name).collation.upper() in BUILT_IN_COLLATIONS
-    searched = f"{column} IS ?" if known else f"+{column} COLLATE BINARY IS ?"
-    return f"{searched} AND +{column} COLLATE BINARY IS ?"
-
-
-def _twice(values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(value for value in values for _ in range(2))
 
 
 def _inode(path: str) -> tuple[int, int]:

@@ -15,12 +15,10 @@ import apsw
 
 from howdah.errors import BugError, IntegrityError
 from howdah.model.source import Table
-from howdah.names import quote_sqlite
 from howdah.sqlite.batches import SourceBatch
-from howdah.sqlite.connect import BUILT_IN_COLLATIONS
 from howdah.sqlite.python_columns import batch_of
 from howdah.sqlite.row_chunks import RowChunks, read_encoding
-from howdah.sqlite.row_select import RowSelect
+from howdah.sqlite.row_select import RowSelect, bindings_of, matching
 
 #: More rows make Python objects that have left the processor's cache when they are used.
 _CHUNK_ROWS = 4_096
@@ -83,51 +81,20 @@ def fetch_rows_by_key(
     str is TEXT and bytes are a BLOB. Raises BugError where a key is not there.
     """
     wanted = [column.name for column in table.columns] if columns is None else columns
-    select = _careful_select(connection, table, wanted)
-    condition = " AND ".join(_equals(table, name) for name in key)
-    rows: list[tuple[Any, ...]] = []
-    for values in keys:
-        bindings = tuple(value for value in values for _ in range(2))
-        found = connection.execute(select.sql(condition, by_index=True), bindings).fetchall()
-        if not found:
-            raise BugError("S-903", f'Table "{table.name}" of the snapshot has no row with key {values!r}.')
-        rows += found
-    return batch_of(select.split(rows), wanted)
-
-
-def fetch_rows_by_rowid(
-    connection: apsw.Connection, table: Table, columns: Sequence[str], rowids: Sequence[int]
-) -> SourceBatch:
-    """
-    Return the rows with those rowids, in that order; big values come as NULL.
-
-    Raises BugError where a rowid is not there.
-    """
-    select = _careful_select(connection, table, columns)
-    rows: list[tuple[Any, ...]] = []
-    for rowid in rowids:
-        found = connection.execute(select.sql(f"{select.rowid_sql} = ?"), (rowid,)).fetchall()
-        if not found:
-            raise BugError("S-903", f'Table "{table.name}" of the snapshot has no row with rowid {rowid}.')
-        rows += found
-    return batch_of(select.split(rows), columns)
-
-
-def _careful_select(connection: apsw.Connection, table: Table, columns: Sequence[str]) -> RowSelect:
-    return RowSelect(
+    select = RowSelect(
         table_name=table.name,
         rowid_name=table.rowid_name,
-        columns=tuple(columns),
+        columns=tuple(wanted),
         encoding=read_encoding(connection),
         guarded=True,
         as_bytes=True,
     )
-
-
-def _equals(table: Table, name: str) -> str:
-    column = quote_sqlite(name)
-    # An index in the order of a collation that only the application knows finds nothing: no index.
-    known = table.column(name).collation.upper() in BUILT_IN_COLLATIONS
-    searched = f"{column} IS ?" if known else f"+{column} COLLATE BINARY IS ?"
-    # The first finds 'A' for 'a' where the column says NOCASE, and 1 for '1' where it is numeric.
-    return f"{searched} AND +{column} COLLATE BINARY IS ?"
+    condition = matching(table, key)
+    rows: list[tuple[Any, ...]] = []
+    for values in keys:
+        statement = select.sql(condition, by_index=True)
+        found = connection.execute(statement, bindings_of(values)).fetchall()
+        if not found:
+            raise BugError("S-903", f'Table "{table.name}" of the snapshot has no row with key {values!r}.')
+        rows += found
+    return batch_of(select.split(rows), wanted)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from howdah.model.limits import BIG_VALUE_BYTES
-from howdah.model.source import StorageClass
+from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
+from howdah.sqlite.connect import BUILT_IN_COLLATIONS
 from howdah.sqlite.utf16 import utf8_of_utf16
 
 Encoding = Literal["UTF-8", "UTF-16le", "UTF-16be"]
@@ -27,6 +28,25 @@ def is_big_sql(column: str) -> str:
     SQLite answers from the header of the record and does not visit the value's own pages.
     """
     return f"(typeof({column}) IN ('text', 'blob') AND octet_length({column}) > {BIG_VALUE_BYTES})"
+
+
+def matching(table: Table, key: Sequence[str]) -> str:
+    """Return the condition that a row has exactly some values in the columns `key`: see `bindings_of`."""
+    return " AND ".join(_equals(table, name) for name in key)
+
+
+def _equals(table: Table, name: str) -> str:
+    column = quote_sqlite(name)
+    # An index in the order of a collation that only the application knows finds nothing: no index.
+    known = table.column(name).collation.upper() in BUILT_IN_COLLATIONS
+    searched = f"{column} IS ?" if known else f"+{column} COLLATE BINARY IS ?"
+    # The first finds 'A' for 'a' where the column says NOCASE, and 1 for '1' where it is numeric.
+    return f"{searched} AND +{column} COLLATE BINARY IS ?"
+
+
+def bindings_of(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the bindings of `matching` for the values of a key."""
+    return tuple(value for value in values for _ in range(2))
 
 
 @dataclass(frozen=True, kw_only=True)
