@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from howdah.model.source import Check, ForeignKey
 from howdah.names import quote_sqlite
-from howdah.sqlite.ddl import read_index, read_trigger, read_view, read_virtual_table
+from howdah.sqlite.ddl import read_index, read_trigger, read_virtual_table
 from howdah.sqlite.ddl_cursor import UnreadSqlError
 from howdah.sqlite.ddl_table import read_table
 from howdah.sqlite.definitions import KeyDefinition, KeyPart, TableDefinition
@@ -261,15 +261,6 @@ def test_the_collation_of_an_index_entry_is_the_one_that_sqlite_uses(expression:
     assert (part.collation or "BINARY") == used
 
 
-def test_view_column_names_and_select() -> None:
-    definition = read_view('CREATE VIEW "v 1" (a, "b c") AS SELECT 1, 2 -- end')
-    assert (definition.name, definition.columns, definition.select_sql) == (
-        "v 1",
-        ("a", "b c"),
-        "SELECT 1, 2",
-    )
-
-
 def test_trigger_headers() -> None:
     definition = read_trigger(
         "CREATE TRIGGER tr AFTER UPDATE OF a, b ON t FOR EACH ROW WHEN new.a > (SELECT 1) BEGIN SELECT 1; END"
@@ -290,7 +281,7 @@ def test_virtual_tables_with_their_modules_and_arguments() -> None:
     assert definition.arguments == ("a", "content='t'", 'tokenize = "x (y)"', "b(1,2)")
 
 
-@pytest.mark.parametrize("reader", [read_index, read_view, read_trigger, read_virtual_table])
+@pytest.mark.parametrize("reader", [read_index, read_trigger, read_virtual_table])
 def test_other_statements_that_are_not_understood_say_where(reader: object) -> None:
     assert callable(reader)
     for sql in (

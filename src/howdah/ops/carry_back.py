@@ -36,7 +36,7 @@ from howdah.proof.verify import exported_snapshot, verify
 from howdah.sqlite.home_file import HomeFile
 from howdah.sqlite.integrity import require_integrity
 from howdah.sqlite.live_file import LiveFile
-from howdah.sqlite.snapshot import appearing_whole, hash_file, live_identity
+from howdah.sqlite.snapshot import appearing_whole, hash_file, live_identity, set_wal_mode
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine
 from howdah.state.store import Connection, StateSchema, state_exists
@@ -166,8 +166,7 @@ def _becoming(run: Run, output: Path) -> Iterator[str]:
                 private.remove_our_objects()
         yield partial
         if run.snapshot.journal_mode == "wal":
-            with HomeFile(partial) as file:
-                file.set_wal_mode()
+            set_wal_mode(partial)
 
 
 def _write(

@@ -17,9 +17,9 @@ from howdah.model.backup import Manifest
 from howdah.model.backup_reports import RestoreReport
 from howdah.ops.repositories import fetched
 from howdah.process.phases import PhaseLog
-from howdah.sqlite.contents import set_wal_mode
 from howdah.sqlite.location import side_files
 from howdah.sqlite.lockholders import read_lock_holders, read_openers
+from howdah.sqlite.snapshot import set_wal_mode
 
 
 def restore_sqlite(

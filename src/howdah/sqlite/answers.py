@@ -116,7 +116,8 @@ ALLOWED_FUNCTIONS = frozenset(
         "->>",
     }
 )
-_ALLOWED_ACTIONS = frozenset(
+#: What a query does that only reads.
+READING_ACTIONS = frozenset(
     {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE}
 )
 #: Virtual machine steps between two looks at the clock.
@@ -141,16 +142,24 @@ class Questions:
 
         Raises NotAnsweredError where SQLite cannot compute it, is not allowed to, or takes too long.
         """
-        ends = time.monotonic() + self._seconds
-        self._connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS_PER_LOOK)
         try:
-            yield from self._connection.execute(query)
+            with limited(self._connection, self._seconds):
+                yield from self._connection.execute(query)
         except apsw.InterruptError as error:
             raise NotAnsweredError(f"SQLite took longer than {self._seconds:.0f} s") from error
         except (apsw.Error, UnicodeDecodeError) as error:
             raise NotAnsweredError(f"SQLite says: {error}") from error
-        finally:
-            self._connection.set_progress_handler(None)
+
+
+@contextmanager
+def limited(connection: apsw.Connection, seconds: float) -> Iterator[None]:
+    """Let SQLite raise apsw.InterruptError in what takes longer than that."""
+    ends = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS_PER_LOOK)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None)
 
 
 @contextmanager
@@ -183,11 +192,13 @@ def open_questions(
 def _authorize(
     action: int, first: str | None, second: str | None, database: str | None, source: str | None
 ) -> int:
-    if action not in _ALLOWED_ACTIONS:
-        return apsw.SQLITE_DENY
-    if action == apsw.SQLITE_FUNCTION and (second or "").lower() not in ALLOWED_FUNCTIONS:
-        return apsw.SQLITE_DENY
-    return apsw.SQLITE_OK
+    allowed = action in READING_ACTIONS and is_callable(action, second)
+    return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
+
+
+def is_callable(action: int, name: str | None) -> bool:
+    """Whether it is no call of a function, or one of the list; `name` is the authorizer's second one."""
+    return action != apsw.SQLITE_FUNCTION or (name or "").lower() in ALLOWED_FUNCTIONS
 
 
 def _take_out(path: str, catalog: SourceCatalog, quarantined: Mapping[str, Collection[str]]) -> None:

@@ -30,6 +30,7 @@ from howdah.sqlite.affinity import affinity_of
 from howdah.sqlite.catalog_fetch import TableFacts
 from howdah.sqlite.catalog_queries import (
     EXPRESSION,
+    ROWID_NAMES,
     VIRTUAL_COLUMN,
     ColumnRow,
     IndexColumnRow,
@@ -41,7 +42,6 @@ from howdah.sqlite.ddl_cursor import UnreadSqlError
 from howdah.sqlite.ddl_table import read_table
 from howdah.sqlite.definitions import ColumnDefinition, KeyDefinition, TableDefinition
 
-_ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _GENERATED: dict[int, Literal["", "stored", "virtual"]] = {VIRTUAL_COLUMN: "virtual", 3: "stored"}
 _ORIGINS: dict[str, Literal["create", "unique", "primary_key"]] = {
     "c": "create",
@@ -215,7 +215,7 @@ def _written_column(name: str, definition: TableDefinition | None) -> ColumnDefi
 
 def _rowid_name(columns: Sequence[Column], alias: str | None) -> str | None:
     taken = {fold_name(column.name) for column in columns}
-    for name in _ROWID_NAMES:
+    for name in ROWID_NAMES:
         if name not in taken:
             return name
     return alias

@@ -25,9 +25,7 @@ from howdah.sqlite.catalog_queries import (
     TableRow,
 )
 from howdah.sqlite.computing import find_uncomputable
-
-#: PRAGMA encoding → Python's name.
-_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
+from howdah.sqlite.utf16 import PYTHON_CODECS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +56,7 @@ def fetch_schema(connection: apsw.Connection) -> list[SchemaRow]:
         try:
             return [SchemaRow(*row) for row in _rows(connection, queries.SCHEMA)]
         except UnicodeDecodeError:
-            codec = _CODECS[str(connection.pragma("encoding"))]
+            codec = PYTHON_CODECS[connection.pragma("encoding")]
             return [
                 _decode_row(kind, name, table, sql, codec)
                 for kind, name, table, sql in _rows(connection, queries.SCHEMA_BYTES)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: Names that the number of a row has where no column has them.
+ROWID_NAMES = ("rowid", "_rowid_", "oid")
+
 #: What `hidden` is of a VIRTUAL generated column.
 VIRTUAL_COLUMN = 2
 #: `position` of what an index holds in place of a column.

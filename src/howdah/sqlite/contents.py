@@ -61,18 +61,6 @@ def _count(connection: apsw.Connection, table: str) -> int:
     return count
 
 
-def set_wal_mode(path: str) -> None:
-    """Give a private file, which nobody has open, write-ahead logging. Raises apsw.Error explained."""
-    try:
-        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
-        finally:
-            connection.close()
-    except apsw.Error as error:
-        raise explain_failure(error, path) from error
-
-
 def library_version() -> str:
     """Return the version of SQLite that reads the files."""
     return str(apsw.sqlite_lib_version())

@@ -1,5 +1,5 @@
 """
-Read CREATE INDEX, VIEW, TRIGGER and VIRTUAL TABLE.
+Read CREATE INDEX, TRIGGER and VIRTUAL TABLE.
 
 CREATE TABLE is in `ddl_table`. Each function raises `UnreadSqlError` where the
 statement is not understood; the caller keeps what SQLite's own catalog tells.
@@ -13,7 +13,6 @@ from howdah.sqlite.ddl_cursor import Cursor
 from howdah.sqlite.definitions import (
     IndexDefinition,
     TriggerDefinition,
-    ViewDefinition,
     VirtualTableDefinition,
 )
 
@@ -33,19 +32,6 @@ def read_index(sql: str) -> IndexDefinition:
     if not cursor.at_end:
         raise cursor.unread()
     return IndexDefinition(name=name, table=table, unique=unique, parts=parts, predicate_sql=predicate)
-
-
-def read_view(sql: str) -> ViewDefinition:
-    """Read one CREATE VIEW statement; the SELECT itself is not looked at. Raises UnreadSqlError."""
-    cursor = Cursor(sql)
-    cursor.expect("CREATE")
-    cursor.accept_any("TEMP", "TEMPORARY")
-    cursor.expect("VIEW")
-    cursor.accept("IF", "NOT", "EXISTS")
-    name = cursor.qualified_name()
-    columns = cursor.name_list() if cursor.sees_operator("(") else ()
-    cursor.expect("AS")
-    return ViewDefinition(name=name, columns=columns, select_sql=cursor.rest())
 
 
 def read_trigger(sql: str) -> TriggerDefinition:

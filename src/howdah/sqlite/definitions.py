@@ -78,14 +78,6 @@ class IndexDefinition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewDefinition:
-    name: str
-    #: Names in parentheses after the view's own, () without them.
-    columns: tuple[str, ...]
-    select_sql: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class TriggerDefinition:
     name: str
     table: str

@@ -17,6 +17,8 @@ SAMPLE_BYTES = 4096
 
 #: A file format version above this is one that no SQLite we know can read.
 FORMAT_VERSION_MAX = 2
+#: The format version of a database in WAL mode; 1 is that of a rollback journal.
+_WAL_VERSION = 2
 SCHEMA_FORMAT_MAX = 4
 
 #: Beginning of a file → what it is, with what to do about it where there is something to do.
@@ -63,7 +65,7 @@ class FileHeader:
 
     @property
     def wal_mode(self) -> bool:
-        return FORMAT_VERSION_MAX in (self.write_version, self.read_version)
+        return _WAL_VERSION in (self.write_version, self.read_version)
 
     @property
     def declared_bytes(self) -> int:

@@ -276,10 +276,6 @@ class HomeFile:
         quoted = quote_sqlite(name)
         self._execute(f"INSERT INTO main.{quoted} ({quoted}) VALUES ('rebuild')")
 
-    def set_wal_mode(self) -> None:
-        """Go back to WAL, as the application had it; outside of a transaction."""
-        self._connection.execute("PRAGMA journal_mode = WAL").fetchall()
-
     def broken_references(self) -> frozenset[tuple[Any, ...]]:
         """Return what PRAGMA foreign_key_check lists."""
         return frozenset(self._connection.execute("PRAGMA foreign_key_check").fetchall())

@@ -15,7 +15,7 @@ import apsw
 
 from howdah.model.limits import BIG_VALUE_BYTES
 from howdah.names import quote_sqlite
-from howdah.sqlite.row_select import Encoding
+from howdah.sqlite.utf16 import PYTHON_CODECS, Encoding
 
 #: sqlite.org/json1.html#jvalid: 1 is RFC 8259 text, 8 is strictly checked JSONB.
 _TEXT_TEST = "json_valid({}, 1)"
@@ -28,7 +28,6 @@ _WHITE_SPACE = "char(32, 9, 10, 13)"
 _OPENING = "(91, 123)"
 
 _IS_SOUND = "_howdah_is_sound"
-_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ def count_json(
 
     def is_sound(*values: Any) -> bool:
         try:
-            return "\0" not in values[0].decode(_CODECS[encoding])
+            return "\0" not in values[0].decode(PYTHON_CODECS[encoding])
         except UnicodeDecodeError:
             return False
 

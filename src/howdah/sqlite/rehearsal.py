@@ -9,7 +9,6 @@ tables are read and written.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,23 +19,18 @@ import apsw
 
 from howdah.model.source import SourceCatalog, fold_name
 from howdah.names import quote_sqlite
-from howdah.sqlite.answers import ALLOWED_FUNCTIONS, NotAnsweredError, delete_rows
+from howdah.sqlite.answers import (
+    READING_ACTIONS,
+    NotAnsweredError,
+    delete_rows,
+    is_callable,
+    limited,
+)
 from howdah.sqlite.connect import apply_safety, register_stand_in
 
-_ALLOWED_ACTIONS = frozenset(
-    {
-        apsw.SQLITE_SELECT,
-        apsw.SQLITE_READ,
-        apsw.SQLITE_FUNCTION,
-        apsw.SQLITE_RECURSIVE,
-        apsw.SQLITE_INSERT,
-        apsw.SQLITE_UPDATE,
-        apsw.SQLITE_DELETE,
-        apsw.SQLITE_SAVEPOINT,
-    }
-)
+_WRITING_ACTIONS = frozenset({apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE})
+_ALLOWED_ACTIONS = READING_ACTIONS | _WRITING_ACTIONS | {apsw.SQLITE_SAVEPOINT}
 _SYSTEM_TABLES = ("sqlite_schema", "sqlite_master", "sqlite_temp_schema", "sqlite_temp_master")
-_STEPS_PER_LOOK = 20_000
 _UNIX_EPOCH_DAY = 2440587.5
 _SECONDS_PER_DAY = 86400
 
@@ -174,7 +168,7 @@ class Rehearsal:
     def ask(self, query: str, bindings: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Raises NotAnsweredError."""
         try:
-            with self._limited():
+            with limited(self._connection, self._seconds):
                 return list(self._connection.execute(query, tuple(bindings)))
         except (apsw.Error, UnicodeDecodeError) as error:
             raise NotAnsweredError(f"SQLite says: {error}") from error
@@ -189,7 +183,7 @@ class Rehearsal:
         self._unseen = ""
         try:
             self._connection.execute("SAVEPOINT attempt")
-            with self._limited():
+            with limited(self._connection, self._seconds):
                 for statement, bindings in statements:
                     self._connection.execute(statement, tuple(bindings)).fetchall()
             if self._unseen:
@@ -215,15 +209,6 @@ class Rehearsal:
         else:
             # RAISE(ROLLBACK) and INSERT OR ROLLBACK end the transaction.
             self._begin()
-
-    @contextmanager
-    def _limited(self) -> Iterator[None]:
-        ends = time.monotonic() + self._seconds
-        self._connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS_PER_LOOK)
-        try:
-            yield
-        finally:
-            self._connection.set_progress_handler(None)
 
     def _note(self, update: apsw.PreUpdate) -> None:
         if update.database_name != "main":
@@ -285,11 +270,8 @@ def open_rehearsal(
 def _authorize(
     action: int, first: str | None, second: str | None, database: str | None, source: str | None
 ) -> int:
-    if action not in _ALLOWED_ACTIONS:
+    if action not in _ALLOWED_ACTIONS or not is_callable(action, second):
         return apsw.SQLITE_DENY
-    if action == apsw.SQLITE_FUNCTION and (second or "").lower() not in ALLOWED_FUNCTIONS:
-        return apsw.SQLITE_DENY
-    writes = action in (apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE)
-    if writes and fold_name(first or "") in _SYSTEM_TABLES:
+    if action in _WRITING_ACTIONS and fold_name(first or "") in _SYSTEM_TABLES:
         return apsw.SQLITE_DENY
     return apsw.SQLITE_OK

@@ -17,7 +17,8 @@ from typing import Any
 import apsw
 
 from howdah.model.limits import BIG_VALUE_BYTES
-from howdah.sqlite.row_select import Chunk, Encoding, RowSelect
+from howdah.sqlite.row_select import Chunk, RowSelect
+from howdah.sqlite.utf16 import Encoding
 
 #: Longest value that is read without further thought.
 _SHORT_BYTES = 64 * 1024

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from howdah.model.limits import BIG_VALUE_BYTES
 from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS
-from howdah.sqlite.utf16 import utf8_of_utf16
-
-Encoding = Literal["UTF-8", "UTF-16le", "UTF-16be"]
+from howdah.sqlite.utf16 import PYTHON_CODECS, Encoding, utf8_of_utf16
 
 
 def is_big_sql(column: str) -> str:
@@ -168,11 +166,10 @@ class RowSelect:
     def _utf8(self, content: bytes) -> bytes:
         if self.encoding == "UTF-8":
             return content
-        order: Literal["little", "big"] = "little" if self.encoding == "UTF-16le" else "big"
         try:
-            return content.decode("utf-16-le" if order == "little" else "utf-16-be").encode()
+            return content.decode(PYTHON_CODECS[self.encoding]).encode()
         except UnicodeDecodeError:
-            return utf8_of_utf16(content, order)
+            return utf8_of_utf16(content, "little" if self.encoding == "UTF-16le" else "big")
 
 
 def _read_mark(mark: str) -> BigMark:

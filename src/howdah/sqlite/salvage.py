@@ -21,6 +21,7 @@ from howdah.errors import IntegrityError
 from howdah.model.finding_kinds import make_finding
 from howdah.model.findings import Finding
 from howdah.names import quote_sqlite
+from howdah.sqlite.catalog_queries import ROWID_NAMES
 from howdah.sqlite.connect import BUSY_TIMEOUT, register_stand_in
 from howdah.sqlite.header import HEADER_BYTES, parse_header
 from howdah.sqlite.lexer import read_tokens
@@ -209,7 +210,7 @@ def _create(connection: apsw.Connection, entry: _Entry, sql: str) -> list[Findin
 
 def _rowid_name(connection: apsw.Connection, table: str) -> str | None:
     """Return the name of the row's number, None where there is none or columns have all of its names."""
-    for name in ("rowid", "_rowid_", "oid"):
+    for name in ROWID_NAMES:
         taken = connection.execute(
             "SELECT 1 FROM pragma_table_xinfo(?, 'fresh') WHERE lower(name) = ?", (table, name)
         ).fetchall()

@@ -15,9 +15,9 @@ import apsw
 
 from howdah.names import quote_sqlite
 from howdah.sqlite.tree_keys import Key, KeyValue, read_tree_keys
+from howdah.sqlite.utf16 import PYTHON_CODECS
 
 _ROWS_PER_INSERT = 5_000
-_PYTHON_NAMES = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class _Salvage:
         self._touched = " + ".join(f"({column} IS x'')" for column in columns)
         self._key = _read_key_columns(connection, table)
         self._uniform = len({descending for _, descending in self._key}) == 1
-        self._encoding = _PYTHON_NAMES.get(str(connection.pragma("encoding")), "utf-8")
+        self._codec = PYTHON_CODECS[connection.pragma("encoding")]
         self._refused = 0
         self._reason = ""
         #: Where a walk was stopped: the key it had come to (None: none), and whether it went backward.
@@ -163,7 +163,7 @@ class _Salvage:
             if not isinstance(value.content, bytes):
                 parts.append(str(value.content))
             elif value.kind == "text":
-                parts.append(repr(value.content.decode(self._encoding, "backslashreplace")))
+                parts.append(repr(value.content.decode(self._codec, "backslashreplace")))
             else:
                 parts.append(f"x'{value.content.hex()}'")
         return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"

@@ -284,6 +284,18 @@ def _leave_wal_mode(partial: str) -> None:
         raise _explain_copy(error, partial, partial) from error
 
 
+def set_wal_mode(path: str) -> None:
+    """Give a private file, which nobody has open, write-ahead logging. Raises HowdahError."""
+    try:
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise explain_failure(error, path) from error
+
+
 def _require_space(destination: str, needed: int) -> None:
     """Raise EnvironmentFailedError (S-030) where `needed` bytes do not fit beside the reserve."""
     directory = os.path.dirname(os.path.abspath(destination))

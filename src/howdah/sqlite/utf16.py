@@ -1,5 +1,5 @@
 """
-What SQLite makes of UTF-16 text when it is asked for UTF-8.
+The encodings of SQLite's texts, and what it makes of UTF-16 when it is asked for UTF-8.
 
 Pure. Only texts that are not valid UTF-16 come here: Python would refuse them, while
 SQLite joins half a surrogate pair with whatever follows. Both row readers must give
@@ -10,6 +10,12 @@ SQLite's src/utf.c).
 from __future__ import annotations
 
 from typing import Literal
+
+#: What a database keeps its texts in, as PRAGMA encoding says it.
+Encoding = Literal["UTF-8", "UTF-16le", "UTF-16be"]
+
+#: The same by Python's names.
+PYTHON_CODECS: dict[Encoding, str] = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 _HALVES = range(0xD800, 0xE000)
 
