@@ -525,6 +525,16 @@ def test_a_body_has_its_limit_and_its_form(api: httpx.Client) -> None:
 # Others in the database
 
 
+def test_a_right_without_an_action_is_none_and_stops_nobody(api: httpx.Client, strapi_database: str) -> None:
+    with psycopg.connect(strapi_database) as connection:
+        connection.execute(
+            "WITH p AS (INSERT INTO up_permissions (action) VALUES (NULL) RETURNING id)"
+            " INSERT INTO up_permissions_role_lnk (permission_id, role_id)"
+            " SELECT p.id, r.id FROM p, up_roles r"
+        )
+    assert api.get("/api/agents").status_code == 200
+
+
 def test_a_statement_that_is_cancelled_is_told_as_such(
     api: httpx.Client, strapi_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,6 +15,8 @@ from howdah.content.compare import RowFacts
 from howdah.model.target import TargetTable
 from howdah.postgres.connect import Connection
 
+_INTEGERS = frozenset({"smallint", "integer", "bigint"})
+
 
 def read_row_facts(connection: Connection, schema: str, tables: Iterable[TargetTable]) -> dict[str, RowFacts]:
     """Return rows and largest id by table, in the caller's transaction."""
@@ -33,6 +35,3 @@ def read_row_facts(connection: Connection, schema: str, tables: Iterable[TargetT
         assert row is not None
         facts[table.name] = RowFacts(rows=row[0], largest_id=row[1])
     return facts
-
-
-_INTEGERS = frozenset({"smallint", "integer", "bigint"})

@@ -11,12 +11,13 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import sql
 
 from howdah.content.document_ids import new_document_id
+from howdah.content.query.values import now_milliseconds
 from howdah.errors import RefusedError
 from howdah.model.content import ContentModel, LinkStorage
 from howdah.postgres.connect import Connection
@@ -70,8 +71,7 @@ def create_token(
         raise RefusedError(
             "K-301", f'There is an API token with the name "{wishes.name}" already.', hint="Choose another."
         )
-    now = datetime.now(UTC).replace(tzinfo=None)
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    now = now_milliseconds()
     life = timedelta(days=wishes.days) if wishes.days is not None else None
     row = _insert(
         connection,

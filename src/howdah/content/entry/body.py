@@ -15,15 +15,11 @@ from howdah.content.entry.blocks import read_blocks
 from howdah.content.entry.relations import RelationChange, parse_change
 from howdah.content.entry.scalars import Json, ValueRefusedError, check_json, check_scalar, type_refusal
 from howdah.content.query.faults import RequestFault, invalid_body_key, invalid_values
-from howdah.content.query.schema import Field, Schema, Schemas
+from howdah.content.query.schema import SET_BY_SERVICE, Field, Schema, Schemas
 
-#: Set by the service, not by a body.
-_NOT_WRITABLE = frozenset(
-    {"id", "documentId", "createdAt", "updatedAt", "createdBy", "updatedBy", "localizations"}
-)
 #: Accepted, and of no effect: status and locale are parameters.
 _IGNORED = frozenset({"publishedAt", "locale"})
-_DEPTH_MAX = 20
+_NOT_WRITABLE = SET_BY_SERVICE - _IGNORED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +51,7 @@ def require_known_keys(
     zone: bool = False,
 ) -> None:
     """Raise RequestFault for the first key that is no attribute, or may not be written by whoever asks."""
-    if not isinstance(data, Mapping) or len(path) > _DEPTH_MAX:
+    if not isinstance(data, Mapping):
         return
     above = ".".join(path) or None
     for key, value in data.items():
@@ -130,7 +126,7 @@ class _Checker:
         relations: dict[str, RelationChange] = {}
         components: dict[str, tuple[ComponentInput, ...]] = {}
         for name, item in schema.fields.items():
-            if name in _NOT_WRITABLE | _IGNORED and schema.type.has_documents:
+            if name in SET_BY_SERVICE and schema.type.has_documents:
                 continue
             here = [*path, name]
             if item.kind == "scalar":

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from howdah.content.query.schema import Field, Schema, Schemas
-
-#: What each row of a document has for itself.
-_OWN = frozenset({"documentId", "createdAt", "updatedAt", "publishedAt", "locale"})
+from howdah.content.query.schema import OWN_OF_ROWS, Field, Schema, Schemas
 
 
 def is_shared(item: Field) -> bool:
     """Tell whether every locale of a document has the same of it; relations are each locale's own."""
-    return item.name not in _OWN and item.kind != "relation" and not is_localized(item)
+    return item.name not in OWN_OF_ROWS and item.kind != "relation" and not is_localized(item)
 
 
 def is_localized(item: Field) -> bool:
@@ -30,7 +27,7 @@ def as_body(schemas: Schemas, schema: Schema, stored: Mapping[str, Any]) -> dict
         item = schema.fields.get(name)
         if name == "__component":
             body[name] = value
-        elif item is None or name in _OWN:
+        elif item is None or name in OWN_OF_ROWS:
             continue
         elif item.kind in ("component", "zone") and value is not None:
             parts = [

@@ -21,7 +21,7 @@ from howdah.content.query.openapi_shapes import (
     ref,
     type_name,
 )
-from howdah.content.query.schema import Field, Schema, Schemas
+from howdah.content.query.schema import SET_BY_SERVICE, Field, Schema, Schemas
 
 _VERSION = "3.1.0"
 _SCALARS: Mapping[str, Mapping[str, Any]] = {
@@ -38,18 +38,6 @@ _SCALARS: Mapping[str, Mapping[str, Any]] = {
     "json": {},
     "blocks": {"type": "array", "items": {"type": "object"}},
 }
-_SET_BY_SERVICE = frozenset(
-    {
-        "documentId",
-        "createdAt",
-        "updatedAt",
-        "publishedAt",
-        "createdBy",
-        "updatedBy",
-        "locale",
-        "localizations",
-    }
-)
 
 
 def build_openapi(schemas: Schemas, *, title: str, version: str) -> dict[str, Any]:
@@ -125,7 +113,7 @@ def _many(item: Field, one: Mapping[str, Any]) -> dict[str, Any]:
 def _input_schema(schemas: Schemas, schema: Schema) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for item in schema.fields.values():
-        if item.name in _SET_BY_SERVICE and schema.type.has_documents:
+        if item.name in SET_BY_SERVICE and schema.type.has_documents:
             continue
         match item.kind:
             case "scalar":

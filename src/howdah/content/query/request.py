@@ -18,7 +18,7 @@ from howdah.content.query.schema import Schema
 from howdah.content.query.selection import check_fields, check_populate
 from howdah.content.query.sorting import check_sort
 from howdah.content.query.tree import ALWAYS, Condition, Group, Page, ReadQuery, Search, Selection
-from howdah.content.query.values import TRUTHS, UNTRUTHS, as_text, js_number
+from howdah.content.query.values import as_boolean, as_text, is_boolean_word, js_number
 
 #: PostgreSQL's LIMIT and OFFSET are bigint; nobody turns more pages than this.
 _FAR = 2**53
@@ -151,10 +151,8 @@ def _counted(pagination: Mapping[str, Any], limits: Limits) -> bool:
     if "withCount" not in pagination:
         return limits.with_count
     wanted = pagination["withCount"]
-    if isinstance(wanted, str | int | bool) and wanted in TRUTHS:
-        return True
-    if isinstance(wanted, str | int | bool) and wanted in UNTRUTHS:
-        return False
+    if is_boolean_word(wanted):
+        return as_boolean(wanted)
     raise invalid('Invalid withCount parameter. Expected "t","1","true","false","0","f"')
 
 

@@ -34,7 +34,11 @@ Kind = Literal["scalar", "relation", "media", "component", "zone"]
 
 #: Strings that a search looks into.
 _TEXTS = frozenset({"string", "text", "uid", "email", "enumeration", "richtext"})
-_NUMBERS = frozenset({"integer", "biginteger", "decimal", "float"})
+NUMBERS = frozenset({"integer", "biginteger", "decimal", "float"})
+#: What each row of a document has for itself.
+OWN_OF_ROWS = frozenset({"documentId", "createdAt", "updatedAt", "publishedAt", "locale"})
+#: Set by the service, whatever a body says.
+SET_BY_SERVICE = OWN_OF_ROWS | {"createdBy", "updatedBy", "localizations"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +72,7 @@ class Field:
     @property
     def searched(self) -> bool:
         """A search for words looks into it."""
-        return (
-            self.readable and self.type in _TEXTS | _NUMBERS and self.options.get("searchable") is not False
-        )
+        return self.readable and self.type in _TEXTS | NUMBERS and self.options.get("searchable") is not False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from howdah.content.query.columns import Dialect, as_stored, column, compared, shown
 from howdah.content.query.joins import Join, join_to
-from howdah.content.query.schema import Field, Schema, Schemas
+from howdah.content.query.schema import NUMBERS, Field, Schema, Schemas
 from howdah.content.query.tree import (
     ALWAYS,
     Comparison,
@@ -30,7 +30,7 @@ from howdah.content.query.tree import (
     Selection,
     SortKey,
 )
-from howdah.content.query.values import NUMBERS, js_number
+from howdah.content.query.values import js_number
 from howdah.model.content import (
     ComponentStorage,
     MorphColumnsStorage,

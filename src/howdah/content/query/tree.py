@@ -1,7 +1,7 @@
 """
 A checked query: everything in it exists, may be read by whoever asks, and has a value of the right type.
 
-Frozen facts; `check` makes them, `statement` turns them into SQL.
+Frozen facts; `request` makes them, `statement` turns them into SQL.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any
 
 from howdah.content.query.faults import invalid
 from howdah.content.query.json_text import holds_nul, read_json, require_unicode
+from howdah.content.query.schema import NUMBERS
 
 TRUTHS = ("true", "t", "1", 1, True)
 UNTRUTHS = ("false", "f", "0", 0, False)
@@ -34,8 +35,6 @@ _DAYS = {
     re.compile(r"\d{4}-W\d{2}(-\d)?", re.ASCII): "%G-W%V-%u",
 }
 _EPOCH = datetime(1970, 1, 1)
-
-NUMBERS = frozenset({"integer", "biginteger", "decimal", "float"})
 
 
 def as_boolean(value: Any) -> bool:

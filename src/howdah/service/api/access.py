@@ -128,13 +128,13 @@ def facts_statement(schemas: Schemas, dialect: Dialect) -> Statement:
    'expires', extract(epoch FROM {expires})::float8,
    'actions', (SELECT json_agg(p.action) FROM {qualified(schema, token_link.table)} l
      JOIN {qualified(schema, permission.table)} p ON p.id = l.{quote(token_link.own_column)}
-     WHERE l.{quote(token_link.other_column)} = t.id)))
+     WHERE l.{quote(token_link.other_column)} = t.id AND p.action IS NOT NULL)))
    FROM {qualified(schema, token.table)} t
    WHERE t.access_key IS NOT NULL AND coalesce(to_jsonb(t) ->> 'kind', 'content-api') = 'content-api'),
  'roles', (SELECT json_agg(json_build_object('id', r.id, 'type', r.type,
    'actions', (SELECT json_agg(p.action) FROM {qualified(schema, role_link.table)} l
      JOIN {qualified(schema, schemas[PERMISSION].table)} p ON p.id = l.{quote(role_link.own_column)}
-     WHERE l.{quote(role_link.other_column)} = r.id)))
+     WHERE l.{quote(role_link.other_column)} = r.id AND p.action IS NOT NULL)))
    FROM {qualified(schema, schemas[ROLE].table)} r),
  'store', (SELECT json_object_agg(s.key, s.value) FROM {qualified(schema, schemas[STORE].table)} s
    WHERE s.key IN ('plugin_users-permissions_advanced', 'plugin_i18n_default_locale')

@@ -22,7 +22,7 @@ from howdah.content.entry.stored import as_body, is_localized, is_shared
 from howdah.content.entry.unique import unique_values
 from howdah.content.query.faults import RequestFault, invalid, not_found
 from howdah.content.query.request import locales_of, one_document
-from howdah.content.query.schema import Schema
+from howdah.content.query.schema import OWN_OF_ROWS, Schema
 from howdah.content.query.selection import all_fields
 from howdah.content.query.tree import Group, Negation, Populated, ReadQuery, Selection
 from howdah.content.query.values import js_string, now_milliseconds
@@ -269,13 +269,7 @@ class DocumentWriter:
         """Return what a row of a new locale has otherwise than its sibling: all that is localized."""
         values = {}
         for name, item in self._schema.fields.items():
-            if item.kind != "scalar" or name in (
-                "documentId",
-                "createdAt",
-                "updatedAt",
-                "publishedAt",
-                "locale",
-            ):
+            if item.kind != "scalar" or name in OWN_OF_ROWS:
                 continue
             if name in given.scalars:
                 values[name] = given.scalars[name]

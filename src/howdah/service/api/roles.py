@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from howdah.content.query.faults import application_fault, invalid, not_found
+from howdah.content.query.faults import RequestFault, application_fault, invalid, not_found
 from howdah.content.query.request import one_document
 from howdah.content.query.schema import ROLE, USER
 from howdah.content.query.selection import plain_selection
@@ -184,7 +184,7 @@ class _Roles:
         return storage
 
 
-def _absent() -> Exception:
+def _absent() -> RequestFault:
     return not_found("Role not found")
 
 
