@@ -181,6 +181,53 @@ def test_a_single_table_comes_back_with_its_keys_and_sequence(kept: Kept, new_da
     assert ask(new_database, "SELECT count(*) FROM pg_trigger WHERE tgname = 'touched'") == [(1,)]
 
 
+def test_settings_of_database_and_roles_come_back_as_far_as_they_may(
+    database: str, server: Any, tmp_path: Path
+) -> None:
+    settings = "SELECT unnest(setconfig) FROM pg_db_role_setting JOIN {} ON true WHERE {} ORDER BY 1"
+    of_database = settings.format("pg_database d", "setdatabase = d.oid AND datname = '{}'")
+    of_role = settings.format("pg_roles r", "setrole = r.oid AND rolname = 'settled'")
+    with psycopg.connect(database, autocommit=True) as admin:
+        name = admin.info.dbname
+        admin.execute(
+            f"""CREATE ROLE settled; ALTER ROLE settled SET search_path = "a,b", 'q"x', public;
+            CREATE ROLE plain LOGIN CREATEDB PASSWORD 'plain'; CREATE TABLE t (a int);
+            ALTER TABLE t OWNER TO settled; ALTER DATABASE {name} SET search_path = "a,b", 'q"x', public;
+            ALTER DATABASE {name} SET "DateStyle" = 'ISO, DMY';
+            ALTER DATABASE {name} SET log_min_messages = 'error'""".encode()
+        )
+        expected = ask(database, of_database.format(name)), ask(database, of_role)
+        repository = RepositoryRequest(location=str(tmp_path / "repository"), name="settings")
+        backup(BackupRequest(repository=repository, target=TargetRequest(target=database), drill="never"))
+        admin.execute("REASSIGN OWNED BY settled TO postgres; DROP ROLE settled")
+        try:
+            for user in (str(admin.info.user), "plain"):
+                admin.execute("DROP DATABASE IF EXISTS settled")
+                target = psycopg.conninfo.make_conninfo(
+                    database,
+                    dbname="settled",
+                    user=user,
+                    **({"password": "plain"} if user == "plain" else {}),
+                )
+                request = RestoreRequest(
+                    repository=repository,
+                    backup="latest",
+                    target=TargetRequest(target=target),
+                    create_roles=user != "plain",
+                )
+                report = restore(request)
+                found = ask(database, of_database.format("settled"))
+                if user == "plain":
+                    assert found == [row for row in expected[0] if not row[0].startswith("log_")]
+                    assert any("log_min_messages" in note for note in report.notes)
+                else:
+                    assert (found, ask(database, of_role)) == expected
+        finally:
+            admin.execute("DROP DATABASE IF EXISTS settled; ")
+            admin.execute("DROP ROLE IF EXISTS settled")
+            admin.execute("DROP ROLE plain")
+
+
 def test_schemas_in_capitals_are_not_taken_for_kinds_of_objects(
     database: str, new_database: str, server: Any, tmp_path: Path
 ) -> None:

@@ -7,7 +7,9 @@ is no fault of the backup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import psycopg
 from psycopg import sql
@@ -23,6 +25,15 @@ _NO_LOCALE = (
     psycopg.errors.InvalidParameterValue,
     psycopg.errors.FeatureNotSupported,
 )
+#: Of ALTER … SET for a parameter that the role may not set, or the server does not know or take.
+_NO_SETTING = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.InvalidParameterValue,
+)
+#: Parameters whose value the server stores as a list of quoted names (GUC_LIST_QUOTE), and one such name.
+_LISTS_OF_NAMES = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([^,\s][^,]*)')
 
 
 def require_extensions(connection: Connection, manifest: Manifest) -> None:
@@ -59,11 +70,12 @@ def missing_roles(connection: Connection, roles: Iterable[RoleFacts]) -> tuple[R
     return tuple(role for role in roles if role.name not in present)
 
 
-def create_roles(connection: Connection, roles: Sequence[RoleFacts], *, login: bool) -> None:
+def create_roles(connection: Connection, roles: Sequence[RoleFacts], *, login: bool) -> tuple[str, ...]:
     """
     Create roles without passwords, then their memberships; on a connection in autocommit mode.
 
-    Nobody becomes a superuser by a backup. Without `login` they only own things.
+    Nobody becomes a superuser by a backup. Without `login` they only own things, else they get their settings
+    too; those that cannot be made are returned as notes.
     """
     for role in roles:
         wanted = [
@@ -81,6 +93,11 @@ def create_roles(connection: Connection, roles: Sequence[RoleFacts], *, login: b
                 connection.execute(
                     sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role.name))
                 )
+    if not login:
+        return ()
+    return tuple(
+        note for role in roles for note in apply_settings(connection, "ROLE", role.name, role.settings)
+    )
 
 
 def create_like(
@@ -141,21 +158,34 @@ def _create_statement(name: str, facts: DatabaseFacts, major: int) -> sql.Compos
     return sql.SQL(" ").join(parts)
 
 
-def apply_settings(connection: Connection, name: str, facts: DatabaseFacts) -> None:
-    """Give the new database the settings (ALTER DATABASE … SET) of the old one."""
-    for setting in facts.settings:
+def apply_settings(
+    connection: Connection, kind: Literal["DATABASE", "ROLE"], name: str, settings: Iterable[str]
+) -> tuple[str, ...]:
+    """
+    Give a new database or role the settings (ALTER … SET) of the old one; on a connection in autocommit mode.
+
+    Those that may not or cannot be set here are no reason to give a restore up: they are returned as a note.
+    """
+    refused = []
+    for setting in settings:
         parameter, _, value = setting.partition("=")
-        connection.execute(
-            sql.SQL("ALTER DATABASE {} SET {} TO {}").format(
-                sql.Identifier(name),
-                sql.SQL(".").join(sql.Identifier(part) for part in parameter.split(".")),
-                _as_setting(parameter, value),
-            )
+        statement = sql.SQL("ALTER {} {} SET {} TO {}").format(
+            sql.SQL(kind),
+            sql.Identifier(name),
+            sql.SQL(".").join(sql.Identifier(part) for part in parameter.split(".")),
+            _as_setting(parameter, value),
         )
+        try:
+            connection.execute(statement)
+        except _NO_SETTING as error:
+            refused.append(f"{setting} ({error.diag.message_primary})")
+    if not refused:
+        return ()
+    return (f'Settings of {kind.lower()} "{name}" that could not be made here: {"; ".join(refused)}.',)
 
 
 def _as_setting(parameter: str, value: str) -> sql.Composable:
-    if parameter in ("search_path", "DateStyle", "temp_tablespaces", "session_preload_libraries"):
-        # A list is stored as the server writes it, quoted names and all.
-        return sql.SQL(", ").join(sql.Literal(part.strip().strip('"')) for part in value.split(","))
-    return sql.Literal(value)
+    if parameter not in _LISTS_OF_NAMES:
+        return sql.Literal(value)
+    names = [plain.rstrip() if plain else quoted.replace('""', '"') for quoted, plain in _NAME.findall(value)]
+    return sql.SQL(", ").join(map(sql.Literal, names))

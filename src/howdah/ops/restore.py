@@ -164,7 +164,7 @@ def _restore_database(
                 if not differences:
                     with phases.phase("analyze"), connect(new.conninfo, autocommit=True) as restored:
                         analyze_rest(restored, loaded.analyzed)
-                    _dress(admin, beside, manifest, keep_owner=roles)
+                    notes += _dress(admin, beside, manifest, keep_owner=roles)
                     swap = Swap(
                         name=name,
                         restored=beside,
@@ -281,7 +281,7 @@ def _settle_roles(admin: Connection, manifest: Manifest, *, create: bool) -> tup
     missing = missing_roles(admin, manifest.roles)
     notes: list[str] = []
     if missing and create:
-        create_roles(admin, missing, login=True)
+        notes += create_roles(admin, missing, login=True)
         names = ", ".join(role.name for role in missing)
         notes.append(f"Roles made, without passwords: {names}. Set them with ALTER ROLE … PASSWORD.")
         missing = ()
@@ -303,7 +303,8 @@ def _settle_roles(admin: Connection, manifest: Manifest, *, create: bool) -> tup
     return True, notes
 
 
-def _dress(admin: Connection, name: str, manifest: Manifest, *, keep_owner: bool) -> None:
+def _dress(admin: Connection, name: str, manifest: Manifest, *, keep_owner: bool) -> tuple[str, ...]:
+    """Give the restored database the owner and the settings of the old one; return what was not possible."""
     assert manifest.database is not None
     if keep_owner and not missing_roles(
         admin, [role for role in manifest.roles if role.name == manifest.database.owner]
@@ -313,7 +314,7 @@ def _dress(admin: Connection, name: str, manifest: Manifest, *, keep_owner: bool
                 sql.Identifier(name), sql.Identifier(manifest.database.owner)
             )
         )
-    apply_settings(admin, name, manifest.database)
+    return apply_settings(admin, "DATABASE", name, manifest.database.settings)
 
 
 def _drop_quietly(admin: Connection, name: str) -> None:
