@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,25 @@ def test_a_default_that_sqlite_does_not_read_as_a_number_is_told_and_no_number(
         ours = post.execute("SELECT ok, e, p FROM t WHERE id = 9").fetchone()
     assert ours is not None
     assert tuple(map(float, ours)) == theirs == (7, 100.0, 0.5)
+
+
+def test_a_default_for_which_the_type_has_no_room_is_told(tmp_path: Path, database: str) -> None:
+    facts = facts_of(
+        tmp_path,
+        """CREATE TABLE t (id INTEGER PRIMARY KEY, long VARCHAR(3) DEFAULT 'abcd',
+            digits VARCHAR(3) DEFAULT 12345, fits VARCHAR(3) DEFAULT 'äöü', large DECIMAL(5,2) DEFAULT 1000,
+            fine DECIMAL(5,2) DEFAULT 1.239, price DECIMAL(5,2) DEFAULT '999.99',
+            whole DECIMAL(4,0) DEFAULT -9999);
+        INSERT INTO t VALUES (1, 'x', 'x', 'x', 1, 1, 1, 1);""",
+    )
+    plan = facts.plan()
+    told = {finding.object for finding in plan.findings if finding.code == "F-301"}
+    assert told == {f'column "t"."{name}"' for name in ("long", "digits", "large", "fine")}
+    apply_plan(plan, database)
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO t (id) VALUES (9)")
+        found = connection.execute("SELECT fits, price, whole FROM t WHERE id = 9").fetchone()
+    assert found == ("äöü", Decimal("999.99"), -9999)
 
 
 def test_random_defaults_differ_from_row_to_row(applied: psycopg.Connection[Any]) -> None:

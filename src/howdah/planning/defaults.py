@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
+from howdah.codecs.pgtypes import parse_type
 from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity
 from howdah.names import quote_literal
@@ -45,6 +47,8 @@ def render_default(value: Value, column: ColumnPlan, affinity: Affinity) -> str 
     """
     if value.kind is Kind.NULL:
         return None
+    if value.is_literal:
+        _require_room(_stored(value.literal, affinity), column)
     match kind_of(column.codec, column.params):
         case Kind.BOOLEAN:
             return _boolean(value)
@@ -62,6 +66,21 @@ def render_default(value: Value, column: ColumnPlan, affinity: Affinity) -> str 
             return _json(value)
         case _:
             return _converted(value, column, affinity)
+
+
+def _require_room(stored: object, column: ColumnPlan) -> None:
+    """Raise Untranslatable for a constant that PostgreSQL would refuse or round; SQLite takes any."""
+    kind = parse_type(column.type)
+    if kind.base == "varchar" and kind.modifiers and isinstance(stored, (int, str)):
+        fits = len(str(stored)) <= kind.modifiers[0]
+    elif kind.base == "numeric" and len(kind.modifiers) == 2 and isinstance(stored, (int, float)):
+        precision, scale = kind.modifiers
+        number = Decimal(repr(stored))
+        fits = abs(number) < 10 ** (precision - scale) and number == round(number, scale)
+    else:
+        return
+    if not fits:
+        raise Untranslatable(f"{stored!r}, for which {column.type} has no room")
 
 
 def _boolean(value: Value) -> str:
