@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from howdah.model.census import Census, ColumnCensus, TableCensus
 from howdah.model.plan import TablePlan
@@ -39,12 +40,13 @@ class TableDesign:
         """The qualified, quoted name in PostgreSQL."""
         return qualified(self.plan.target_schema, self.plan.target_name)
 
-    @property
+    @cached_property
     def scope(self) -> TableScope:
-        """The columns as expressions of this table may name them."""
+        """The columns as expressions of this table may name them; made once, every index and CHECK asks."""
+        plans = {column.name: column for column in self.plan.columns}
         return TableScope(
             {
-                fold_name(column.name): scope_column(column, self.plan.column(column.name))
+                fold_name(column.name): scope_column(column, plans[column.name])
                 for column in self.source.columns
             },
             table=self.source.name,
