@@ -147,6 +147,13 @@ def test_doctor_shows_value_and_source_of_every_option(howdah: Program) -> None:
     assert "environment: HOWDAH_JOBS" in howdah.run("doctor", env={"HOWDAH_JOBS": "2"}).out
 
 
+def test_a_path_that_no_disk_takes_is_no_bug(howdah: Program) -> None:
+    (howdah.directory / "loop").symlink_to("loop")
+    for name in ("x" * 300, "loop"):
+        ended = howdah.run("audit", ".", "--sarif", name)
+        assert (ended.status, ended.error_line[:11]) == (7, "error X-002")
+
+
 def test_doctor_knows_the_variables_of_the_service_and_shows_no_secret(howdah: Program) -> None:
     secret = "a-token-of-thirty-two-characters"
     environment = {

@@ -35,6 +35,11 @@ _OF_THE_MACHINE = frozenset(
         errno.ENOENT,
         errno.ENOTDIR,
         errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EBUSY,
+        errno.ESTALE,
+        errno.ENODEV,
     }
 )
 _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
