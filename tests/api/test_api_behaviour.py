@@ -639,6 +639,29 @@ def test_pages_of_other_origins(strapi_database: str, tmp_path: Path) -> None:
         assert "access-control-allow-origin" not in plain.headers
 
 
+@pytest.mark.parametrize("path", ["/uploads/a.txt", "/uploads/no.txt", "/openapi.json", "/docs"])
+def test_pages_of_other_origins_may_read_files_and_the_documentation(
+    strapi_database: str, tmp_path: Path, path: str
+) -> None:
+    from dataclasses import replace
+
+    (tmp_path / "a.txt").write_text("a")
+    settings = replace(recorded_settings(tmp_path), cors_origins=("https://front.example",))
+    front, other = {"Origin": "https://front.example"}, {"Origin": "https://other.example"}
+    with serving(strapi_database, settings) as client:
+        assert client.get(path, headers=front).headers["access-control-allow-origin"] == front["Origin"]
+        assert "access-control-allow-origin" not in client.get(path, headers=other).headers
+        ask = client.options(path, headers={**front, "Access-Control-Request-Method": "GET"})
+    assert (ask.status_code, ask.headers["access-control-allow-origin"]) == (204, front["Origin"])
+
+
+def test_a_decimal_that_is_no_number_is_null(api: httpx.Client, strapi_database: str) -> None:
+    with psycopg.connect(strapi_database) as connection:
+        connection.execute("UPDATE agents SET budget = 'NaN'")
+    rows = _rows(api.get("/api/agents?fields=budget"))
+    assert {row["budget"] for row in rows} == {None}
+
+
 def test_the_documentation_names_every_type(reading_api: httpx.Client) -> None:
     document = reading_api.get("/openapi.json").json()
     page = reading_api.get("/docs")

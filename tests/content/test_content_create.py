@@ -110,6 +110,19 @@ def test_a_narrowed_type_wants_consent(created: Platform) -> None:
     assert created.execute("SELECT prompt FROM tasks") == [(12,)]
 
 
+def test_a_default_of_the_old_type_does_not_hold_up_the_new_type(created: Platform) -> None:
+    created.edit(
+        _TASK,
+        level={"type": "string", "column": {"defaultTo": "low"}},
+        rank={"type": "string", "column": {"defaultTo": "none"}},
+    )
+    created.create()
+    created.edit(_TASK, level={"type": "integer"}, rank={"type": "integer", "column": {"defaultTo": 7}})
+    assert created.create(allow_destructive=True).status == "migrated"
+    assert created.execute("INSERT INTO tasks (title) VALUES ('a') RETURNING level, rank") == [(None, 7)]
+    assert created.verify().status == "verified"
+
+
 def test_values_that_do_not_fit_the_new_type_undo_everything(created: Platform) -> None:
     created.execute("INSERT INTO tasks (prompt) VALUES ('twelve')")
     created.edit(_TASK, prompt={"type": "integer"}, added={"type": "string"})

@@ -123,3 +123,8 @@ def test_redacted_text_holds_no_secret(secret: str, rest: str) -> None:
 
 def test_a_percent_encoded_secret_is_redacted_too() -> None:
     assert redact("postgresql://u:a%2Fb%20c@h", ["a/b c"]) == "postgresql://u:***@h"
+
+
+def test_a_secret_with_quotes_is_redacted_as_a_whole_and_nothing_else() -> None:
+    assert redact(format_conninfo({"password": "pa'"}), ["pa'"]) == "password='***'"
+    assert redact("C:\\here", ["'"]) == "C:\\here"

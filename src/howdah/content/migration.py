@@ -9,7 +9,7 @@ a change of type that may lose something wants the same consent. A table that is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from howdah.content import ddl
 from howdah.errors import RefusedError
@@ -173,7 +173,12 @@ def _change_columns(schema: str, table: TableDefinition, actual: TargetTable) ->
         if there is None:
             yield ddl.add_column(schema, table.name, column)
             continue
+        default = there.default_sql
         if there.type != column.type:
+            if default is not None and not column.serial:
+                # One of the old type may be none of the new one; then the server refuses the change.
+                yield ddl.set_default(schema, table.name, replace(column, default_sql=None))
+                default = None
             yield ddl.alter_type(
                 schema,
                 table.name,
@@ -181,7 +186,7 @@ def _change_columns(schema: str, table: TableDefinition, actual: TargetTable) ->
                 there.type,
                 destructive=not is_widening(there.type, column.type),
             )
-        if not column.serial and (there.default_sql is None) != (column.default_sql is None):
+        if not column.serial and (default is None) != (column.default_sql is None):
             yield ddl.set_default(schema, table.name, column)
         if there.not_null != column.not_null:
             yield ddl.set_not_null(schema, table.name, column.name, wanted=column.not_null)

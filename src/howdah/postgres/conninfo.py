@@ -175,7 +175,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _written_forms(secret: str) -> Iterator[str]:
-    for form in (secret, _quote_value(secret).strip("'")):
+    quoted = _quote_value(secret)
+    for form in (secret, quoted[1:-1] if quoted.startswith("'") else quoted):
         yield form
         # In the repr of a string, as tracebacks have it; with either kind of quotes around.
         yield repr(form)[1:-1]

@@ -42,10 +42,9 @@ def shown(alias: str, field: Field, dialect: Dialect) -> str:
         case "biginteger":
             return f"{stored}::text"
         case "decimal":
-            return f"{stored}::float8"
+            return _finite(f"{stored}::float8")
         case "float":
-            # JSON has no word for these; Strapi writes null.
-            return f"CASE WHEN {stored} NOT IN ('NaN', 'Infinity', '-Infinity') THEN {stored} END"
+            return _finite(stored)
         case "datetime":
             return _moment(in_utc(stored, dialect))
         case "timestamp":
@@ -53,6 +52,11 @@ def shown(alias: str, field: Field, dialect: Dialect) -> str:
         case "json" | "blocks":
             return _json(stored, dialect)
     return stored
+
+
+def _finite(number: str) -> str:
+    # JSON has no word for these; Strapi writes null.
+    return f"CASE WHEN {number} NOT IN ('NaN', 'Infinity', '-Infinity') THEN {number} END"
 
 
 def in_utc(stored: str, dialect: Dialect) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from howdah.content.query.faults import RequestFault, invalid, not_found
 from howdah.service.api.attempts import AttemptLimit
@@ -165,9 +165,6 @@ class ContentApi:
         path: str = scope["path"]
         # One slash at the end is nothing; two leave a segment that no route has.
         segments = tuple(path.removeprefix("/").removesuffix("/").split("/"))
-        if segments[0] in self.mounted:
-            await self.mounted[segments[0]](scope, receive, send)
-            return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         client = scope.get("client")
         request = Request(
@@ -179,8 +176,11 @@ class ContentApi:
             scope=scope,
             receive=receive,
         )
-        answer = self._cors.preflight(request) or await self._answer(request, path)
-        await self._send(request, answer, send)
+        answer = self._cors.preflight(request)
+        if answer is None and segments[0] in self.mounted:
+            await self.mounted[segments[0]](scope, receive, self._with_cors(request, send))
+            return
+        await self._send(request, answer or await self._answer(request, path), send)
 
     async def _answer(self, request: Request, path: str) -> Answer:
         if path == "/_health":
@@ -209,6 +209,17 @@ class ContentApi:
         return Answer(
             status=204 if up else 503, content_type="", headers=((b"strapi", b"You are so French!"),)
         )
+
+    def _with_cors(self, request: Request, send: Send) -> Send:
+        """Return what a mounted application sends by: its answers say who may read them too."""
+        headers = self._cors.headers(request)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *headers]}
+            await send(message)
+
+        return send_with_headers
 
     async def _send(self, request: Request, answer: Answer, send: Send) -> None:
         headers = [*_HEADERS, *answer.headers]
