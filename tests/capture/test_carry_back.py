@@ -123,6 +123,27 @@ def test_every_write_since_the_migration_is_in_the_file(source: Path, database: 
     assert methods["tag"] == ("journal" if journal else "all rows")
 
 
+def test_full_text_that_cannot_be_read_again_does_not_bar_the_way_home(
+    tmp_path: Path, database: str, journal: bool
+) -> None:
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO note VALUES (1, 'one');"
+        "CREATE VIRTUAL TABLE blind USING fts5(body, content=''); CREATE VIRTUAL TABLE own USING fts4(body);"
+        "CREATE VIRTUAL TABLE cut USING fts5(body, content=note); PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_schema SET sql = replace(sql, '=note', '=note, tokenize=own') WHERE name = 'cut'",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(database, "UPDATE note SET body = 'two'")
+
+    report = _carry(database)
+
+    assert report.proof == "proven"
+    assert _ask(report.output, "SELECT body FROM note") == [("two",)]
+    told = {finding.object for finding in report.findings if finding.code == "F-606"}
+    assert told == {'table "blind"', 'table "own"', 'table "cut"'}
+
+
 def test_the_old_application_goes_on_as_if_it_had_never_left(
     source: Path, database: str, journal: bool
 ) -> None:

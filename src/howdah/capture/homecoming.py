@@ -175,13 +175,12 @@ def rebuild_search(file: HomeFile, catalog: SourceCatalog, changed: set[str]) ->
     if not changed:
         return []
     findings: list[Finding] = []
-    names = {fold_name(table.name) for table in catalog.tables if table.kind == "shadow"}
     for table in catalog.tables:
         if table.kind != "virtual":
             continue
-        has_own_content = f"{fold_name(table.name)}_content" in names
-        if fold_name(table.module) in ("fts3", "fts4", "fts5") and not has_own_content:
-            file.rebuild_search_index(table.name)
+        # One without any content has nothing to read.
+        is_search = fold_name(table.module).startswith("fts") and table.content_table
+        if is_search and file.rebuild_search_index(table.name):
             continue
         findings.append(
             make_finding("F-606", name_table(table.name), "it is as it was when the file was migrated")

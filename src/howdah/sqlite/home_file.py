@@ -271,10 +271,15 @@ class HomeFile:
         if not self._connection.changes():
             self._execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
-    def rebuild_search_index(self, name: str) -> None:
-        """Let a full-text table read its content table again."""
+    def rebuild_search_index(self, name: str) -> bool:
+        """Let a full-text table read its content table again; False where only the application can."""
         quoted = quote_sqlite(name)
-        self._execute(f"INSERT INTO main.{quoted} ({quoted}) VALUES ('rebuild')")
+        try:
+            self._connection.execute(f"INSERT INTO main.{quoted} ({quoted}) VALUES ('rebuild')").fetchall()
+        except apsw.SQLError:
+            # Its tokenizer, or a function that it calls, is the application's.
+            return False
+        return True
 
     def broken_references(self) -> frozenset[tuple[Any, ...]]:
         """Return what PRAGMA foreign_key_check lists."""
