@@ -8,6 +8,7 @@ Python's standard library or a published vector written beside it.
 from __future__ import annotations
 
 import struct
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from howdah.codecs.registry import CODECS, check_params, get_codec
 from howdah.errors import UsageError
-from support.codec_crossing import Crossing, Text, Value, make_column, values_of
+from support.codec_crossing import Crossing, Text, Value, make_column, reasons_of, values_of
 
 Params = dict[str, str]
 
@@ -129,7 +130,8 @@ _AS_POSTGRES_READS: list[tuple[str, str, str, Params, list[str]]] = [
     ]),
     ("byte-char", '"char"', "", {}, ["a", "", "Z", " ", '"']),
     ("tsvector", "tsvector", "", {}, [
-        "'fat':2 'cat':3A", "a b c", "'it''s':1,2B,1A", "a:1 a:2C", "zebra b 'bb':7 é", r"'back\\slash'",
+        "'fat':2 'cat':3A", "a b c", "'it''s':1,2B,1A", "a:1\tb:2\n c", "a:1 a:2C", "zebra b 'bb':7 é",
+        r"'back\\slash'",
     ]),
 ]  # fmt: skip
 
@@ -420,6 +422,22 @@ def test_the_proof_sees_a_wrong_value(
     swapped = values_of(crossing.read_back(codec, params))
     projected = values_of(codec.projected(make_column(values), params))
     assert all(mine != theirs for mine, theirs in zip(swapped, projected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tsvector", " ".join(f"'w{number}':{number}" for number in range(1, 15_001))),
+        ("hstore", ",".join(f'"k{number}"=>"v{number}"' for number in range(20_000))),
+    ],
+)
+def test_a_long_value_is_read_once_from_end_to_end(name: str, value: str) -> None:
+    codec, column = get_codec(name), make_column([value])
+    started = time.monotonic()
+    assert reasons_of(codec.encode(column, {}, name)) == {}
+    assert values_of(codec.projected(column, {})) != [value]
+    # It took 15 seconds while each word copied all that is behind it.
+    assert time.monotonic() - started < 5
 
 
 @given(

@@ -58,8 +58,8 @@ def _from_tokens(text: str) -> dict[str, str | None]:
         elif character == '"':
             current = []
         else:
-            bare += character
-            if bare.upper().endswith("NULL"):
+            bare = (bare + character)[-4:]
+            if bare.upper() == "NULL":
                 words.append(None)
                 bare = ""
     for key, value in zip(words[::2], words[1::2], strict=True):

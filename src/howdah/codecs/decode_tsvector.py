@@ -14,14 +14,16 @@ def spell_tsvector(params: Params) -> Spell:
         if not isinstance(value, str):
             return None
         found: dict[str, dict[int, str]] = {}
-        rest = value.strip()
-        while rest:
-            word, rest = _take_word(rest)
-            places, rest = _take_places(rest)
+        at = 0
+        while at < len(value):
+            if value[at].isspace():
+                at += 1
+                continue
+            word, at = _take_word(value, at)
+            places, at = _take_places(value, at)
             known = found.setdefault(word, {})
             for place, weight in places:
                 known[place] = min(known.get(place, "D"), weight)
-            rest = rest.lstrip()
         return " ".join(
             f"'{_double(word)}'{_print_places(found[word])}"
             for word in sorted(found, key=lambda word: word.encode())
@@ -30,37 +32,41 @@ def spell_tsvector(params: Params) -> Spell:
     return spell
 
 
-def _take_word(text: str) -> tuple[str, str]:
-    quoted = text[0] == "'"
+def _take_word(text: str, at: int) -> tuple[str, int]:
+    """Return the lexeme that begins there, and where it ends."""
+    quoted = text[at] == "'"
     word = ""
-    place = 1 if quoted else 0
-    while place < len(text):
-        character = text[place]
+    at += quoted
+    while at < len(text):
+        character = text[at]
         if character == "\\":
-            place += 1
-            word += text[place]
+            at += 1
+            word += text[at]
         elif quoted and character == "'":
-            if text[place + 1 : place + 2] != "'":
-                return word, text[place + 1 :]
+            if text[at + 1 : at + 2] != "'":
+                return word, at + 1
             word += "'"
-            place += 1
+            at += 1
         elif not quoted and (character.isspace() or character == ":"):
             break
         else:
             word += character
-        place += 1
-    return word, text[place:]
+        at += 1
+    return word, at
 
 
-def _take_places(text: str) -> tuple[list[tuple[int, str]], str]:
-    if not text.startswith(":"):
-        return [], text
-    body, _, rest = text[1:].partition(" ")
+def _take_places(text: str, at: int) -> tuple[list[tuple[int, str]], int]:
+    """Return the positions behind a lexeme with their weights, and where they end."""
+    if text[at : at + 1] != ":":
+        return [], at
+    end = at
+    while end < len(text) and not text[end].isspace():
+        end += 1
     places = []
-    for item in body.split(","):
+    for item in text[at + 1 : end].split(","):
         weight = item[-1].upper() if item[-1].isalpha() else "D"
         places.append((int(item.strip("ABCDabcd")), weight))
-    return places, rest
+    return places, end
 
 
 def _print_places(places: dict[int, str]) -> str:

@@ -8,6 +8,7 @@ microseconds a value, so the planner takes the codecs of arrays where a column h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -28,6 +29,15 @@ EMPTY_CHOICES = ("reject", "null")
 
 #: INTEGER, REAL, TEXT and BLOB.
 Stored = int | float | str | bytes
+
+
+_BLANKS = re.compile(r"\s*")
+
+
+def only_blanks(text: str, position: int) -> bool:
+    """Return whether nothing but blanks stands from there on; a slice would copy all of it each time."""
+    found = _BLANKS.match(text, position)
+    return found is not None and found.end() == len(text)
 
 
 class Unfit(Exception):  # noqa: N818 - it is an answer, not an error

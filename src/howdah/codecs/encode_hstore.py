@@ -12,7 +12,7 @@ import re
 import struct
 
 from howdah.codecs.base import Params
-from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each
+from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each, only_blanks
 from howdah.codecs.values import Encoded, SourceColumn
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
@@ -67,7 +67,7 @@ def _read_json(text: str) -> dict[str, str | None]:
 def _read_hstore(text: str) -> dict[str, str | None]:
     pairs: dict[str, str | None] = {}
     position = 0
-    while text[position:].strip():
+    while not only_blanks(text, position):
         match = _PAIR.match(text, position)
         if match is None:
             raise Unfit("not-a-map")
@@ -76,7 +76,7 @@ def _read_hstore(text: str) -> dict[str, str | None]:
             # Of a key that is repeated, hstore keeps the first.
             pairs[key] = None if match[3] else _unescape(match[2])
         position = match.end()
-        if match[4] == "," and not text[position:].strip():
+        if match[4] == "," and only_blanks(text, position):
             raise Unfit("not-a-map")
     return pairs
 

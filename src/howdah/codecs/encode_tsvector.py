@@ -11,7 +11,7 @@ import re
 import struct
 
 from howdah.codecs.base import Params
-from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each
+from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each, only_blanks
 from howdah.codecs.values import Encoded, SourceColumn
 
 _TOKEN = re.compile(
@@ -42,7 +42,7 @@ def _read(text: str) -> dict[bytes, dict[int, int]]:
     """Return lexemes with the weight of each position; of a doubled position the heavier."""
     lexemes: dict[bytes, dict[int, int]] = {}
     position = 0
-    while text[position:].strip():
+    while not only_blanks(text, position):
         match = _TOKEN.match(text, position)
         if match is None or (match.end() < len(text) and not text[match.end()].isspace()):
             raise Unfit("not-a-tsvector")
