@@ -10,6 +10,7 @@ from __future__ import annotations
 from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity, Column
 from howdah.planning.defaults import render_default
+from howdah.planning.number_text import double_as_numeric
 from howdah.planning.sql_values import Kind, Untranslatable, Value, as_number, as_text, kind_of
 
 
@@ -42,7 +43,7 @@ def assigned(value: Value, plan: ColumnPlan, column: Column) -> str:
         case Kind.NUMERIC if value.kind in (Kind.INTEGER, Kind.BOOLEAN):
             return f"{as_number(value).operand}::numeric"
         case Kind.NUMERIC if value.kind is Kind.REAL:
-            return f"({value.operand})::text::numeric"
+            return double_as_numeric(value.operand, column.affinity)
         case Kind.BYTES if value.kind is Kind.BYTES:
             return value.operand
         case Kind.MOMENT if value.moment is not None and form == value.moment.form:

@@ -26,7 +26,7 @@ from howdah.planning.defaults import render_default
 from howdah.planning.expressions import Expressions, Node, Rules
 from howdah.planning.grouping import require_clear_grouping
 from howdah.planning.moment_calls import ends_with_year_9999
-from howdah.planning.number_text import depends_on_version
+from howdah.planning.number_text import depends_on_version, double_as_numeric
 from howdah.planning.sql_values import (
     NUMBERS,
     Kind,
@@ -99,8 +99,7 @@ def translate_generated(sql: str, scope: Scope, column: ColumnPlan, stored: Colu
         case Kind.NUMERIC if value.kind is Kind.INTEGER:
             return value.sql
         case Kind.NUMERIC if value.kind in NUMBERS and value.column is None:
-            # A direct cast rounds to 15 digits; the text has all that SQLite's number has.
-            return f"({value.operand})::text::numeric"
+            return double_as_numeric(value.operand, column.params.get("affinity", ""))
         case Kind.TEXT | Kind.BYTES if value.kind is kind:
             return value.sql
         case _:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import re
 
+from howdah.model.source import Affinity
+
 #: Digits that a double has for certain.
 _DIGITS = 15
 #: So many decimals are written without an exponent, however small the number.
@@ -52,6 +54,21 @@ def is_stored_integer(sql: str) -> str:
     The smallest integer may be stored as either; as an integer it is what applications write.
     """
     return f"{sql} = trunc({sql}) AND {sql} >= -9223372036854775808 AND {sql} < 9223372036854775808"
+
+
+def double_as_numeric(sql: str, affinity: Affinity | str) -> str:
+    """
+    Return a floating point number (an operand) as the numeric that a column of that affinity has for it.
+
+    The shortest decimal that tells it from its neighbours; a direct cast rounds to 15 digits. NUMERIC and
+    INTEGER affinity make an integer of what is one in 64 bits, with all its digits (src/vdbemem.c,
+    sqlite3VdbeIntegerAffinity: the smallest integer stays a REAL).
+    """
+    printed = f"{sql}::text::numeric"
+    if affinity not in (Affinity.NUMERIC, Affinity.INTEGER):
+        return printed
+    whole = f"{sql} = trunc({sql}) AND abs({sql}) < 9223372036854775808"
+    return f"CASE WHEN {whole} THEN {sql}::bigint::numeric ELSE {printed} END"
 
 
 def fixed_text(sql: str, decimals: int) -> str:
