@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from howdah.errors import ExitStatus
 from howdah.model.report import ProofStatus, RunReport, TableProof, TableReport
+from howdah.report.html import render_html
 from howdah.report.text import render_findings, render_run
 from support.sample_report import (
     HOSTILE_NAMES,
@@ -22,6 +23,18 @@ from support.sample_report import (
 
 def first_line(report: RunReport) -> str:
     return render_run(report).splitlines()[0]
+
+
+def test_differences_that_are_not_listed_are_counted() -> None:
+    report = make_different_report()
+    tables = list(report.tables)
+    tables[3] = make_table(tables[3].name, 9001, differences=4321)
+    text = render_run(replace(report, tables=tuple(tables)))
+    assert "Differences: 4,321" in text
+    assert "and 4,316 more, the report lists the first of each table" in text
+    page = render_html(replace(report, tables=tuple(tables)))
+    assert "4,321</span>" in page
+    assert "5 are shown; report.json lists the first of each table." in page
 
 
 def test_a_proven_run_begins_with_its_verdict_and_ends_with_the_report() -> None:

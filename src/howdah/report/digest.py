@@ -88,6 +88,12 @@ def count_changes(table: TableReport) -> int:
     return sum(table.values_changed.values())
 
 
+def count_differences(report: RunReport) -> int:
+    """Return how many differences there are; of each table the report lists the first alone."""
+    counted = sum(table.proof.differences for table in report.tables if table.proof)
+    return max(counted, len(report.differences))
+
+
 def group_findings(findings: Iterable[Finding]) -> list[FindingGroup]:
     """Fold findings that share code and hint; most urgent first, then as reported."""
     groups: dict[tuple[Severity, str, str], list[Finding]] = {}

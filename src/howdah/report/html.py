@@ -20,6 +20,7 @@ from howdah.report.digest import (
     collect_changes,
     collect_objects,
     count_changes,
+    count_differences,
     count_severities,
     group_findings,
     place_phases,
@@ -32,7 +33,7 @@ from howdah.units import format_amount, format_count, format_seconds, format_siz
 
 #: Objects shown of one group of findings before the rest is folded away.
 OBJECTS_SHOWN = 6
-#: Differences shown; report.json holds them all.
+#: Differences shown of those that report.json lists.
 DIFFERENCES_SHOWN = 500
 #: Values altered by a rule that the page names; report.json has all of them.
 TOUCHED_SHOWN = 200
@@ -70,6 +71,7 @@ def render_html(report: RunReport) -> str:
             anchors={table.name: f"table-{number}" for number, table in enumerate(report.tables, 1)},
             objects_shown=OBJECTS_SHOWN,
             differences_shown=DIFFERENCES_SHOWN,
+            difference_count=count_differences(report),
             touched_shown=TOUCHED_SHOWN,
         )
     )

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from howdah.model.findings import Finding, Severity
-from howdah.model.report import Difference, PhaseReport, ProofStatus, RunReport, TableReport
+from howdah.model.report import PhaseReport, ProofStatus, RunReport, TableReport
 from howdah.report.digest import (
     collect_changes,
     collect_objects,
     count_changes,
+    count_differences,
     count_severities,
     group_findings,
     place_phases,
@@ -43,7 +44,7 @@ def render_run(
         _render_verdict(report, width, color),
         _render_identity(report, width),
         _render_tables(report.tables, width, tables_shown),
-        _render_differences(report.differences, width),
+        _render_differences(report, width),
         _render_changes(report.tables, width),
         _render_quarantine(report, width),
         render_findings(report.findings, width=width, color=color, notes=False),
@@ -175,10 +176,11 @@ def _needs_a_look(table: TableReport) -> bool:
     return differs or table.rows_quarantined > 0 or table.rows_source != table.rows_target
 
 
-def _render_differences(differences: Sequence[Difference], width: int) -> list[str]:
+def _render_differences(report: RunReport, width: int) -> list[str]:
+    differences, count = report.differences, count_differences(report)
     if not differences:
         return []
-    lines = [f"Differences: {format_count(len(differences))}"]
+    lines = [f"Differences: {format_count(count)}"]
     label_width = max(len(item.kind) for item in differences) + 2
     indent = " " * (2 + label_width)
     for item in differences[:_DIFFERENCES_SHOWN]:
@@ -192,8 +194,10 @@ def _render_differences(differences: Sequence[Difference], width: int) -> list[s
         if item.source or item.target:
             sides = [("SQLite", item.source), ("PostgreSQL", item.target)]
             lines += lay_out_facts(sides, width=width, indent=len(indent))
-    if len(differences) > _DIFFERENCES_SHOWN:
-        lines.append(f"  and {format_count(len(differences) - _DIFFERENCES_SHOWN)} more, in the report")
+    more = count - min(len(differences), _DIFFERENCES_SHOWN)
+    if more:
+        rest = "in the report" if count == len(differences) else "the report lists the first of each table"
+        lines.append(f"  and {format_count(more)} more, {rest}")
     return lines
 
 

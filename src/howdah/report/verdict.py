@@ -12,6 +12,7 @@ from enum import StrEnum
 from howdah.errors import ExitStatus
 from howdah.model.orphans import CORRECTING
 from howdah.model.report import ProofStatus, RunReport
+from howdah.report.digest import count_differences
 from howdah.units import format_amount
 
 
@@ -43,8 +44,7 @@ def judge(report: RunReport) -> Verdict:
                 for table in report.tables
                 if table.proof and table.proof.status is ProofStatus.DIFFERENT
             }
-            count = sum(table.proof.differences for table in report.tables if table.proof)
-            count = max(count, len(report.differences))
+            count = count_differences(report)
             found = format_amount(count, "difference") if count else "differences"
             place = f" in {format_amount(len(where), 'table')}" if where else ""
             return Verdict(word="Different", sentence=f"The two sides differ: {found}{place}.", tone=Tone.BAD)
