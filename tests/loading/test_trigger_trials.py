@@ -16,6 +16,7 @@ import pytest
 from howdah.loading.job import LoadJob
 from howdah.loading.trial_step import run_trial_step
 from howdah.model.plan import Plan, PlanOptions, Step, StepKind
+from howdah.model.report import RunReport
 from howdah.ops.migrate import MigrateRequest, migrate
 from howdah.ops.verify import VerifyRequest, verify_run
 from howdah.state.ledger import Ledger, StepOutcome
@@ -213,12 +214,17 @@ def test_the_time_for_all_ends_the_trials_of_one(attempt: Try, monkeypatch: pyte
     assert "it took too long" in finding.detail
 
 
-def test_a_virtual_table_keeps_no_other_trigger_from_being_tried(
-    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def migrated(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], RunReport]:
+    """Migrate a file made by a script."""
     monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
-    source = make_database(
-        tmp_path / "virtual.db",
+    return lambda script: migrate_file(make_database(tmp_path / "made.db", script), database)
+
+
+def test_a_virtual_table_keeps_no_other_trigger_from_being_tried(
+    migrated: Callable[[str], RunReport],
+) -> None:
+    report = migrated(
         """
         CREATE VIRTUAL TABLE box USING rtree(id, low, high);
         CREATE TABLE item (id INTEGER PRIMARY KEY, size INTEGER NOT NULL);
@@ -231,9 +237,8 @@ def test_a_virtual_table_keeps_no_other_trigger_from_being_tried(
             INSERT INTO log VALUES ('gone ' || old.id); END;
         CREATE TRIGGER peek AFTER INSERT ON item WHEN EXISTS (SELECT 1 FROM box WHERE id = new.id - 1) BEGIN
             INSERT INTO log VALUES ('follows'); END;
-        """,
+        """
     )
-    report = migrate_file(source, database)
     assert report.status == "done"
     assert report.objects["trigger"] == 3
     told = [(item.object, item.detail) for item in report.findings if item.code in ("F-907", "F-908")]
@@ -282,11 +287,9 @@ def test_a_run_goes_on_without_a_trigger_that_acts_otherwise(
 
 
 def test_triggers_of_tables_with_the_largest_and_smallest_numbers_are_tried(
-    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    migrated: Callable[[str], RunReport],
 ) -> None:
-    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
-    source = make_database(
-        tmp_path / "edges.db",
+    report = migrated(
         """
         CREATE TABLE edge (id INTEGER PRIMARY KEY, b BLOB UNIQUE, n NUMERIC UNIQUE);
         INSERT INTO edge VALUES (9223372036854775807, 9223372036854775807, 1e300), (0, 5, -1e300),
@@ -297,26 +300,22 @@ def test_triggers_of_tables_with_the_largest_and_smallest_numbers_are_tried(
             INSERT INTO log VALUES ('large'); END;
         CREATE TRIGGER lose AFTER UPDATE ON edge WHEN new.b < -9223372036854775807 BEGIN
             INSERT INTO log VALUES ('small'); END;
-        """,
+        """
     )
-    report = migrate_file(source, database)
     assert report.status == "done"
     assert {finding.code for finding in report.findings} & {"F-905", "F-907"} == set()
 
 
 def test_triggers_beside_a_row_in_quarantine_whose_text_cannot_be_read_are_tried(
-    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    migrated: Callable[[str], RunReport],
 ) -> None:
-    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "howdah-home"))
-    source = make_database(
-        tmp_path / "bytes.db",
+    report = migrated(
         """
         CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT);
         INSERT INTO note VALUES (1, 'kept'), (2, CAST(x'ed' AS TEXT)), (3, 'a' || char(0));
         CREATE TRIGGER hold BEFORE DELETE ON note BEGIN SELECT RAISE(ABORT, 'it stays'); END;
-        """,
+        """
     )
-    report = migrate_file(source, database)
     assert (report.status, report.rows_quarantined) == ("quarantined", 2)
     assert report.objects["trigger"] == 1
     assert {finding.code for finding in report.findings} & {"F-907", "F-908"} == set()
