@@ -347,6 +347,28 @@ def test_a_row_that_goes_takes_none_along_that_only_a_collation_calls_the_same(
     ]
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
+def test_rows_in_quarantine_whose_keys_are_texts_of_any_kind_are_still_in_the_file(
+    tmp_path: Path, database: str, journal: bool, encoding: str
+) -> None:
+    # The half of a pair at the end, which SQLite keeps in UTF-16, and a byte that is not UTF-8.
+    broken = "x'41003dd8'" if encoding == "UTF-16le" else "x'ff41'"
+    source = make_database(
+        tmp_path / "keys.db",
+        f"PRAGMA encoding = '{encoding}';"
+        "CREATE TABLE note (code TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;"
+        f"INSERT INTO note VALUES ('é', 'a' || char(0)), ('m', 'fine'), (CAST({broken} AS TEXT), 'b');"
+        "CREATE VIEW fine AS SELECT code FROM note WHERE body = 'fine' OR code = 'é';",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(database, "UPDATE note SET body = 'new' WHERE code = 'm'")
+    report = _carry(database)
+    assert report.proof == "proven"
+    read = "SELECT hex(code), hex(body) FROM note WHERE code <> 'm' ORDER BY 1"
+    assert _ask(report.output, read) == _ask(source, read)
+    assert _ask(report.output, "SELECT body FROM note WHERE code = 'm'") == [("new",)]
+
+
 def test_rows_that_came_with_null_in_a_unique_column_are_in_the_file(
     tmp_path: Path, database: str, journal: bool
 ) -> None:

@@ -22,6 +22,9 @@ from howdah.model.source import SourceCatalog, Table
 from howdah.names import quote_sqlite
 from howdah.scratch import scratch_directory
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS, open_snapshot
+from howdah.sqlite.row_chunks import read_encoding
+from howdah.sqlite.row_select import bound
+from howdah.sqlite.utf16 import Encoding
 
 #: A larger snapshot is not copied to take rows out.
 COPIED_BYTES_MAX = 256 * 1024 * 1024
@@ -223,20 +226,21 @@ def delete_rows(
     for name, keys in quarantined.items():
         table = catalog.table(name)
         for text in keys:
-            condition, bindings = _by_key(table, SourceKey.from_text(text))
+            condition, bindings = _by_key(table, SourceKey.from_text(text), read_encoding(connection))
             connection.execute(f"DELETE FROM {quote_sqlite(table.name)} WHERE {condition}", bindings)
 
 
-def _by_key(table: Table, key: SourceKey) -> tuple[str, tuple[Any, ...]]:
+def _by_key(table: Table, key: SourceKey, encoding: Encoding) -> tuple[str, tuple[Any, ...]]:
     if key.rowid is not None:
         assert table.rowid_name is not None
         return f"{quote_sqlite(table.rowid_name)} = ?", (key.rowid,)
-    conditions, bindings = [], []
+    conditions: list[str] = []
+    bindings: list[Any] = []
     for name, cell in zip(table.primary_key, key.cells, strict=True):
         column = quote_sqlite(name)
         if table.column(name).collation.upper() not in BUILT_IN_COLLATIONS:
             raise NotAnsweredError(f'the key of table "{table.name}" is in an order of the application')
-        is_text = cell.storage_class.value == "text"
-        conditions.append(f"{column} COLLATE BINARY IS {'CAST(? AS TEXT)' if is_text else '?'}")
-        bindings.append(cell.content)
+        mark, binding = bound(cell, encoding)
+        conditions.append(f"{column} COLLATE BINARY IS {mark}")
+        bindings.append(binding)
     return " AND ".join(conditions), tuple(bindings)

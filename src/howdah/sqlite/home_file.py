@@ -20,11 +20,13 @@ from typing import Any, Self
 import apsw
 
 from howdah.errors import RefusedError
-from howdah.model.quarantine import SourceKey
-from howdah.model.source import StorageClass, Table
+from howdah.model.quarantine import Cell, SourceKey
+from howdah.model.source import Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.connect import open_for_writing
 from howdah.sqlite.failures import explain_failure
+from howdah.sqlite.row_chunks import read_encoding
+from howdah.sqlite.row_select import bound
 
 _STAGE, _GONE, _KEPT, _OLD = (f"temp._howdah_{name}" for name in ("stage", "gone", "kept", "old"))
 
@@ -150,9 +152,13 @@ class HomeFile:
 
     def stage_kept(self, keys: Iterable[SourceKey]) -> None:
         """Name rows that never went to PostgreSQL: they stay, unless a staged row takes their place."""
+        encoding = read_encoding(self._connection)
         for place, key in enumerate(keys):
-            values = (key.rowid,) if key.rowid is not None else tuple(map(_cell_value, key.cells))
-            self._add(_KEPT, [(place, *values)], 1 + len(values))
+            cells = key.cells if key.rowid is None else (Cell.of(key.rowid),)
+            marks, values = zip(*(bound(cell, encoding) for cell in cells), strict=True)
+            self._connection.execute(
+                f"INSERT INTO {_KEPT} VALUES ({', '.join(['?', *marks])})", (place, *values)
+            )
 
     def _add(self, name: str, rows: Iterable[Sequence[Any]], width: int) -> None:
         marks = ", ".join("?" * width)
@@ -341,8 +347,3 @@ def _same(name: str) -> str:
         f"t.{column} COLLATE BINARY IS s.{column} AND typeof(t.{column}) = typeof(s.{column})"
         f" AND NOT (typeof(s.{column}) = 'real' AND s.{column} = 0.0)"
     )
-
-
-def _cell_value(cell: Any) -> Any:
-    content = cell.content
-    return content.decode() if cell.storage_class is StorageClass.TEXT and content is not None else content

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from howdah.model.limits import BIG_VALUE_BYTES
+from howdah.model.quarantine import Cell
 from howdah.model.source import StorageClass, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS
@@ -45,6 +46,21 @@ def _equals(table: Table, name: str) -> str:
 def bindings_of(values: Sequence[Any]) -> tuple[Any, ...]:
     """Return the bindings of `matching` for the values of a key."""
     return tuple(value for value in values for _ in range(2))
+
+
+def bound(cell: Cell, encoding: Encoding) -> tuple[str, int | float | str | bytes | None]:
+    """Return what stands for a value in a statement on a database of that encoding, and its binding."""
+    content = cell.content
+    if cell.storage_class is StorageClass.TEXT and isinstance(content, bytes):
+        try:
+            return "?", content.decode()
+        except UnicodeDecodeError:
+            # No str of Python's. The cast takes bytes for those of the database's own encoding.
+            if encoding != "UTF-8":
+                text = content.decode(errors="surrogatepass")
+                content = text.encode(PYTHON_CODECS[encoding], "surrogatepass")
+            return "CAST(? AS TEXT)", content
+    return "?", content
 
 
 @dataclass(frozen=True, kw_only=True)
