@@ -101,10 +101,7 @@ class CaptureRecord:
 
     def read(self, connection: Connection) -> Capture | None:
         """Return the record, None where nothing is followed into this target."""
-        row = connection.execute(
-            "SELECT to_regclass(quote_ident(%s) || '.capture') IS NOT NULL", (self.state.name,)
-        ).fetchone()
-        if row is None or not row[0]:
+        if not self.state.has_table(connection, "capture"):
             return None
         found = connection.execute(
             self.state.query("SELECT " + _COLUMNS + " FROM {schema}.capture")

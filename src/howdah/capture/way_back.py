@@ -94,10 +94,7 @@ class WayBack:
 
     def exists(self, connection: Connection) -> bool:
         """Whether a journal was ever begun in this target and not removed."""
-        row = connection.execute(
-            "SELECT to_regclass(quote_ident(%s) || '.way_back') IS NOT NULL", (self.state.name,)
-        ).fetchone()
-        return bool(row and row[0])
+        return self.state.has_table(connection, "way_back")
 
     def install(self, connection: Connection, run_id: str, plan: Plan) -> None:
         """Begin to note changes of every planned table, in the caller's transaction."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 from psycopg import sql
 
 from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
-from howdah.model.owned import OwnedPlan, RowPolicy
+from howdah.model.owned import KEPT_COLUMN, OwnedPlan, RowPolicy
 from howdah.model.plan import Plan, Step, TablePlan
 from howdah.names import qualified
 from howdah.state.ledger import StepOutcome
-from howdah.state.saved import KEPT_COLUMN, SavedState, SavedTable
+from howdah.state.saved import SavedState, SavedTable
 from howdah.state.store import Connection
 
 
@@ -97,16 +98,7 @@ def _save_rows(connection: Connection, saved: SavedState, table: TablePlan, name
             compose_table(table),
         )
     )
-    saved.add(
-        connection,
-        SavedTable(
-            schema=kept.schema,
-            table=kept.table,
-            saved_table=name,
-            policy=kept.policy,
-            rows=cursor.rowcount,
-        ),
-    )
+    saved.add(connection, replace(kept, rows=cursor.rowcount))
     empty_table(connection, table)
 
 

@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from howdah.errors import RefusedError
+from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
 from howdah.loading.owned_orphans import compose_owned_orphans, count_owned_orphans
 from howdah.loading.owned_prepare import owned_plan, put_interims_back
 from howdah.loading.set_aside import set_aside_target_rows
 from howdah.model.finding_kinds import make_finding
-from howdah.model.owned import OwnedForeignKey
+from howdah.model.owned import KEPT_COLUMN, OwnedForeignKey
 from howdah.model.plan import Step, TablePlan
 from howdah.names import quote
 from howdah.state.ledger import StepOutcome
-from howdah.state.saved import KEPT_COLUMN, SavedState
+from howdah.state.saved import SavedState
 from howdah.state.store import Connection
 
 
@@ -98,11 +99,7 @@ def _let_kept_rows_give_way(
     connection: Connection, saved: SavedState, child: TablePlan, orphans: sql.Composed
 ) -> int:
     """Take rows of the target that stayed, and now lack their parent, out again; they are saved."""
-    place = next(
-        item
-        for item in saved.tables(connection)
-        if (item.schema, item.table) == (child.target_schema, child.target_name)
-    )
+    place = saved.table(connection, child.target_schema, child.target_name)
     same = sql.SQL(" AND ").join(
         sql.SQL("s.{0} = t.{0}").format(sql.Identifier(name)) for name in child.merge_key
     )
@@ -115,7 +112,7 @@ def _let_kept_rows_give_way(
             " marked AS (UPDATE {saved} AS s SET {kept} = false FROM given AS t WHERE {same} RETURNING 1)"
             " SELECT count(*) FROM marked"
         ).format(
-            table=sql.Identifier(child.target_schema, child.target_name),
+            table=compose_table(child),
             saved=saved.locate(place),
             kept=sql.Identifier(KEPT_COLUMN),
             same=same,

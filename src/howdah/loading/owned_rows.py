@@ -10,11 +10,11 @@ from howdah.loading.copy_statement import compose_table
 from howdah.loading.job import LoadJob
 from howdah.loading.owned_prepare import owned_plan
 from howdah.model.finding_kinds import make_finding
-from howdah.model.owned import OwnedPlan
+from howdah.model.owned import KEPT_COLUMN, OwnedPlan
 from howdah.model.plan import Step, TablePlan
 from howdah.names import quote
 from howdah.state.ledger import StepOutcome
-from howdah.state.saved import KEPT_COLUMN, SavedState, SavedTable
+from howdah.state.saved import SavedState, SavedTable
 from howdah.state.store import Connection
 
 
@@ -26,11 +26,7 @@ def run_merge_step(connection: Connection, job: LoadJob, step: Step) -> StepOutc
     """
     table = job.plan.table(step.table)
     saved = SavedState(state=job.state, run_id=job.run_id)
-    place = next(
-        item
-        for item in saved.tables(connection)
-        if (item.schema, item.table) == (table.target_schema, table.target_name)
-    )
+    place = saved.table(connection, table.target_schema, table.target_name)
     columns = writable_columns(owned_plan(job), table)
     key = [sql.Identifier(name) for name in table.merge_key]
     row = connection.execute(

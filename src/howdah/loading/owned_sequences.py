@@ -89,12 +89,11 @@ def _furthest_stored(
 ) -> int | None:
     owned = owned_plan(job)
     facts = next((item for item in owned.tables if (item.schema, item.name) == (use.schema, use.table)), None)
-    if facts is not None:
-        kind = next(column.type for column in facts.columns if column.name == use.column)
-        if kind.partition("(")[0] not in _WHOLE_NUMBERS:
-            return None
-    else:
+    if facts is None:
         # A table that takes no rows has not used more of the sequence than before.
+        return None
+    kind = next(column.type for column in facts.columns if column.name == use.column)
+    if kind.partition("(")[0] not in _WHOLE_NUMBERS:
         return None
     row = connection.execute(
         sql.SQL("SELECT {}({}) FROM {}").format(

@@ -14,6 +14,9 @@ from enum import StrEnum
 from howdah.model.target import TargetTable
 from howdah.model.target_type import TargetType
 
+#: In the rows that a run saved: true where the row went back into its table beside the source's.
+KEPT_COLUMN = "_howdah_kept"
+
 
 class RowPolicy(StrEnum):
     """What becomes of the rows that a table holds already."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from howdah.model.owned import OwnedPlan
+from howdah.model.owned import KEPT_COLUMN, OwnedPlan
 from howdah.model.plan import Plan, TablePlan
 from howdah.model.report import Difference
 from howdah.names import qualified, quote, quote_literal
 from howdah.postgres.connect import Connection
 
-#: In the saved rows: the row is back in its table.
-_KEPT = quote("_howdah_kept")
+_KEPT = quote(KEPT_COLUMN)
 
 
 def read_saved_places(connection: Connection, plan: Plan) -> dict[str, str]:

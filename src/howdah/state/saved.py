@@ -11,11 +11,8 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from howdah.model.owned import Interim, OwnedPlan, RowPolicy
+from howdah.model.owned import KEPT_COLUMN, Interim, OwnedPlan, RowPolicy
 from howdah.state.store import Connection, StateSchema
-
-#: In rows that are kept: the row went back into its table beside the source's.
-KEPT_COLUMN = "_howdah_kept"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS {schema}.saved (
@@ -74,10 +71,7 @@ class SavedState:
 
     def exists(self, connection: Connection) -> bool:
         """Whether any such run ever began in this target."""
-        row = connection.execute(
-            "SELECT to_regclass(quote_ident(%s) || '.saved') IS NOT NULL", (self.state.name,)
-        ).fetchone()
-        return bool(row and row[0])
+        return self.state.has_table(connection, "saved")
 
     def take(self, connection: Connection, interim: Interim, number: int) -> None:
         """Record that something is about to be put out of the way."""
@@ -151,6 +145,13 @@ class SavedState:
             )
             for row in rows
         )
+
+    def table(self, connection: Connection, schema: str, name: str) -> SavedTable:
+        """Return where the rows of that table of the target are. Raises KeyError where the run kept none."""
+        for saved in self.tables(connection):
+            if (saved.schema, saved.table) == (schema, name):
+                return saved
+        raise KeyError(name)
 
     def count_kept(self, connection: Connection, saved: SavedTable, rows: int) -> None:
         """Record how many rows went back beside the source's."""

@@ -20,7 +20,7 @@ from psycopg import sql
 from howdah.errors import RefusedError
 from howdah.names import quote
 
-#: What this program writes; an older schema is upgraded, a newer one refused.
+#: What this program reads and writes; a schema of any other version is refused.
 STATE_VERSION = 1
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -36,12 +36,19 @@ class StateSchema:
         """Compose `text` with {schema} replaced by the quoted name."""
         return sql.SQL(cast("Any", text)).format(schema=sql.Identifier(self.name))
 
+    def has_table(self, connection: Connection, name: str) -> bool:
+        """Whether the schema is there and has that table; some are made by the first run that wants them."""
+        row = connection.execute(
+            "SELECT to_regclass(quote_ident(%s) || '.' || quote_ident(%s)) IS NOT NULL", (self.name, name)
+        ).fetchone()
+        return bool(row and row[0])
+
 
 def state_exists(connection: Connection, state: StateSchema) -> bool:
     """
     Tell whether our state schema is there.
 
-    Raises RefusedError for a schema of that name that is not ours, or that a newer Howdah made.
+    Raises RefusedError for a schema of that name that is not ours, or that another version of Howdah made.
     """
     found = connection.execute(
         "SELECT to_regclass(quote_ident(%s) || '.version') IS NOT NULL,"
