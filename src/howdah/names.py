@@ -28,7 +28,11 @@ _HASH_CHARACTERS = 8
 
 def quote(name: str) -> str:
     """Quote one identifier for PostgreSQL, always with quotes, so that its case is kept."""
-    return '"' + _checked(name, "PostgreSQL").replace('"', '""') + '"'
+    if not name:
+        raise _refusal(name, "PostgreSQL", "it is empty")
+    if "\0" in name:
+        raise _refusal(name, "PostgreSQL", "it holds a NUL character")
+    return '"' + name.replace('"', '""') + '"'
 
 
 def quote_sqlite(name: str) -> str:
@@ -157,14 +161,6 @@ def assign_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str
 def assign_column_names(names: Iterable[str]) -> dict[str, str]:
     """Give each column of one table its target name; PostgreSQL's system columns keep theirs."""
     return assign_names(names, reserved=SYSTEM_COLUMNS)
-
-
-def _checked(name: str, database: str) -> str:
-    if not name:
-        raise _refusal(name, database, "it is empty")
-    if "\0" in name:
-        raise _refusal(name, database, "it holds a NUL character")
-    return name
 
 
 def _refusal(name: str, database: str, reason: str) -> RefusedError:

@@ -34,7 +34,7 @@ class HomeReader:
 
     def _read(self, query: str, columns: Sequence[ColumnPlan]) -> Iterator[HomeBatch]:
         for batch in self.reader.read(query):
-            yield decode_home(batch, self.plan, self.table, columns)
+            yield decode_home(batch, self.table, columns)
 
 
 def _selected(columns: Sequence[ColumnPlan], alias: str) -> str:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from howdah.codecs.registry import get_codec
 from howdah.codecs.values import SourceColumn
-from howdah.model.plan import ColumnPlan, TablePlan
+from howdah.model.plan import ColumnPlan
 from howdah.model.source import Affinity, Table
 
 #: How `decode` spells a moment that has no number: a count of microseconds since 1970.
@@ -63,9 +63,7 @@ class HomeTally:
         self.examples.setdefault(place, value.shown)
 
 
-def decode_home(
-    batch: pa.RecordBatch, plan: TablePlan, table: Table, columns: Sequence[ColumnPlan]
-) -> HomeBatch:
+def decode_home(batch: pa.RecordBatch, table: Table, columns: Sequence[ColumnPlan]) -> HomeBatch:
     """Turn what the server sent for `columns` into rows for SQLite, the nearest value where none is exact."""
     values: list[list[Any]] = []
     inexact: list[InexactValue] = []

@@ -161,13 +161,13 @@ class SourceFingerprints:
         ):
             with self._connection.blob_open("main", self._table.name, column, row_id, False) as value:
                 return _fingerprint(storage_class, iter(lambda: value.read(_SLICE_BYTES), b""))
-        content = self._read_whole(column, row_id, storage_class)
+        content = self._read_whole(column, row_id)
         stored = SourceColumn(length=1, **{storage_class: pa.array([content], pa.binary())})
         compared = normalise(codec.projected(stored, plan.params))
         _, fingerprints = _set_long_apart(compared)
         return fingerprints.get(0, compared)
 
-    def _read_whole(self, column: str, row_id: int, storage_class: str) -> bytes:
+    def _read_whole(self, column: str, row_id: int) -> bytes:
         name, table = quote_sqlite(column), quote_sqlite(self._table.name)
         # In UTF-16 the cast would give that encoding's bytes; what is not Unicode there fails to load.
         value = f"CAST({name} AS BLOB)" if self._utf8 else name

@@ -41,10 +41,10 @@ def match_rows(
     names = list(source.columns)
     source_bytes = canonical_rows(source, names).to_pylist()
     target_bytes = canonical_rows(target, names).to_pylist()
-    left = _cancel(source_bytes, target_bytes)
     if not key:
         _list_copies(outcome, table, source, target, source_bytes, target_bytes, listed_max)
         return
+    left = _cancel(source_bytes, target_bytes)
     pairs, missing, extra = _pair(
         left, canonical_rows(source, key).to_pylist(), canonical_rows(target, key).to_pylist()
     )

@@ -29,12 +29,3 @@ class Proof:
     def rows(self) -> int:
         """Source rows that were compared, those in quarantine not counted."""
         return sum(table.rows_source - table.rows_quarantined for table in self.tables.values())
-
-    @property
-    def equalities(self) -> Mapping[tuple[str, str], str]:
-        """(table, column) → the equality that was kept, for columns compared by less than exact."""
-        return {
-            (name, column): equality
-            for name, table in self.tables.items()
-            for column, equality in table.equalities.items()
-        }

@@ -51,10 +51,6 @@ class Rows:
         columns = {name: take_column(column, indexes) for name, column in self.columns.items()}
         return Rows(length=len(indexes), columns=columns)
 
-    def select(self, names: Sequence[str]) -> Rows:
-        """Return the same rows with those columns only. Raises KeyError for one that is not there."""
-        return Rows(length=self.length, columns={name: self.columns[name] for name in names})
-
 
 def map_parts(column: SourceColumn, length: int, change: Callable[[Any], Any]) -> SourceColumn:
     """Return a column of that length whose parts are those of `column` after `change`."""

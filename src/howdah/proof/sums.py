@@ -53,11 +53,6 @@ class BucketSums:
         """Make sums of no rows."""
         return cls(np.zeros(bucket_count, np.int64), np.zeros((_LIMBS, bucket_count), np.uint64))
 
-    @property
-    def row_count(self) -> int:
-        """Rows in all buckets."""
-        return int(self.counts.sum())
-
     def add(self, buckets: np.ndarray, hashes: np.ndarray) -> None:
         """Add rows: the bucket and the hash (uint32, shape (rows, 4)) of each."""
         bucket_count = len(self.counts)
