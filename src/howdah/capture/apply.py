@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from psycopg import sql
@@ -157,7 +157,7 @@ def _take_out(connection: Connection, change: TableChange) -> None:
     if change.keys is None:
         connection.execute(sql.SQL("DELETE FROM {}{}").format(_only(plan), compose_table(plan)))
         return
-    stage_keys(connection, plan, change.keys, sql.Identifier("pg_temp", "howdah_keys"), temporary=True)
+    stage_keys(connection, plan, change.keys, sql.Identifier("pg_temp", "howdah_keys"), "TEMPORARY")
     connection.execute(
         sql.SQL("DELETE FROM {only}{table} t USING pg_temp.howdah_keys d WHERE {match}").format(
             only=_only(plan), table=compose_table(plan), match=_match(plan)
@@ -182,15 +182,14 @@ def stage_keys(
     plan: TablePlan,
     keys: Sequence[NotedKey],
     name: sql.Identifier,
-    *,
-    temporary: bool = False,
+    kind: Literal["TEMPORARY", "UNLOGGED"],
 ) -> None:
     """Make a table of those keys as PostgreSQL has them; what no codec carries cannot be there."""
     columns = sql.SQL(", ").join(sql.Identifier(plan.column(key).target_name) for key in plan.key)
     connection.execute(
         sql.SQL("CREATE {kind} TABLE {name} AS SELECT {columns} FROM {table} WITH NO DATA").format(
-            kind=sql.SQL("TEMPORARY" if temporary else "UNLOGGED"),
-            name=name if not temporary else sql.Identifier("howdah_keys"),
+            kind=sql.SQL(kind),
+            name=name,
             columns=columns,
             table=compose_table(plan),
         )

@@ -49,7 +49,7 @@ def prove_keys(
     with connection.transaction():
         for name, keys in keys_of.items():
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(names[name]))
-            stage_keys(connection, job.plan.table(name), keys, names[name])
+            stage_keys(connection, job.plan.table(name), keys, names[name], "UNLOGGED")
     differences: list[Difference] = []
     try:
         for name, keys in keys_of.items():

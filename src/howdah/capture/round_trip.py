@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg import sql
 
+from howdah.loading.copy_statement import compose_table
 from howdah.loading.encode_batch import encode_batch
 from howdah.model.plan import ColumnPlan, TablePlan
 from howdah.model.source import Table
@@ -32,7 +33,7 @@ def count_unlike(
 ) -> int:
     """Return how many of the rows with those keys are not on PostgreSQL what the file makes of them."""
     names: dict[str, sql.Composable] = {
-        "table": sql.Identifier(plan.target_schema, plan.target_name),
+        "table": compose_table(plan),
         "columns": sql.SQL(", ").join(sql.Identifier(column.target_name) for column in plan.copied_columns),
         "match": sql.SQL(" AND ").join(
             sql.SQL("t.{0} = r.{0}").format(sql.Identifier(plan.column(name).target_name))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from howdah.model.source import Index, SourceCatalog, Table
 from howdah.names import quote_sqlite
+from howdah.sqlite.lexer import quote_string
 
 #: Entries after which the journal disarms itself rather than fill the disk.
 JOURNAL_LIMIT = 2_000_000
@@ -210,4 +211,4 @@ def _row_of_new(table: Table) -> str:
 
 
 def _literal(text: str) -> str:
-    return "'" + text.replace("\0", "").replace("'", "''") + "'"
+    return quote_string(text.replace("\0", ""))

@@ -8,7 +8,7 @@ it is, numbers by value.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,8 @@ import pyarrow as pa
 from howdah.codecs.registry import get_codec
 from howdah.codecs.values import SourceColumn
 from howdah.model.plan import Output
+from howdah.sqlite.python_columns import column_of
+from howdah.sqlite.row_select import ColumnChunk
 
 _MICROSECONDS = "(extract(epoch from {}) * 1000000)::int8"
 #: Type's OID → how it is selected, and the Arrow type that the codecs know it as.
@@ -39,12 +41,6 @@ _FORMS: dict[int, tuple[str, pa.DataType]] = {
     1700: ("{}::text", pa.string()),
     2950: ("uuid_send({})", pa.binary(16)),
     3802: ("{}::text", pa.string()),
-}
-_PARTS: dict[type, tuple[str, pa.DataType]] = {
-    int: ("integer", pa.int64()),
-    float: ("real", pa.float64()),
-    str: ("text", pa.binary()),
-    bytes: ("blob", pa.binary()),
 }
 
 
@@ -90,18 +86,8 @@ def _is_counted(arrow_type: pa.DataType) -> bool:
 
 
 def _projected(values: list[Any], output: Output) -> list[Any]:
-    column = _column(values)
+    column = column_of(ColumnChunk(values=values), len(values))
     return _cells(get_codec(output.codec).projected(column, output.params))
-
-
-def _column(values: list[Any]) -> SourceColumn:
-    parts = {}
-    for kind in {type(value) for value in values} - {type(None)}:
-        name, arrow_type = _PARTS[kind]
-        encode: Callable[[Any], Any] = (lambda text: text.encode()) if kind is str else (lambda value: value)
-        chosen = [encode(value) if type(value) is kind else None for value in values]
-        parts[name] = pa.array(chosen, arrow_type)
-    return SourceColumn(length=len(values), **parts)
 
 
 def _cells(column: SourceColumn) -> list[Any]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from psycopg import sql
 
 from howdah.errors import RefusedError
+from howdah.loading.copy_statement import compose_table
 from howdah.loading.encode_batch import quarantined_row
 from howdah.loading.job import LoadJob
 from howdah.loading.match_source import count_not_found, forget_wanted, take_out_by_content
@@ -58,7 +60,7 @@ def set_aside_target_rows(
         return _set_aside_by_content(connection, job, plan, places, reason=reason, detail=detail)
     found = connection.execute(
         sql.SQL("DELETE FROM {table} WHERE (tableoid, ctid) IN ({places}) RETURNING {key}").format(
-            table=sql.Identifier(plan.target_schema, plan.target_name),
+            table=compose_table(plan),
             places=places,
             key=sql.SQL(", ").join(sql.Identifier(plan.column(name).target_name) for name in plan.key),
         )
@@ -112,11 +114,8 @@ def quarantine_source_rows(
     if not keys:
         return
     table = job.source_table(plan)
-    snapshot = open_snapshot(job.snapshot_path)
-    try:
+    with closing(open_snapshot(job.snapshot_path)) as snapshot:
         batch = fetch_rows_by_key(snapshot, table, plan.key, keys)
-    finally:
-        snapshot.close()
     found = [
         quarantined_row(batch, row, table, reason=reason, column="", detail=detail)
         for row in range(batch.length)
