@@ -106,8 +106,13 @@ def deaf_children() -> Iterator[None]:
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier_mask)
         for number, handler in earlier:
-            if callable(handler) and any(number == received for received, _ in came):
+            if not any(number == received for received, _ in came):
+                continue
+            if callable(handler):
                 handler(number, None)
+            elif handler is signal.SIG_DFL:
+                # A program that uses us as a library may have left SIGTERM to the system.
+                signal.raise_signal(number)
 
 
 def leave_at_once(status: int) -> None:
