@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from howdah.content.query.openapi import build_openapi
 from howdah.content.query.schema import Schemas
@@ -35,3 +36,20 @@ def test_the_documentation_names_every_path(tmp_path: Path) -> None:
     }
     assert len(served) > 60
     assert named == served
+
+
+def test_the_documentation_lets_an_update_leave_out_what_is_required() -> None:
+    document = build_openapi(Schemas(build_model(PLATFORM)), title="", version="")
+    schemas = document["components"]["schemas"]
+
+    def body(path: str, method: str) -> dict[str, Any]:
+        content = document["paths"][path][method]["requestBody"]["content"]["application/json"]
+        name = content["schema"]["properties"]["data"]["$ref"].rpartition("/")[2]
+        found: dict[str, Any] = schemas[name]
+        return found
+
+    created, updated = body("/agents", "post"), body("/agents/{id}", "put")
+    assert "name" in created["required"]
+    assert "required" not in updated
+    assert updated["properties"] == created["properties"]
+    assert "required" not in body("/harness-setting", "put")

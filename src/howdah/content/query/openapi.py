@@ -45,10 +45,14 @@ def build_openapi(schemas: Schemas, *, title: str, version: str) -> dict[str, An
     components = {"Error": _error_schema()}
     paths: dict[str, Any] = {}
     for schema in schemas:
-        if schema.type.origin != "built-in" or schema.uid in DOCUMENTED:
-            components[type_name(schema)] = _answer_schema(schemas, schema)
-        if schema.type.origin != "built-in":
-            components[f"{type_name(schema)}Input"] = _input_schema(schemas, schema)
+        name, origin = type_name(schema), schema.type.origin
+        if origin != "built-in" or schema.uid in DOCUMENTED:
+            components[name] = _answer_schema(schemas, schema)
+        if origin != "built-in":
+            components[f"{name}Input"] = given = _input_schema(schemas, schema)
+        if origin == "content-type":
+            # What an update leaves out stays as it is.
+            components[f"{name}Changes"] = {key: value for key, value in given.items() if key != "required"}
     for name, uid in schemas.collections.items():
         paths |= _collection_paths(name, schemas[uid])
     for name, uid in schemas.singles.items():
@@ -163,7 +167,7 @@ def _data(name: str) -> dict[str, Any]:
 
 
 def _collection_paths(name: str, schema: Schema) -> dict[str, Any]:
-    one, given = type_name(schema), f"{type_name(schema)}Input"
+    one = type_name(schema)
     single, listed = read_parameters(schema, listed=False), read_parameters(schema, listed=True)
     return {
         f"/{name}": {
@@ -173,7 +177,7 @@ def _collection_paths(name: str, schema: Schema) -> dict[str, Any]:
                 "Create an entry",
                 answers(_wrapped(one), "201"),
                 parameters=single,
-                requestBody=_data(given),
+                requestBody=_data(f"{one}Input"),
             ),
         },
         f"/{name}/{{id}}": {
@@ -184,7 +188,7 @@ def _collection_paths(name: str, schema: Schema) -> dict[str, Any]:
                 "Update an entry",
                 answers(_wrapped(one)),
                 parameters=single,
-                requestBody=_data(given),
+                requestBody=_data(f"{one}Changes"),
             ),
             "delete": operation(name, "Delete an entry", answers(None, "204")),
         },
@@ -201,7 +205,7 @@ def _single_paths(name: str, schema: Schema) -> dict[str, Any]:
                 "Update the entry",
                 answers(_wrapped(one)),
                 parameters=parameters,
-                requestBody=_data(f"{one}Input"),
+                requestBody=_data(f"{one}Changes"),
             ),
             "delete": operation(name, "Delete the entry", answers(None, "204")),
         }
