@@ -372,6 +372,20 @@ def test_an_index_over_too_many_columns_is_left_out(tmp_path: Path) -> None:
     assert steps_of(plan, StepKind.INDEX) == []
 
 
+def test_what_is_nested_deeper_than_python_goes_is_told(tmp_path: Path) -> None:
+    either = " OR ".join(f"a = {number}" for number in range(900))
+    total, ones = " + ".join(["a"] * 900), " + ".join(["1"] * 900)
+    plan = facts_of(
+        tmp_path,
+        f"CREATE TABLE t (a INTEGER CHECK ({either}), made AS ({total}), d INTEGER DEFAULT ({ones}));"
+        f"CREATE INDEX i ON t ({total}); CREATE VIEW v AS SELECT {total} AS s FROM t;"
+        f"CREATE TRIGGER g AFTER INSERT ON t WHEN {either.replace('a', 'new.a')} BEGIN DELETE FROM t; END;",
+    ).plan()
+    told = {finding.code: finding.message for finding in plan.findings}
+    assert {"F-103", "F-104", "F-301", "F-302", "F-303", "F-306"} <= told.keys()
+    assert "nested too deeply" in told["F-302"]
+
+
 def test_an_index_over_a_text_in_double_quotes_is_told_as_such(tmp_path: Path) -> None:
     plan = facts_of(
         tmp_path,

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 
@@ -145,8 +147,18 @@ _STABLE = re.compile(
 )
 
 
+@contextmanager
+def refusing_depth() -> Iterator[None]:
+    """Raise Untranslatable for what is nested deeper than Python goes: SQLite takes a depth of 1000."""
+    try:
+        yield
+    except RecursionError:
+        raise Untranslatable("SQL that is nested too deeply") from None
+
+
 def _translate(sql: str, scope: Scope, rules: Rules) -> Value:
-    value = Expressions(scope=scope, rules=rules).translate(parse_expression(sql))
+    with refusing_depth():
+        value = Expressions(scope=scope, rules=rules).translate(parse_expression(sql))
     if rules.immutable and _STABLE.search(value.sql):
         # Whatever the settings of a session may change.
         raise Untranslatable("a function that PostgreSQL does not take for immutable")

@@ -17,7 +17,7 @@ from howdah.model.source import fold_name
 from howdah.names import quote
 from howdah.planning.aggregates import direction, with_named_windows
 from howdah.planning.comparison import order_key
-from howdah.planning.dialect import parse_statement
+from howdah.planning.dialect import parse_statement, refusing_depth
 from howdah.planning.expressions import Expressions, Node, Rules, only
 from howdah.planning.group_by import group_by, group_expressions, row_order, unalias
 from howdah.planning.grouped import Grouped
@@ -72,7 +72,8 @@ class Selects:
         statement = parse_statement(sql)
         if not isinstance(statement, exp.Create) or statement.expression is None:
             raise Untranslatable("a statement that could not be read")
-        return self.query(statement.expression)
+        with refusing_depth():
+            return self.query(statement.expression)
 
     def query(self, node: Node) -> Translated:
         """Translate a SELECT or a set of them. Raises Untranslatable."""

@@ -16,6 +16,7 @@ from howdah.model.plan import PlanOptions
 from howdah.model.source import Trigger, fold_name
 from howdah.names import assign_names, qualified, quote, quote_literal
 from howdah.planning.design import TableDesign
+from howdah.planning.dialect import refusing_depth
 from howdah.planning.sql_values import Untranslatable
 from howdah.planning.target_names import fold
 from howdah.planning.trigger_bodies import Body, translate_body
@@ -71,7 +72,8 @@ def _translate(
     if not trigger.timing or not trigger.name:
         return _stub_because(stub, "it could not be read")
     try:
-        body = translate_body(trigger, design, designs, triggers)
+        with refusing_depth():
+            body = translate_body(trigger, design, designs, triggers)
         sql = _create(stub, _complete(body, trigger, qualified(options.schema, name)), options)
     except (Untranslatable, RefusedError) as reason:
         return _stub_because(stub, str(reason))
