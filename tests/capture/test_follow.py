@@ -479,3 +479,28 @@ def test_rows_with_null_in_a_unique_column_are_neither_lost_nor_doubled(
     assert run_sqlite(source, "print(connection.execute('SELECT * FROM person ORDER BY n').fetchall())") == (
         "[('a', 1), (None, 2), (None, 5), (None, 6), ('c', 7)]\n"
     )
+
+
+def test_a_key_that_is_not_unicode_does_not_end_the_following(tmp_path: Path, database: str) -> None:
+    source = make_database(
+        tmp_path / "bytes.db",
+        "CREATE TABLE note (code TEXT PRIMARY KEY, n INT); INSERT INTO note VALUES ('a', 1), ('b', 2);",
+    )
+    request = FollowRequest(
+        source=str(source), target=target_request(database), consent=True, until_caught_up=True
+    )
+    follow(request)
+    _write(
+        source,
+        "INSERT INTO note VALUES (CAST(x'ff41' AS TEXT), 3), ('c', 4); DELETE FROM note WHERE code = 'a'",
+    )
+    assert follow(request).status == "caught-up"
+    assert _ask(database, "SELECT * FROM note ORDER BY n") == [("b", 2), ("c", 4)]
+    assert [(row.table, row.reason) for row in list_rows(target_request(database)).rows] == [
+        ("note", "invalid-utf8")
+    ]
+    _write(source, "UPDATE note SET code = 'd' WHERE n = 3")
+    assert follow(request).status == "caught-up"
+    assert _ask(database, "SELECT * FROM note ORDER BY n") == [("b", 2), ("d", 3), ("c", 4)]
+    assert list_rows(target_request(database)).rows == ()
+    assert _cut_over(source, database).proof == "proven"

@@ -82,12 +82,17 @@ def read_changes(
     """
     Read the rows of what was noted, within the caller's look at the file.
 
+    The tables `whole` go over as a whole, and those of which some key cannot be read.
     Few rows are in memory when this returns; many are read while they are sent, and the look must last.
     """
     changes = []
     in_memory = sum(map(len, noted.keys.values())) <= KEYS_IN_MEMORY
+    whole = list(whole)
     for plan in job.plan.loaded_tables:
-        keys = noted.keys.get(design.table(plan.name).number, ())
+        number = design.table(plan.name).number
+        if number in noted.unreadable and plan not in whole:
+            whole.append(plan)
+        keys = noted.keys.get(number, ())
         if not keys or not is_keyed(design, plan):
             continue
         batches = _encode(live, job, plan, keys)

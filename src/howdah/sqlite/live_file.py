@@ -61,6 +61,8 @@ class Noted:
     keys: Mapping[int, tuple[NotedKey, ...]]
     #: Table number → times that a table without a key was written to.
     touched: Mapping[int, int]
+    #: Numbers of tables of which some noted key is text that is not Unicode: their keys are not here.
+    unreadable: frozenset[int] = frozenset()
     #: Entries, repeated keys included.
     entries: int = 0
 
@@ -225,19 +227,30 @@ class LiveFile:
             0
         ]
         keys: dict[int, tuple[NotedKey, ...]] = {}
+        unreadable: set[int] = set()
         if entries:
             for number, width in widths.items():
                 if not width:
                     continue
                 columns = ", ".join(f"k{place}" for place in range(1, width + 1))
-                found = self._rows(
-                    f"SELECT DISTINCT {columns} FROM _howdah_journal WHERE seq > ? AND tbl = ?",
-                    (after, number),
-                )
+                try:
+                    found = self._rows(
+                        f"SELECT DISTINCT {columns} FROM _howdah_journal WHERE seq > ? AND tbl = ?",
+                        (after, number),
+                    )
+                except UnicodeDecodeError:
+                    unreadable.add(number)
+                    continue
                 if found:
                     keys[number] = tuple(found)
         touched = dict(self._rows("SELECT tbl, touched FROM _howdah_tables WHERE touched > 0"))
-        return Noted(upto=after if upto is None else upto, keys=keys, touched=touched, entries=entries)
+        return Noted(
+            upto=after if upto is None else upto,
+            keys=keys,
+            touched=touched,
+            unreadable=frozenset(unreadable),
+            entries=entries,
+        )
 
     def count_entries(self, after: int) -> int:
         """Return how many entries wait."""
