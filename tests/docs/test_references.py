@@ -1,4 +1,4 @@
-"""The reference pages say what the code says: options, findings, errors, settings, metrics, codecs, audit."""
+"""The reference pages say what the code says, as its generators write them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ GENERATORS = {
     "settings": ["-m", "howdah.service.settings_reference"],
     "metrics": ["docs/scripts/metrics_page.py"],
     "codecs": ["-m", "howdah.codecs.registry"],
+    "policies": ["-m", "howdah.planning.policies"],
     "audit": ["-m", "howdah.audit.reference"],
 }
 
