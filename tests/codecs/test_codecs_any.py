@@ -93,6 +93,13 @@ _AS_POSTGRES_READS: list[tuple[str, str, str, Params, list[str]]] = [
     ("array", "text[]", "", _TEXT, ['{a,"b c",NULL,"NULL",""}', '{"q\\"x","back\\\\slash"}',
      "{ünï, two words }"]),
     ("array", "text[]", "", _TEXT, ["{a\\ , \\\tb ,\\ }", "{\\NULL, null }", "{\u00a0a\u00a0,\u2003}"]),
+    # Numbers whose shortest decimal by Python and numpy lies in the middle between two of them.
+    ("array", "float8[]", "", _FLOAT8, [
+        "{4.522257089185024e+19,6.11481826085344e+18,1.029515672922616e+18}", "{1e23,5e-324,-0.1,1e308}",
+    ]),
+    ("array", "float4[]", "", {"element": "float4", "element_oid": "700", "width": "4"}, [
+        "{6.391776e+09,-730512796.8769767,8.313248e+09}", "{0.1,16777216,3.4028234e38,1e-45}",
+    ]),
     ("array", "timestamp[]", "", _STAMP, ['{"2024-01-02 03:04:05.5",2024-01-02}']),
     ("range", "int4range", "range<integer>", {"element": "int4"}, [
         "[1,5)", "(1,5]", "empty", "(,5]", "[3,3)", "(,)", "[2,2]", "[1,]", "(0,0)", "(0,1)",

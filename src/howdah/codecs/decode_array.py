@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -29,16 +30,33 @@ def _spell_float(width: int) -> Callable[[Params], Spell]:
         def spell(value: Stored) -> str | None:
             if isinstance(value, bytes):
                 return None
-            number = float(value)
             with np.errstate(over="ignore"):
-                digits = repr(number) if width == 8 else str(np.float32(number))
-            if "inf" in digits or "nan" in digits:
-                return {"inf": "Infinity", "-inf": "-Infinity"}.get(digits)
-            return _print_float(Decimal(digits), largest_plain=15 if width == 8 else 6)
+                number = np.float64(value) if width == 8 else np.float32(float(value))
+            if not np.isfinite(number):
+                return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(number))
+            return _print_float(_shortest(number), largest_plain=15 if width == 8 else 6)
 
         return spell
 
     return factory
+
+
+def _shortest(number: np.floating[Any]) -> Decimal:
+    """
+    Return the shortest decimal that tells a number from its neighbours, as PostgreSQL finds it.
+
+    Python and numpy take one that lies in the middle between two as well, where rounding to even leads back.
+    """
+    exact = Fraction(float(number))
+    with np.errstate(over="ignore"):
+        neighbours = [np.nextafter(number, number.dtype.type(end)) for end in ("-inf", "inf")]
+    borders = [(exact + Fraction(float(other))) / 2 for other in neighbours if np.isfinite(other)]
+    shortest = Decimal(str(number))
+    places = len(shortest.as_tuple().digits)
+    while Fraction(shortest) in borders:
+        shortest = Decimal(f"{float(number):.{places}e}")
+        places += 1
+    return shortest
 
 
 def _print_float(number: Decimal, *, largest_plain: int) -> str:
