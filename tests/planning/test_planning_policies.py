@@ -274,3 +274,11 @@ def test_the_page_says_what_the_codecs_take() -> None:
             of_codec = CODECS[codec].choices[name]
             assert policy.choices[: len(of_codec)] == of_codec
             assert set(policy.choices[len(of_codec) :]) <= {"bytea"}
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_whoever_made_the_tables(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, "CREATE TABLE t (a TEXT)")
+    with pytest.raises(UsageError, match="Europe/Atlantis") as refused:
+        facts.plan(PlanOptions(source_tz="Europe/Atlantis"))
+    assert refused.value.code == "P-114"
+    assert facts.plan(PlanOptions(source_tz="Europe/Berlin")).tables

@@ -247,17 +247,21 @@ def test_a_default_for_which_the_type_has_no_room_is_told(tmp_path: Path, databa
         """CREATE TABLE t (id INTEGER PRIMARY KEY, long VARCHAR(3) DEFAULT 'abcd',
             digits VARCHAR(3) DEFAULT 12345, fits VARCHAR(3) DEFAULT 'äöü', large DECIMAL(5,2) DEFAULT 1000,
             fine DECIMAL(5,2) DEFAULT 1.239, price DECIMAL(5,2) DEFAULT '999.99',
-            whole DECIMAL(4,0) DEFAULT -9999);
-        INSERT INTO t VALUES (1, 'x', 'x', 'x', 1, 1, 1, 1);""",
+            whole DECIMAL(4,0) DEFAULT -9999, wide NUMERIC(38,10) DEFAULT 9223372036854775807,
+            small NUMERIC(40,30) DEFAULT 1e-30, smaller NUMERIC(40,30) DEFAULT 1e-31,
+            endless NUMERIC(38,10) DEFAULT 9e999);
+        INSERT INTO t VALUES (1, 'x', 'x', 'x', 1, 1, 1, 1, 1, 1, 1, 1);""",
     )
     plan = facts.plan()
     told = {finding.object for finding in plan.findings if finding.code == "F-301"}
-    assert told == {f'column "t"."{name}"' for name in ("long", "digits", "large", "fine")}
+    assert told == {
+        f'column "t"."{name}"' for name in ("long", "digits", "large", "fine", "smaller", "endless")
+    }
     apply_plan(plan, database)
     with psycopg.connect(database) as connection:
         connection.execute("INSERT INTO t (id) VALUES (9)")
-        found = connection.execute("SELECT fits, price, whole FROM t WHERE id = 9").fetchone()
-    assert found == ("äöü", Decimal("999.99"), -9999)
+        found = connection.execute("SELECT fits, price, whole, wide, small FROM t WHERE id = 9").fetchone()
+    assert found == ("äöü", Decimal("999.99"), -9999, 2**63 - 1, Decimal("1e-30"))
 
 
 def test_random_defaults_differ_from_row_to_row(applied: psycopg.Connection[Any]) -> None:

@@ -158,6 +158,13 @@ def test_readable_blobs_among_texts_become_text_by_a_named_rule(tmp_path: Path) 
     column, plan = column_of(tmp_path, "TEXT", ["a", "b", b"hi"])
     assert (column.codec, column.params) == ("any-text", {"affinity": "text", "blob": "utf8"})
     assert "F-207" in codes(plan)
+    assert "F-211" not in codes(plan)
+
+
+def test_a_nul_in_a_blob_that_becomes_text_is_told_beforehand(tmp_path: Path) -> None:
+    column, plan = column_of(tmp_path, "TEXT", ["a", "b", "c", b"h\0i", b"hi"])
+    assert (column.codec, column.params) == ("any-text", {"affinity": "text", "blob": "utf8"})
+    assert {"F-207", "F-211"} <= codes(plan)
 
 
 def test_texts_in_a_blob_column_become_their_bytes_by_a_named_rule(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ REAL_SHAPES: dict[str, Callable[[Any], bool]] = {
 BLOB_SHAPES: dict[str, Callable[[Any], bool]] = {
     "uuid16": lambda blob: len(blob) == 16,
     "utf8": is_valid_utf8,
+    "without-nul": lambda blob: 0 not in blob,
 }
 
 

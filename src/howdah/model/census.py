@@ -66,7 +66,8 @@ class ColumnCensus:
     integer_shapes: frozenset[str] = frozenset()
     #: Shapes that hold for EVERY real: "epoch-s" (1990-2100), "julian-day" (1990-2100).
     real_shapes: frozenset[str] = frozenset()
-    #: Shapes that hold for EVERY blob: "uuid16" (16 bytes), "jsonb" (SQLite JSONB), "utf8".
+    #: Shapes that hold for EVERY blob: "uuid16" (16 bytes), "jsonb" (SQLite JSONB), "utf8",
+    #: "without-nul".
     blob_shapes: frozenset[str] = frozenset()
     #: Up to five distinct stored values as SQLite literals, for people.
     samples: tuple[str, ...] = ()

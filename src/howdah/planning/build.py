@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from howdah.codecs.moment_params import read_zone
+from howdah.errors import UsageError
 from howdah.model.census import Census, TableCensus
 from howdah.model.finding_kinds import fold_findings, make_finding, name_column, name_table
 from howdah.model.findings import Finding
@@ -68,9 +70,10 @@ def build_plan(
     changed in a plan file, whose options count where `options` has the default. With `owned`,
     the tables that are in the target already, it is also decided whether they are the application's;
     `rules` are what is known of that application.
-    Raises UsageError (P-…) for patterns that match nothing and edits that do not fit.
+    Raises UsageError (P-…) for patterns that match nothing, edits that do not fit and unknown time zones.
     """
     options = merge_options(options, edits)
+    _require_zone(options.source_tz)
     if edits is not None:
         check_names(edits, catalog)
     left_out = edits.left_out if edits else frozenset()
@@ -119,6 +122,13 @@ def build_plan(
         triggers=triggers.triggers,
         corrections=tuple(found for found in census.orphans if found.corrected),
     )
+
+
+def _require_zone(name: str) -> None:
+    try:
+        read_zone({"zone": name})
+    except UsageError as error:
+        raise UsageError("P-114", f'there is no time zone "{name}"', hint=error.hint) from error
 
 
 def _order_tables(selection: Selection, foreign_keys: Iterable[ResolvedForeignKey]) -> tuple[Table, ...]:

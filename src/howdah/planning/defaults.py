@@ -76,11 +76,19 @@ def _require_room(stored: object, column: ColumnPlan) -> None:
     elif kind.base == "numeric" and len(kind.modifiers) == 2 and isinstance(stored, (int, float)):
         precision, scale = kind.modifiers
         number = Decimal(repr(stored))
-        fits = abs(number) < 10 ** (precision - scale) and number == round(number, scale)
+        # Not by rounding it: with the zeros of a long scale it has more digits than a context of decimal.
+        fits = number.is_finite() and abs(number) < 10 ** (precision - scale) and _decimals(number) <= scale
     else:
         return
     if not fits:
         raise Untranslatable(f"{stored!r}, for which {column.type} has no room")
+
+
+def _decimals(number: Decimal) -> int:
+    """Return how many digits behind the point a finite number needs; below 0 for whole tens."""
+    exponent = number.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return -exponent
 
 
 def _boolean(value: Value) -> str:

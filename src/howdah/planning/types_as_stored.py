@@ -106,15 +106,19 @@ def _decide_with_blobs(facts: ColumnFacts) -> TypeDecision:
             findings=(finding,),
         )
     if "utf8" in census.blob_shapes and census.blobs < others:
-        finding = make_finding(
-            "F-207", facts.object_name, f"holds {described}; blobs become text", detail=samples_of(census)
-        )
+        findings = [
+            make_finding(
+                "F-207", facts.object_name, f"holds {described}; blobs become text", detail=samples_of(census)
+            )
+        ]
+        if "without-nul" not in census.blob_shapes:
+            findings.append(make_finding("F-211", facts.object_name, "blobs that become text hold a NUL"))
         return TypeDecision(
             type="text",
             codec="any-text",
             params={"affinity": facts.column.affinity.value, "blob": "utf8"},
             reason="text and readable blobs in one column",
-            findings=(finding,),
+            findings=tuple(findings),
         )
     if census.blobs >= others:
         set_aside, decision = others, TypeDecision(type="bytea", codec="bytes", reason="mostly blobs")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from howdah.sqlite.column_values import is_utf8, offsets_of
 from howdah.sqlite.json_shapes import may_be_jsonb
@@ -19,7 +20,7 @@ class BlobTally:
         self.count = 0
         self.bytes_total = 0
         self.bytes_max = 0
-        self._candidates = {"uuid16", "jsonb", "utf8"}
+        self._candidates = {"uuid16", "jsonb", "utf8", "without-nul"}
 
     @property
     def asks_jsonb(self) -> bool:
@@ -47,6 +48,8 @@ class BlobTally:
             self._candidates.discard("uuid16")
         if "utf8" in self._candidates and not is_utf8(blobs):
             self._candidates.discard("utf8")
+        if "without-nul" in self._candidates and pc.any(pc.match_substring(blobs, b"\0")).as_py():
+            self._candidates.discard("without-nul")
         return byte_count
 
     def add_big(self, length: int) -> None:
