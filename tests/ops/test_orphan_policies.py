@@ -159,6 +159,21 @@ def test_each_table_has_its_own_choice_in_the_plan_file(tmp_path: Path, database
     assert plan(PlanRequest(source=str(source), plan_file=again)) == made
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_orphans_of_other_encodings_are_named_as_they_are(tmp_path: Path, encoding: str) -> None:
+    source = make_database(
+        tmp_path / "a.db",
+        f"PRAGMA encoding = '{encoding}'; CREATE TABLE p (k TEXT PRIMARY KEY) WITHOUT ROWID;"
+        "CREATE TABLE c (k TEXT REFERENCES p, n TEXT, PRIMARY KEY (n)) WITHOUT ROWID;"
+        "INSERT INTO p VALUES ('grün'); INSERT INTO c VALUES ('grün', 'a'), ('schräg', 'ü')",
+    )
+    made = plan(PlanRequest(source=str(source), options=PlanOptions(policies=("orphans=delete",))))
+    (found,) = made.corrections
+    assert [(value.key, value.value) for value in found.named] == [
+        ('{"key":[["text","\\u00fc"]]}', "'schräg'")
+    ]
+
+
 def test_the_plan_tells_what_will_be_corrected_and_writes_nothing(tmp_path: Path) -> None:
     source = make_database(tmp_path / "a.db", SCRIPT)
     before = _digest(source)

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from howdah.errors import RefusedError
 from howdah.model.orphans import Reference
+from howdah.model.source import fold_name
 from howdah.ops.source_facts import read_catalog_of
 from howdah.planning.orphans import OrphanChoices, find_references
 from howdah.sqlite.orphans import correct_orphans, count_orphans
@@ -48,20 +49,20 @@ def _check(path: Path, references: list[Reference]) -> dict[Key, list[int | None
         for table in {reference.child.name for reference in references}:
             columns: dict[int, tuple[str, list[str]]] = {}
             names = {
-                name.lower(): name
+                fold_name(name): name
                 for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?)", (table,))
             }
             for number, _, parent, ours, *_ in connection.execute(
                 f"PRAGMA foreign_key_list({quoted(table)})"
             ):
-                columns.setdefault(number, (parent, []))[1].insert(0, names.get(ours.lower(), ours))
+                columns.setdefault(number, (parent, []))[1].insert(0, names.get(fold_name(ours), ours))
             for _, rowid, _, number in connection.execute(f"PRAGMA foreign_key_check({quoted(table)})"):
                 declared_parent, ours = columns[number]
                 for key in wanted:
-                    if (key[0], sorted(key[1]), key[2].lower()) == (
+                    if (key[0], sorted(key[1]), fold_name(key[2])) == (
                         table,
                         sorted(ours),
-                        declared_parent.lower(),
+                        fold_name(declared_parent),
                     ):
                         found.setdefault(key, []).append(rowid)
     return found

@@ -9,12 +9,10 @@ nothing up: they are judged later, with all other rows.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 import apsw
 
@@ -25,9 +23,11 @@ from howdah.model.quarantine import Cell, SourceKey
 from howdah.model.report import TouchedValue
 from howdah.model.source import Table
 from howdah.names import quote_sqlite
-from howdah.sqlite.connect import BUILT_IN_COLLATIONS, apply_safety, open_snapshot
+from howdah.sqlite.connect import BUILT_IN_COLLATIONS, open_for_writing, open_snapshot
 from howdah.sqlite.failures import explain_failure
 from howdah.sqlite.literals import cell_literal
+from howdah.sqlite.row_chunks import read_encoding
+from howdah.sqlite.row_select import ColumnChunk, RowSelect
 
 #: Values that are named where orphans are only counted.
 _SHOWN = 5
@@ -51,7 +51,7 @@ def count_orphans(path: str, references: Sequence[Reference]) -> tuple[Orphans, 
 
 def _count(connection: apsw.Connection, reference: Reference) -> Orphans:
     orphans, child = _orphans_sql(reference), quote_sqlite(reference.child.name)
-    count: Any = connection.execute(f"SELECT count(*) FROM {child} AS c WHERE {orphans}").fetchall()[0][0]
+    count: Any = connection.execute(f"SELECT count(*) FROM {child} WHERE {orphans}").fetchall()[0][0]
     named = tuple(_name(connection, reference, orphans, _SHOWN)) if count else ()
     return replace(_describe(reference), rows=count, named=named)
 
@@ -85,20 +85,16 @@ def correct_orphans(path: str, references: Sequence[Reference]) -> tuple[Orphans
 @contextmanager
 def _writing(path: str) -> Iterator[apsw.Connection]:
     """Open the file for one change that is not taken back: should it fail, the copy is thrown away."""
-    uri = f"file:{quote(os.path.abspath(path))}?mode=rw"
-    try:
-        with closing(
-            apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
-        ) as connection:
-            apply_safety(connection)
-            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    with closing(open_for_writing(path)) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        try:
             for pragma in ("journal_mode = OFF", "foreign_keys = OFF", "ignore_check_constraints = ON"):
                 connection.execute(f"PRAGMA {pragma}").fetchall()
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-    except apsw.Error as error:
-        raise explain_failure(error, path) from error
+        except apsw.Error as error:
+            raise explain_failure(error, path) from error
 
 
 @contextmanager
@@ -130,9 +126,9 @@ def _correct(connection: apsw.Connection, reference: Reference) -> Orphans:
     named = tuple(_name(connection, reference, orphans, NAMED_VALUES_MAX))
     if reference.choice == "null":
         changes = ", ".join(f"{quote_sqlite(name)} = NULL" for name in emptied)
-        connection.execute(f"UPDATE {table} AS c SET {changes} WHERE {orphans}")
+        connection.execute(f"UPDATE {table} SET {changes} WHERE {orphans}")
     else:
-        connection.execute(f"DELETE FROM {table} AS c WHERE {orphans}")
+        connection.execute(f"DELETE FROM {table} WHERE {orphans}")
     rows = connection.changes() if named else 0
     return replace(_describe(reference), rows=rows, named=named, corrected=True)
 
@@ -153,17 +149,17 @@ def _may_be_null(table: Table, name: str) -> bool:
 
 
 def _orphans_sql(reference: Reference) -> str:
-    """Return the condition over `c`, a row of the child: its key has no NULL and no parent."""
-    filled = [f"c.{quote_sqlite(name)} IS NOT NULL" for name in reference.columns]
+    """Return the condition over a row of the child: its key has no NULL and no parent."""
+    child, alias = quote_sqlite(reference.child.name), quote_sqlite(reference.child.name + " (parent)")
+    filled = [f"{child}.{quote_sqlite(name)} IS NOT NULL" for name in reference.columns]
     matches = [
         # A unary plus takes the affinity away, so that the parent's column alone says how they compare.
-        f"p.{quote_sqlite(theirs)}{_collate(reference.parent, theirs)} = +c.{quote_sqlite(ours)}"
+        f"{alias}.{quote_sqlite(theirs)}{_collate(reference.parent, theirs)} = +{child}.{quote_sqlite(ours)}"
         for ours, theirs in zip(reference.columns, reference.parent_columns, strict=True)
     ]
     parent = quote_sqlite(reference.parent.name)
-    return (
-        f"{' AND '.join(filled)} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {' AND '.join(matches)})"
-    )
+    found = f"SELECT 1 FROM {parent} AS {alias} WHERE {' AND '.join(matches)}"
+    return f"{' AND '.join(filled)} AND NOT EXISTS ({found})"
 
 
 def _collate(parent: Table, name: str) -> str:
@@ -175,30 +171,28 @@ def _name(
     connection: apsw.Connection, reference: Reference, orphans: str, named_max: int
 ) -> Iterator[TouchedValue]:
     child = reference.child
-    naming = [child.rowid_name] if child.rowid_name is not None else list(child.naming_columns)
-    columns = [*naming, *reference.columns]
-    # Texts come as bytes: they may hold what is no UTF-8.
-    selected = ", ".join(
-        f"CASE typeof(c.{name}) WHEN 'text' THEN CAST(c.{name} AS BLOB) ELSE c.{name} END, typeof(c.{name})"
-        for name in map(quote_sqlite, columns)
+    naming = () if child.rowid_name is not None else child.naming_columns
+    select = RowSelect(
+        table_name=child.name,
+        rowid_name=child.rowid_name,
+        columns=(*naming, *reference.columns),
+        encoding=read_encoding(connection),
+        as_bytes=True,
     )
-    query = f"SELECT {selected} FROM {quote_sqlite(child.name)} AS c WHERE {orphans} LIMIT {named_max}"
-    for row in connection.execute(query):
-        cells = [_cell(value, kind) for value, kind in zip(row[::2], row[1::2], strict=True)]
-        names = cells[: len(naming)]
-        key = (
-            SourceKey(rowid=int(names[0].value))
-            if child.rowid_name is not None
-            else SourceKey(cells=tuple(names))
-        )
+    chunk = select.split(connection.execute(select.sql(orphans, limit=named_max)).fetchall())
+    for row in range(chunk.length):
+        cells = [_cell_at(column, row) for column in chunk.columns]
+        names, values = cells[: len(naming)], cells[len(naming) :]
+        key = SourceKey(cells=tuple(names)) if chunk.rowids is None else SourceKey(rowid=chunk.rowids[row])
         yield TouchedValue(
             table=child.name,
             key=key.text,
             column=", ".join(reference.columns),
             rule=CORRECTING.get(reference.choice, ""),
-            value=", ".join(map(cell_literal, cells[len(naming) :])),
+            value=", ".join(map(cell_literal, values)),
         )
 
 
-def _cell(value: Any, kind: str) -> Cell:
-    return Cell.of_text(value) if kind == "text" else Cell.of(value)
+def _cell_at(column: ColumnChunk, row: int) -> Cell:
+    text = None if column.texts is None else column.texts[row]
+    return Cell.of(column.values[row]) if text is None else Cell.of_text(text)
