@@ -43,6 +43,7 @@ CLAIMS = {
     ),
     "`howdah inspect app.db`": (
         "report/test_report_overview.py::test_inspection_shows_the_file_its_biggest_tables_and_mixed_columns",
+        "ops/test_orphan_policies.py::test_inspect_and_plan_look_for_orphans_beforehand",
     ),
     "`howdah plan app.db -o plan.toml`": (
         "ops/test_plan_edits.py::test_edited_types_codecs_and_policies_are_carried_out",
@@ -73,7 +74,7 @@ CLAIMS = {
         "archive/test_backup_and_restore.py::test_a_restored_database_is_the_same_to_pg_dump",
         "archive/test_backup_and_restore.py::test_the_drill_of_a_backup_passes_in_a_server_of_its_own_and_says_how_long",
     ),
-    "`howdah content verify TARGET`": (
+    "`howdah content verify TARGET --content DIR`": (
         "content/test_content_verify.py::test_damage_is_found_and_named",
         "content/test_content_verify.py::test_the_probes_leave_no_row_and_say_what_they_took",
     ),
@@ -96,12 +97,15 @@ CLAIMS = {
         "planning/test_planning_types.py::test_what_is_ambiguous_is_kept_as_stored_and_reported",
         "docs/test_readme.py::test_a_datetime_that_holds_2024_stays_an_integer",
     ),
-    "**Your file is never written to.**": (
+    "**Your file is not written to.**": (
         "ops/test_migrate_end_to_end.py::test_the_source_is_not_changed_by_a_byte",
         "sqlite/test_connect_sqlite.py::test_nothing_can_be_written",
     ),
     "A run works on a private copy": (
         "sqlite/test_snapshot_locks.py::test_every_copy_is_one_moment_while_another_process_writes",
+    ),
+    "Only `follow` puts something into it, a journal, and asks first": (
+        "capture/test_follow.py::test_consent_is_asked_before_anything_is_touched",
     ),
     "**Killed half-way?**": (),
     "The same command picks up where it was": (
