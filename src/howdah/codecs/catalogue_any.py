@@ -39,6 +39,7 @@ from howdah.codecs import encode_vector as vector
 from howdah.codecs.base import Codec
 from howdah.codecs.decode_each import decode_printed, project_without_empty
 from howdah.codecs.encode_each import EMPTY_CHOICES, encode_without_empty
+from howdah.codecs.encode_uuid import ORDER_CHOICES
 from howdah.codecs.moment_params import UNIT_CHOICES
 
 _NOT_UTF8 = {"invalid-utf8": "The bytes are not UTF-8."}
@@ -313,7 +314,7 @@ _CODECS = (
         equality="by UUID",
         project=labels_back.project_uuid,
         parameters={"order": "order of the bytes of a BLOB: that of RFC 9562, or .NET's Guid"},
-        choices={"order": labels.ORDER_CHOICES},
+        choices={"order": ORDER_CHOICES},
         rejects={"not-uuid": "No UUID.", **_NOT_UTF8},
     ),
     Codec(

@@ -13,12 +13,11 @@ import struct
 
 from howdah.codecs.base import Params
 from howdah.codecs.encode_each import Convert, Notes, Stored, Unfit, encode_each
+from howdah.codecs.encode_uuid import ORDER_CHOICES
 from howdah.codecs.params import read_choice
 from howdah.codecs.pgtypes import PgType, parse_type
 from howdah.codecs.values import Encoded, SourceColumn
 from howdah.errors import UsageError
-
-ORDER_CHOICES = ("rfc", "little-endian")
 
 _UUID = re.compile(
     r"(?:urn:uuid:)?(?P<open>\{)?(?P<digits>[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?(open)\})",

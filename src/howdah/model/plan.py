@@ -212,8 +212,6 @@ class TablePlan:
     bytes: int = 0
     #: Rows with a big value: copied one by one after the batches.
     big_rows: int = 0
-    #: Bytes of the longest row by the census's longest values (an upper bound).
-    row_bytes_max: int = 0
     #: Rows whose foreign key points nowhere: "keep" leaves the key NOT VALID, "quarantine" sets them aside;
     #: "null" and "delete" have been done to the copy that is read (`Plan.corrections`).
     orphans: str = ORPHAN_CHOICES[0]

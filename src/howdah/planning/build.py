@@ -15,7 +15,7 @@ from howdah.model.census import Census, TableCensus
 from howdah.model.finding_kinds import fold_findings, make_finding, name_column, name_table
 from howdah.model.findings import Finding
 from howdah.model.owned import OwnedFacts
-from howdah.model.plan import ColumnPlan, Plan, PlanOptions, Step, TablePlan
+from howdah.model.plan import Plan, PlanOptions, Step, TablePlan
 from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.target import TargetFacts
 from howdah.planning.answers import build_comparison_step
@@ -26,7 +26,7 @@ from howdah.planning.edits import PlanEdits, apply_edits, check_names, merge_opt
 from howdah.planning.estimate import estimate_run
 from howdah.planning.foreign_keys import build_foreign_key_steps, resolve_foreign_keys
 from howdah.planning.indexes import build_indexes
-from howdah.planning.keys import choose_primary_key, choose_row_key
+from howdah.planning.keys import choose_primary_key, choose_row_key, is_integer_key
 from howdah.planning.order import order_by_needs
 from howdah.planning.orphans import OrphanChoices, choose_orphans, describe_orphans
 from howdah.planning.owned import NO_RULES, AppRules, build_owned_plan, is_owned
@@ -170,15 +170,12 @@ def _design_tables(
             target_schema=options.schema,
             columns=columns,
             key=row_key,
-            integer_key=_is_integer_key(table, row_key, by_name),
+            integer_key=is_integer_key(table, row_key, by_name),
             rowid_name=None if table.without_rowid else table.rowid_name,
             orphans=orphans.of(table.name),
             rows=counted.rows,
             bytes=counted.bytes_total,
             big_rows=counted.big_rows,
-            row_bytes_max=sum(
-                max(column.text_bytes_max, column.blob_bytes_max, 8) for column in counted.columns
-            ),
         )
         designs.append(
             TableDesign(
@@ -190,10 +187,6 @@ def _design_tables(
         listed = ", ".join(f'"{name}"' for name in keyless)
         findings.append(make_finding("F-319", "tables", f"no column identifies a row of {listed}"))
     return designs, findings
-
-
-def _is_integer_key(table: Table, key: tuple[str, ...], columns: dict[str, ColumnPlan]) -> bool:
-    return len(key) == 1 and key[0] == table.rowid_alias and columns[key[0]].codec == "integer"
 
 
 def _build_steps(

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: PostgreSQL's numeric(p,s) has at most so many digits (NUMERIC_MAX_PRECISION, src/include/utils/numeric.h).
+NUMERIC_PRECISION_MAX = 1000
+
 
 class Family(StrEnum):
     BOOLEAN = "boolean"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from howdah.codecs.pgtypes import parse_type
+from howdah.codecs.registry import check_params, get_codec
 from howdah.errors import UsageError
 from howdah.model.census import Census, ColumnCensus
 from howdah.model.finding_kinds import make_finding, name_column, name_table
@@ -189,8 +190,6 @@ def _edited(before: TypeDecision, edit: ColumnEdit) -> TypeDecision:
 
 
 def _check_codec(decision: TypeDecision, edits: PlanEdits, name: str, *, is_row_number: bool) -> None:
-    from howdah.codecs.registry import check_params, get_codec
-
     title = f"{edits.file} cannot be carried out: {name}"
     try:
         check_params(get_codec(decision.codec), decision.params, decision.type)

@@ -67,3 +67,8 @@ def is_exact(column: ColumnPlan) -> bool:
             return not set(column.params.values()) - {"quarantine"}
         case _:
             return True
+
+
+def is_integer_key(table: Table, key: tuple[str, ...], columns: Mapping[str, ColumnPlan]) -> bool:
+    """Whether rows are named by the INTEGER PRIMARY KEY alone, carried as it is."""
+    return len(key) == 1 and key[0] == table.rowid_alias and columns[key[0]].codec == "integer"

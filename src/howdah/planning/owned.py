@@ -22,7 +22,7 @@ from howdah.planning.column_facts import ColumnFacts
 from howdah.planning.design import TableDesign, census_of, column_census
 from howdah.planning.edits import PlanEdits
 from howdah.planning.estimate import estimate_run
-from howdah.planning.keys import choose_row_key
+from howdah.planning.keys import choose_row_key, is_integer_key
 from howdah.planning.orphans import choose_orphans, describe_orphans
 from howdah.planning.owned_codecs import OwnedOptions
 from howdah.planning.owned_columns import ColumnOverride, decide_owned_column, find_epoch_units
@@ -169,16 +169,11 @@ def _design_tables(
             target_schema=options.schema,
             columns=columns,
             key=key,
-            integer_key=len(key) == 1
-            and key[0] == pair.source.rowid_alias
-            and by_name[key[0]].codec == "integer",
+            integer_key=is_integer_key(pair.source, key, by_name),
             rowid_name=None if pair.source.without_rowid else pair.source.rowid_name,
             rows=counted.rows,
             bytes=counted.bytes_total,
             big_rows=counted.big_rows,
-            row_bytes_max=sum(
-                max(column.text_bytes_max, column.blob_bytes_max, 8) for column in counted.columns
-            ),
             orphans=orphans.of(pair.source.name),
             row_policy=policy,
             rows_before=pair.target.rows,

@@ -19,13 +19,12 @@ from howdah.model.finding_kinds import make_finding, name_column
 from howdah.model.plan import ORPHAN_CHOICES, PlanOptions
 from howdah.model.source import Column, Table
 from howdah.planning.column_facts import ColumnFacts, TypeDecision
-from howdah.planning.declared import Family, read_declared_type
+from howdah.planning.declared import NUMERIC_PRECISION_MAX, Family, read_declared_type
 from howdah.planning.design import census_of, column_census
 from howdah.planning.owned_columns import describe_owned_misfit
 from howdah.planning.type_groups import ColumnKey
 from howdah.planning.types import decide_type
 
-_PRECISION_MAX = 1000
 _WORDS = frozenset({"boolean-word"})
 _OTHER_BOOLEANS = "Correct the rows, or leave the column as stored: its codec in the plan file."
 #: Findings about texts that are no matter in a column of bytes.
@@ -241,7 +240,7 @@ def _rounded(decision: TypeDecision, declared_type: str) -> TypeDecision:
     if decision.type != "numeric" or not 1 <= len(arguments) <= 2:
         return decision
     precision, scale = arguments[0], arguments[1] if len(arguments) == 2 else 0
-    if not (1 <= precision <= _PRECISION_MAX and 0 <= scale <= precision):
+    if not (1 <= precision <= NUMERIC_PRECISION_MAX and 0 <= scale <= precision):
         return decision
     return replace(
         decision,

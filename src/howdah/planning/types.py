@@ -16,14 +16,13 @@ from howdah.model.findings import Finding
 from howdah.model.plan import PlanOptions
 from howdah.names import quote_sqlite
 from howdah.planning.column_facts import ColumnFacts, TypeDecision, describe_values, samples_of
-from howdah.planning.declared import Family
+from howdah.planning.declared import NUMERIC_PRECISION_MAX, Family
 from howdah.planning.types_as_stored import decide_as_stored
 from howdah.planning.types_of_moments import decide_moment
 from howdah.planning.value_checks import check_values
 
 #: PostgreSQL's varchar(n) ends here (MaxAttrSize, src/include/access/htup_details.h).
 _VARCHAR_LENGTH_MAX = 10_485_760
-_NUMERIC_PRECISION_MAX = 1000
 
 
 def decide_type(facts: ColumnFacts, options: PlanOptions) -> TypeDecision:
@@ -79,7 +78,7 @@ def _decide_decimal(facts: ColumnFacts) -> TypeDecision | None:
     if not 1 <= len(arguments) <= 2:
         return unlimited
     precision, scale = arguments[0], arguments[1] if len(arguments) == 2 else 0
-    if not (1 <= precision <= _NUMERIC_PRECISION_MAX and scale <= precision):
+    if not (1 <= precision <= NUMERIC_PRECISION_MAX and scale <= precision):
         return unlimited
     fits = (
         (census.real_scale_max or 0) <= scale
