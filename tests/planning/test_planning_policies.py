@@ -226,6 +226,31 @@ def test_empty_texts_become_null_in_an_applications_columns(
         ]
 
 
+def test_json_and_dates_of_an_applications_columns_follow_their_policies(
+    tmp_path: Path, database: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOWDAH_HOME", str(tmp_path / "home"))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (id bigint PRIMARY KEY, j jsonb, d date)")
+    source = make_database(
+        tmp_path / "a.db",
+        r"""CREATE TABLE t (id INTEGER PRIMARY KEY, j JSON, d TEXT);
+        INSERT INTO t VALUES (1, '{"a": "x\u0000"}', '2024-01-02 03:04:05'), (2, 'no json', '2024-01-02'),
+            (3, '[1]', NULL);""",
+    )
+    report = migrate_file(source, database, policies=("escapes=replace", "bare=string", "time=drop"))
+    assert (report.exit_status, report.differences) == (0, ())
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT j, d::text FROM t ORDER BY id").fetchall() == [
+            ({"a": "x\ufffd"}, "2024-01-02"),
+            ("no json", "2024-01-02"),
+            ([1], None),
+        ]
+    (table,) = report.tables
+    assert table.values_changed == {"escape-replaced": 1, "bare-text-to-string": 1, "time-dropped": 1}
+    assert not {finding.code for finding in report.findings} & {"F-211", "F-212", "F-225"}
+
+
 def test_texts_that_postgresql_cannot_hold_become_bytes_where_that_is_asked_for(
     tmp_path: Path, database: str, monkeypatch: Any
 ) -> None:

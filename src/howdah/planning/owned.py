@@ -25,7 +25,12 @@ from howdah.planning.estimate import estimate_run
 from howdah.planning.keys import choose_row_key, is_integer_key
 from howdah.planning.orphans import choose_orphans, describe_orphans
 from howdah.planning.owned_codecs import OwnedOptions
-from howdah.planning.owned_columns import ColumnOverride, decide_owned_column, find_epoch_units
+from howdah.planning.owned_columns import (
+    ColumnOverride,
+    decide_owned_column,
+    drop_settled,
+    find_epoch_units,
+)
 from howdah.planning.owned_differences import find_schema_differences, find_table_differences
 from howdah.planning.owned_match import SchemaMatch, TableMatch, match_schema
 from howdah.planning.owned_options import choose_policies, read_fills
@@ -242,7 +247,7 @@ def _plan_columns(
         )
         if edit is None or edit.params is None:
             params = params_under(decision.codec, decision.params, options.policies)
-            decision = replace(decision, params=params)
+            decision = replace(decision, params=params, findings=drop_settled(decision.findings, params))
         findings += decision.findings
         preview = preview_values(values, decision.codec, decision.params, decision.wire_type)
         plans.append(

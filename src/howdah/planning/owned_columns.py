@@ -9,7 +9,7 @@ and the caller refuses or leaves the column out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from howdah.codecs.pgtypes import parse_type
@@ -91,7 +91,7 @@ def decide_owned_column(
         reason = f"{target.text} in the target; {override.origin or 'asked for'}"
     check_params(get_codec(codec), params, wire_type)
     findings += check_values(facts, wire_type)
-    findings = [finding for finding in findings if _SETTLED_BY.get(finding.code, "") not in params]
+    findings = list(drop_settled(findings, params))
     misfit = describe_owned_misfit(codec, params, wire_type, facts.census)
     if misfit:
         findings.append(
@@ -105,6 +105,11 @@ def decide_owned_column(
         reason=reason,
         findings=tuple(findings),
     )
+
+
+def drop_settled(findings: Iterable[Finding], params: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return the findings but for those of values about which a parameter says what becomes of them."""
+    return tuple(finding for finding in findings if _SETTLED_BY.get(finding.code, "") not in params)
 
 
 def find_epoch_units(catalog: SourceCatalog, census: Census) -> dict[str, str]:

@@ -79,6 +79,11 @@ POLICIES: Mapping[str, Policy] = {
         "rounded half away from zero",
     ),
     "order": _of_codecs("order", "the order of the bytes of UUIDs in blobs"),
+    "bare": _of_codecs("bare", "texts that are no JSON in an application's column of JSON"),
+    "escapes": _of_codecs(
+        "escapes", r"`\u0000` and half a surrogate pair in JSON, where an application's column is jsonb"
+    ),
+    "time": _of_codecs("time", "moments with a time of day, where an application's column is a date"),
     "booleans": Policy(
         about="words and other values than 0 and 1 in a column declared BOOLEAN: as stored, or true and "
         "false by the codec [any-boolean](codecs.md#any-boolean), which sets the row of anything else aside",
