@@ -17,6 +17,7 @@ ALLOWED = {
     "model": set(),
     "names": {"errors"},
     "places": set(),
+    "durable": set(),
     "scratch": set(),
     "settings": {"errors", "places", "postgres"},
     "options_file": {"errors"},
@@ -27,7 +28,7 @@ ALLOWED = {
     "postgres": {"errors", "model", "names", "codecs", "places", "scratch", "units"},
     "planning": {"errors", "model", "names", "codecs", "units"},
     "apps": {"errors", "model", "codecs", "planning"},
-    "state": {"errors", "model", "names", "postgres"},
+    "state": {"errors", "durable", "model", "names", "postgres"},
     "proof": {"errors", "model", "names", "codecs", "sqlite", "postgres", "process"},
     "loading": {
         "errors",
@@ -56,6 +57,7 @@ ALLOWED = {
     },
     "archive": {
         "errors",
+        "durable",
         "model",
         "names",
         "units",
@@ -67,7 +69,7 @@ ALLOWED = {
     },
     "content": {"errors", "model", "names", "postgres", "state"},
     "audit": {"errors", "model", "units"},
-    "report": {"errors", "model", "units", "names"},
+    "report": {"errors", "durable", "model", "units", "names"},
     "service": {
         "errors",
         "model",

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from howdah.capture.way_back import WayBack
 from howdah.errors import DifferenceError, RefusedError, UsageError
 from howdah.model.plan import PlanOptions
 from howdah.model.verb_reports import LiveReport
@@ -434,6 +435,65 @@ def test_home_again_with_what_was_written_and_then_finalized(
     assert source.stat().st_mode & 0o222 == 0
     assert "_howdah" not in _dump(source)
     assert _ask(database, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%howdah%'") == [(0,)]
+
+
+_NOTES = (
+    "CREATE TABLE note (code TEXT PRIMARY KEY, body TEXT){options};"
+    'INSERT INTO note SELECT value, \'a\' || char(0) || value FROM json_each(\'["k", "l", "m"]\')'
+)
+_READ_NOTES = "print(connection.execute('SELECT code, body FROM note ORDER BY code').fetchall())"
+
+
+@pytest.mark.parametrize("options", ["", " WITHOUT ROWID"])
+def test_a_row_in_quarantine_stays_in_the_file_until_another_takes_its_place(
+    follow_once: Follow, source: Path, database: str, options: str
+) -> None:
+    _write(source, _NOTES.format(options=options))
+    follow_once()
+    _cut_over(source, database, accept_quarantine=True)
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO note VALUES ('k', 'new'), ('l', 'came')")
+        connection.execute("DELETE FROM note WHERE code = 'l'")
+    home = go_home(target_request(database), LiveOptions())
+    assert (home.status, home.proof, home.differences) == ("home", "proven", ())
+    assert [(found.code, found.message) for found in home.findings if found.code == "F-605"] == [
+        ("F-605", "1 rows have the key of a row in quarantine")
+    ]
+    assert run_sqlite(source, _READ_NOTES) == "[('k', 'new'), ('l', 'a\\x00l'), ('m', 'a\\x00m')]\n"
+    # What gave way is still there to be read, and holds nobody up.
+    listed = list_rows(target_request(database)).rows
+    assert [row.reason for row in listed] == ["overwritten", "nul-in-text", "nul-in-text"]
+
+    _cut_over(source, database, accept_quarantine=True)
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM note WHERE code = 'k'")
+    assert go_home(target_request(database), LiveOptions()).proof == "proven"
+    assert run_sqlite(source, _READ_NOTES) == "[('l', 'a\\x00l'), ('m', 'a\\x00m')]\n"
+
+
+def test_a_row_that_took_the_place_of_one_in_quarantine_before_a_crash_may_go_again(
+    follow_once: Follow, source: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(source, _NOTES.format(options=""))
+    follow_once()
+    _cut_over(source, database, accept_quarantine=True)
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO note VALUES ('k', 'new')")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        # The file has it, PostgreSQL does not know.
+        patched.setattr(WayBack, "forget", die)
+        go_home(target_request(database), LiveOptions())
+    assert "('k', 'new')" in run_sqlite(source, _READ_NOTES)
+    assert {row.reason for row in list_rows(target_request(database)).rows} == {"nul-in-text"}
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM note WHERE code = 'k'")
+    assert go_home(target_request(database), LiveOptions()).proof == "proven"
+    assert run_sqlite(source, _READ_NOTES) == "[('l', 'a\\x00l'), ('m', 'a\\x00m')]\n"
+    assert "overwritten" not in _dump(source)
 
 
 def test_a_file_that_is_replaced_behind_the_fence_calls_the_cutover_off(

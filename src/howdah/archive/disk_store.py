@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from howdah.archive.durable import open_plain, sync_directory, sync_tree, write_durably
 from howdah.archive.store import Stamped
+from howdah.durable import open_plain, sync_directory, sync_tree, write_durably
 from howdah.errors import EnvironmentFailedError, IntegrityError
 
 _PARTIAL = "partial"
@@ -70,7 +70,7 @@ class DiskStore:
         path = self._path(name)
         with _explained(path):
             self._make_parents(path)
-            write_durably(path, content)
+            write_durably(path, [content])
 
     def create(self, name: str, content: bytes) -> bool:
         return self._write_if(name, content, None)
@@ -174,7 +174,7 @@ class DiskStore:
                 found = self.read(name)
                 if (found.token if found is not None else None) != token:
                     return False
-                write_durably(path, content)
+                write_durably(path, [content])
                 return True
 
 

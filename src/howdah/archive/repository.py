@@ -20,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from howdah.archive.durable import hash_plain_file, hash_stream
 from howdah.archive.encryption import decrypt_stream, encrypt_file
 from howdah.archive.lease import Lease, hold_lease
 from howdah.archive.manifest import (
@@ -33,6 +32,7 @@ from howdah.archive.manifest import (
     write_moment,
 )
 from howdah.archive.store import Store
+from howdah.durable import hash_plain_file, hash_stream
 from howdah.errors import HowdahError, IntegrityError, RefusedError, UsageError
 from howdah.model.backup import DrillReport, Manifest, StoredFile
 from howdah.model.report import to_json

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from howdah.archive.durable import hash_plain_file, hash_stream
 from howdah.archive.store import Stamped
+from howdah.durable import hash_plain_file, hash_stream
 from howdah.errors import EnvironmentFailedError, IntegrityError, UsageError
 from howdah.places import state_directory
 from howdah.scratch import scratch_directory

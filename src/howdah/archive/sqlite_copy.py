@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from howdah.archive.durable import CHUNK
+from howdah.durable import CHUNK
 from howdah.errors import EnvironmentFailedError, IntegrityError
 from howdah.model.backup import ContentDifference, Manifest, SchemaObject, TableContent
 from howdah.process.progress import Progress

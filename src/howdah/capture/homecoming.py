@@ -46,8 +46,6 @@ class Home:
     big: set[str] = field(default_factory=set)
     #: Table → keys in quarantine whose rows in the file gave way to rows of PostgreSQL.
     overwritten: dict[str, frozenset[str]] = field(default_factory=dict)
-    #: Nothing was ever brought home to the file, so that a row in quarantine is what it was.
-    first: bool = True
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -71,7 +69,8 @@ def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan
     if noted is not None and not noted.key and noted.number not in home.whole:
         return HomeTableReport(name=plan.name, method="unchanged")
     file.begin_table(home_table)
-    kept = sorted(home.quarantined.get(plan.name, ())) if home.first or not by_journal else []
+    overwritten = home.overwritten.get(plan.name, frozenset())
+    kept = sorted(home.quarantined.get(plan.name, frozenset()) - overwritten)
     file.stage_kept(map(SourceKey.from_text, kept))
     if noted is not None and by_journal:
         dirty = _dirty_name(home, noted)
@@ -92,7 +91,7 @@ def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan
     if kept and (places := file.kept_overwritten(home_table)):
         message = f"{len(places)} rows have the key of a row in quarantine"
         home.findings.append(make_finding("F-605", name_table(plan.name), message))
-        home.overwritten[plan.name] = frozenset(kept[place] for place in places)
+        home.overwritten[plan.name] = overwritten.union(kept[place] for place in places)
     changes = file.apply_some(home_table) if by_journal else file.apply_whole(home_table)
     if home_table.key and changes.any:
         skip = home.not_twice.get(plan.name, set())

@@ -86,6 +86,7 @@ def drop_fence(live: LiveRun) -> None:
         live.file.execute_all(f"DROP TRIGGER {name}" for name in objects if name.startswith("_howdah_fence_"))
         if "_howdah_state" in objects:
             live.file.execute_all(["UPDATE _howdah_state SET fenced = 0"])
+        live.file.execute_all(["DROP TABLE IF EXISTS _howdah_overwritten"])
     with live.file.looking():
         version = live.file.schema_version()
     with live.connection.transaction():

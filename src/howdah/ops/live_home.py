@@ -74,29 +74,35 @@ def carry_home(live: LiveRun, *, sequences: bool = False) -> None:
         exporting.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
         row = exporting.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
         assert row is not None
+        quarantine = Quarantine(state=live.state, run_id=live.run.id)
         home = Home(
             plan=live.run.plan,
             state_name=live.state.name,
             catalog=live.catalog,
             noted={table.source_table: table for table in tables},
             whole=live.way_back.whole(exporting),
-            quarantined=Quarantine(state=live.state, run_id=live.run.id).keys(exporting),
-            first=False,
+            quarantined=quarantine.keys(exporting),
         )
         noted = _noted_tables(live, exporting, home)
         with HomeFile(live.file.path) as file, live.sessions.take_reader() as reader, file.transaction():
             reader.see(row[0])
+            # Not empty where a process was killed before quarantine heard of it.
+            home.overwritten = file.read_overwritten()
             reports = [write_table(file, reader, home, plan) for plan in noted]
             if sequences:
                 write_sequences(file, reader, home)
             live.findings += rebuild_search(
                 file, live.catalog, {item.name for item in reports if is_changed(item)}
             )
+            if home.overwritten:
+                file.note_overwritten(home.overwritten)
+            live.findings += home.findings
             live.inexact += list_inexact(home)
             require_exact(home, nearest=live.options.nearest)
             file.connection.execute("UPDATE _howdah_state SET home = home + 1")
         for table in tables:
             live.way_back.forget(exporting, table)
+        quarantine.mark_overwritten(exporting, home.overwritten)
         exporting.execute("COMMIT")
     live.dirty = {name: keys for name, keys in home.written.items() if keys}
     live.phases.progress.advance("home", sum(map(len, home.written.values())))

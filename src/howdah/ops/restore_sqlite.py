@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from howdah.archive.durable import sync_directory
 from howdah.archive.repository import Repository
 from howdah.archive.sqlite_copy import unpack_database
+from howdah.durable import sync_directory
 from howdah.errors import DifferenceError, ExitStatus, RefusedError, UsageError
 from howdah.model.backup import Manifest
 from howdah.model.backup_reports import RestoreReport

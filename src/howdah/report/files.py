@@ -8,9 +8,9 @@ tables, keys and values.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from howdah.durable import write_durably
 from howdah.errors import EnvironmentFailedError
 from howdah.model.report import RunReport
 from howdah.report.html import render_html
@@ -28,11 +28,10 @@ def write_report_directory(report: RunReport, directory: Path, *, trigger_stubs:
     html_path = directory / "report.html"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_durably(directory / "report.json", render_json(report) + "\n")
+        write_durably(directory / "report.json", [render_json(report).encode(), b"\n"])
         if trigger_stubs:
-            _write_durably(directory / "triggers.sql", trigger_stubs)
-        _write_durably(html_path, render_html(report))
-        _sync_directory(directory)
+            write_durably(directory / "triggers.sql", [trigger_stubs.encode()])
+        write_durably(html_path, [render_html(report).encode()])
     except OSError as error:
         raise EnvironmentFailedError(
             "R-001",
@@ -41,25 +40,3 @@ def write_report_directory(report: RunReport, directory: Path, *, trigger_stubs:
             hint="Free some space there or make it writable; the data itself is not affected.",
         ) from error
     return html_path
-
-
-def _write_durably(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -32,7 +32,7 @@ from howdah.sqlite.location import source_path
 OUR_PREFIX = "_howdah_"
 #: Nothing else that begins so is left out or dropped: it is the application's.
 _OUR_NAMES = re.compile(
-    rf"{OUR_PREFIX}(?:journal|tables|state|cap|(?:\d+|fence_\d+)_(?:evict_)?(?:insert|update|delete))"
+    rf"{OUR_PREFIX}(?:journal|tables|state|cap|overwritten|(?:\d+|fence_\d+)_(?:evict_)?(?:insert|update|delete))"
 )
 
 

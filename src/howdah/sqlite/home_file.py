@@ -11,7 +11,7 @@ as they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -286,6 +286,29 @@ class HomeFile:
             # Its tokenizer, or a function that it calls, is the application's.
             return False
         return True
+
+    def read_overwritten(self) -> dict[str, frozenset[str]]:
+        """Return what `note_overwritten` wrote, nothing where it never did."""
+        if not self._count("SELECT count(*) FROM main.sqlite_schema WHERE name = '_howdah_overwritten'"):
+            return {}
+        rows: list[tuple[Any, ...]] = self._connection.execute(
+            "SELECT name, key FROM _howdah_overwritten"
+        ).fetchall()
+        found: dict[str, set[str]] = {}
+        for name, key in rows:
+            found.setdefault(name, set()).add(key)
+        return {name: frozenset(keys) for name, keys in found.items()}
+
+    def note_overwritten(self, keys: Mapping[str, frozenset[str]]) -> None:
+        """Write into the fenced file which rows in quarantine, by table, have given way in it."""
+        self._execute(
+            "CREATE TABLE IF NOT EXISTS _howdah_overwritten (name TEXT NOT NULL, key TEXT NOT NULL)"
+        )
+        self._execute("DELETE FROM _howdah_overwritten")
+        self._connection.executemany(
+            "INSERT INTO _howdah_overwritten VALUES (?, ?)",
+            [(name, key) for name, found in keys.items() for key in found],
+        )
 
     def broken_references(self) -> frozenset[tuple[Any, ...]]:
         """Return what PRAGMA foreign_key_check lists."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psycopg.types.json import Json
 
+from howdah.durable import write_durably
 from howdah.model.quarantine import Cell, QuarantinedRow, SourceKey
 from howdah.model.report import to_json
 from howdah.model.serialize import from_json
 from howdah.state.store import Connection, StateSchema
+
+#: Reason of a row whose place in the SQLite file a row of PostgreSQL has taken: what is kept here is all
+#: that there is of it.
+OVERWRITTEN = "overwritten"
 
 _COLUMNS = "number, source_table, source_key, reason, column_name, detail, cells"
 
@@ -65,10 +69,12 @@ class Quarantine:
         return [_build_row(row) for row in found]
 
     def keys(self, connection: Connection) -> dict[str, frozenset[str]]:
-        """Return, by source table, the canonical texts of the keys set aside."""
+        """Return, by source table, the canonical texts of keys that the file has and the target has not."""
         found = connection.execute(
-            self.state.query("SELECT source_table, source_key FROM {schema}.quarantine WHERE run_id = %s"),
-            (self.run_id,),
+            self.state.query(
+                "SELECT source_table, source_key FROM {schema}.quarantine WHERE run_id = %s AND reason <> %s"
+            ),
+            (self.run_id, OVERWRITTEN),
         ).fetchall()
         keys: dict[str, set[str]] = {}
         for table, key in found:
@@ -82,17 +88,27 @@ class Quarantine:
             (self.run_id, list(numbers)),
         )
 
+    def mark_overwritten(self, connection: Connection, keys: Mapping[str, Iterable[str]]) -> None:
+        """Note that rows, by keys as `keys` returns them, are in the SQLite file no more."""
+        for table, texts in keys.items():
+            connection.execute(
+                self.state.query(
+                    "UPDATE {schema}.quarantine SET reason = %s"
+                    " WHERE run_id = %s AND source_table = %s AND source_key = ANY (%s)"
+                ),
+                (OVERWRITTEN, self.run_id, table, list(texts)),
+            )
+
 
 def write_quarantine_file(rows: Sequence[QuarantinedRow], path: Path) -> None:
-    """Write rows as JSON lines, readable by the owner alone (mode 0600), replacing the file in one act."""
-    temporary = path.with_name(path.name + ".partial")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(to_json(row), ensure_ascii=False, separators=(",", ":")) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    """Replace the file by rows as JSON lines, readable by the owner alone (mode 0600). Raises OSError."""
+    write_durably(
+        path,
+        (
+            json.dumps(to_json(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            for row in rows
+        ),
+    )
 
 
 def _build_row(row: tuple[Any, ...]) -> QuarantinedRow:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,12 +18,12 @@ from typing import BinaryIO
 CHUNK = 1024 * 1024
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace the file by `content`, readable by its owner alone. Raises OSError."""
+def write_durably(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replace the file by what `chunks` are together, readable by its owner alone. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
