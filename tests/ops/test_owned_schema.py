@@ -309,6 +309,34 @@ def test_a_fill_leaves_the_default_that_a_column_has(tmp_path: Path, app: str, s
     assert dump_schema(server_bindir, app) == before
 
 
+@pytest.mark.parametrize(
+    "fill",
+    [
+        ("post.made=1",),
+        ("posts.mode=1",),
+        ("posts.title=x",),
+        ("posts.twice=1",),
+        ("posts.made=1", "posts.made=2"),
+    ],
+    ids=["no such table", "no such column", "the source has it", "generated", "named twice"],
+)
+def test_a_fill_of_a_column_that_takes_none_is_refused(
+    tmp_path: Path, app: str, fill: tuple[str, ...]
+) -> None:
+    source = make_database(tmp_path / "s.db", SOURCE)
+    run_script(
+        app,
+        "ALTER TABLE posts ADD COLUMN made integer;"
+        "ALTER TABLE posts ADD COLUMN twice integer GENERATED ALWAYS AS (id * 2) STORED",
+    )
+    before = query(app, "SELECT * FROM posts")
+    with pytest.raises(UsageError) as refused:
+        migrate_file(source, app, fill=fill)
+    assert refused.value.code == "P-205"
+    assert "posts.made" in refused.value.detail
+    assert query(app, "SELECT * FROM posts") == before
+
+
 def test_no_table_and_no_column_of_the_target_takes_what_two_of_the_source_hold(
     tmp_path: Path, app: str
 ) -> None:

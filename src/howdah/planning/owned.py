@@ -95,7 +95,7 @@ def build_owned_plan(
     designs, findings = _design_tables(match, census, policies, options, column_options, edits, rules)
     loaded = _loaded_tables(designs, owned)
     foreign_keys = choose_foreign_keys(owned, loaded)
-    fills = read_fills(options)
+    fills = read_fills(options, match.tables)
     findings += find_schema_differences(match, owned, census, foreign_keys, loaded)
     for pair in match.tables:
         findings += find_table_differences(

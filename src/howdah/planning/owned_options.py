@@ -11,6 +11,7 @@ from howdah.errors import UsageError
 from howdah.model.owned import FilledColumn, RowPolicy
 from howdah.model.plan import PlanOptions
 from howdah.planning.edits import PlanEdits
+from howdah.planning.owned_match import TableMatch
 
 
 def choose_policies(
@@ -51,9 +52,18 @@ def choose_policies(
     return policies
 
 
-def read_fills(options: PlanOptions) -> tuple[FilledColumn, ...]:
-    """Read "table.column=value". Raises UsageError P-204 for anything else."""
-    fills = []
+def read_fills(options: PlanOptions, tables: Iterable[TableMatch]) -> tuple[FilledColumn, ...]:
+    """
+    Read "table.column=value" for columns of the target that no column of the source belongs to.
+
+    Raises UsageError P-204 for anything else, P-205 for a column that cannot be filled.
+    """
+    open_columns = {
+        (pair.target.name, column.name): column.generated_sql is None
+        for pair in tables
+        for column in pair.target_only
+    }
+    fills: dict[tuple[str, str], FilledColumn] = {}
     for asked in options.fill:
         name, equals, value = asked.partition("=")
         table, dot, column = name.rpartition(".")
@@ -63,8 +73,16 @@ def read_fills(options: PlanOptions) -> tuple[FilledColumn, ...]:
                 f"--fill takes TABLE.COLUMN=VALUE, not {asked!r}",
                 hint="TABLE and COLUMN are the target's; PostgreSQL reads VALUE as the column's type.",
             )
-        fills.append(FilledColumn(table=table, column=column, value=value))
-    return tuple(fills)
+        if not open_columns.get((table, column)) or (table, column) in fills:
+            raise UsageError(
+                "P-205",
+                f'--fill "{name}" names no column that can be filled, or one twice',
+                detail="Columns of the target that the source does not have: "
+                + (", ".join(".".join(each) for each, plain in open_columns.items() if plain) or "none"),
+                hint="A column takes its values from the source where that has it; names are the target's.",
+            )
+        fills[table, column] = FilledColumn(table=table, column=column, value=value)
+    return tuple(fills.values())
 
 
 def _matching(tables: tuple[str, ...], pattern: str, option: str) -> list[str]:

@@ -102,7 +102,7 @@ def build_interims(
         interims += [_trigger_interim(trigger) for trigger in triggers]
     facts = {(table.name, column.name): column for table in tables for column in table.facts.columns}
     interims += [
-        _fill_interim(owned.schema, fill, facts.get((fill.table, fill.column)))
+        _fill_interim(owned.schema, fill, facts[fill.table, fill.column])
         for fill in fills
         if fill.table in loaded
     ]
@@ -141,10 +141,10 @@ def _trigger_interim(trigger: OwnedTrigger) -> Interim:
     )
 
 
-def _fill_interim(schema: str, fill: FilledColumn, facts: TargetColumn | None) -> Interim:
+def _fill_interim(schema: str, fill: FilledColumn, facts: TargetColumn) -> Interim:
     # ONLY: the partitions keep their own defaults, and rows come through the table.
     altered = f"ALTER TABLE ONLY {qualified(schema, fill.table)} ALTER COLUMN {quote(fill.column)}"
-    before = None if facts is None else facts.default_sql
+    before = facts.default_sql
     return Interim(
         id=f"default:{fill.table}.{fill.column}",
         kind="default",
