@@ -9,6 +9,7 @@ a 'T' and three digits, all are 0 or 1…), so the planner can rely on it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from howdah.model.orphans import Orphans
 
@@ -117,7 +118,8 @@ class Census:
 
     def table(self, name: str) -> TableCensus:
         """Return the table of exactly that name. Raises KeyError."""
-        for table in self.tables:
-            if table.name == name:
-                return table
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, TableCensus]:
+        return {table.name: table for table in self.tables}

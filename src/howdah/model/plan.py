@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from howdah.model.findings import Finding
 from howdah.model.orphans import Orphans
@@ -336,7 +337,8 @@ class Plan:
 
     def table(self, name: str) -> TablePlan:
         """Return the plan of the source table of exactly that name. Raises KeyError."""
-        for table in self.tables:
-            if table.name == name:
-                return table
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, TablePlan]:
+        return {table.name: table for table in self.tables}

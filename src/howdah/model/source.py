@@ -11,6 +11,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from howdah.model.findings import Finding
@@ -249,11 +250,11 @@ class SourceCatalog:
 
     def table(self, name: str) -> Table:
         """Return the table of that name, ignoring ASCII case as SQLite does. Raises KeyError."""
-        wanted = fold_name(name)
-        for table in self.tables:
-            if fold_name(table.name) == wanted:
-                return table
-        raise KeyError(name)
+        return self._by_folded_name[fold_name(name)]
+
+    @cached_property
+    def _by_folded_name(self) -> dict[str, Table]:
+        return {fold_name(table.name): table for table in self.tables}
 
 
 @dataclass(frozen=True, kw_only=True)
