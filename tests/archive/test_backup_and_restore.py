@@ -330,7 +330,7 @@ def test_no_password_is_in_a_manifest_and_roles_come_without(
 def test_missing_roles_are_said_or_made(sample: str, tmp_path: Path, new_database: str, server: Any) -> None:
     place = RepositoryRequest(location=str(tmp_path / "repo"), name="roles")
     with psycopg.connect(sample, autocommit=True) as connection:
-        connection.execute("CREATE ROLE gone LOGIN")
+        connection.execute("CREATE ROLE gone LOGIN IN ROLE pg_monitor")
         connection.execute("ALTER TABLE orders OWNER TO gone")
         backup(BackupRequest(repository=place, target=TargetRequest(target=sample), drill="never"))
         connection.execute("ALTER TABLE orders OWNER TO CURRENT_USER")
@@ -350,6 +350,9 @@ def test_missing_roles_are_said_or_made(sample: str, tmp_path: Path, new_databas
         )
     )
     assert ask(new_database, owner) == [("gone",)]
+    # A group that is there is not the backup's to let anybody into.
+    assert not ask(server.dsn(), "SELECT FROM pg_auth_members WHERE member = 'gone'::regrole")
+    assert any('GRANT "pg_monitor" TO "gone"' in note for note in report.notes)
     assert ask(server.dsn(), "SELECT rolpassword FROM pg_authid WHERE rolname = 'gone'") == [(None,)]
     for name in ("restored_here", report.kept_as):
         with psycopg.connect(server.dsn(name), autocommit=True) as connection:

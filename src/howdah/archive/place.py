@@ -74,8 +74,8 @@ def create_roles(connection: Connection, roles: Sequence[RoleFacts], *, login: b
     """
     Create roles without passwords, then their memberships; on a connection in autocommit mode.
 
-    Nobody becomes a superuser by a backup. Without `login` they only own things, else they get their settings
-    too; those that cannot be made are returned as notes.
+    Nobody becomes a superuser by a backup, or a member of a role that was there. Without `login` they only
+    own things, else they get their settings too; what cannot be made is returned as notes.
     """
     for role in roles:
         wanted = [
@@ -87,17 +87,20 @@ def create_roles(connection: Connection, roles: Sequence[RoleFacts], *, login: b
         statement = sql.SQL("CREATE ROLE {} " + " ".join(wanted))
         connection.execute(statement.format(sql.Identifier(role.name)))
     names = {role.name for role in roles}
+    notes = []
     for role in roles:
         for group in role.member_of:
+            grant = sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role.name))
             if group in names:
-                connection.execute(
-                    sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role.name))
-                )
+                connection.execute(grant)
+            else:
+                # What a role of this server may do is not a backup's to give away.
+                notes.append(f"Left out, as {group} is a role of this server: {grant.as_string()}.")
     if not login:
         return ()
-    return tuple(
-        note for role in roles for note in apply_settings(connection, "ROLE", role.name, role.settings)
-    )
+    for role in roles:
+        notes += apply_settings(connection, "ROLE", role.name, role.settings)
+    return tuple(notes)
 
 
 def create_like(
