@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from howdah.model.source import Index, SourceCatalog, Table
+from howdah.model.source import Affinity, Index, SourceCatalog, Table
 from howdah.names import quote_sqlite
 from howdah.sqlite.lexer import quote_string
 
@@ -137,8 +137,9 @@ def _key_triggers(number: int, table: Table, key: Sequence[str]) -> Iterator[tup
         values = "".join(f", {row}.{quote_sqlite(name)}" for name in key)
         return f"INSERT INTO _howdah_journal ({columns}) SELECT {number}{values}"
 
+    # By its own collation a column may call values the same that are two keys on PostgreSQL.
     same = " AND ".join(
-        f"OLD.{name} IS NEW.{name} AND typeof(OLD.{name}) = typeof(NEW.{name})"
+        f"OLD.{name} IS NEW.{name} COLLATE BINARY AND typeof(OLD.{name}) = typeof(NEW.{name})"
         for name in map(quote_sqlite, key)
     )
     for event, body in (
@@ -172,10 +173,16 @@ def _evicted(table: Table, key: Sequence[str]) -> Iterator[str]:
         # Before an INSERT that leaves the choice to SQLite, NEW.rowid is -1.
         yield f"t.{rowid} = NEW.{rowid}"
     for index in table.indexes:
-        names = tuple(column.name for column in index.columns)
-        if not index.unique or names == tuple(key):
-            continue
-        yield _index_condition(table, index)
+        if index.unique and not _is_exactly(index, table, key):
+            yield _index_condition(table, index)
+
+
+def _is_exactly(index: Index, table: Table, key: Sequence[str]) -> bool:
+    """Whether a row that the index has no room for beside NEW has NEW's very key, which is noted anyway."""
+    return tuple(column.name for column in index.columns) == tuple(key) and all(
+        column.collation.upper() == "BINARY" and table.column(name).affinity is not Affinity.BLOB
+        for column, name in zip(index.columns, key, strict=True)
+    )
 
 
 def _index_condition(table: Table, index: Index) -> str:

@@ -722,8 +722,8 @@ _KINDS = (
         code="F-605",
         severity=WARNING,
         title="A row on PostgreSQL took the place of one in quarantine",
-        explanation='The row that could not be migrated is not in the SQLite file any more; "howdah quarantine '
-        'list" still has it.',
+        explanation="The row that could not be migrated is not in the SQLite file any more; "
+        '"howdah quarantine list" still has it.',
     ),
     FindingKind(
         code="F-606",

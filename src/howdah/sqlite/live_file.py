@@ -232,7 +232,9 @@ class LiveFile:
             for number, width in widths.items():
                 if not width:
                     continue
-                columns = ", ".join(f"k{place}" for place in range(1, width + 1))
+                names = [f"k{place}" for place in range(1, width + 1)]
+                # 1 and 1.0 are equal, and two keys.
+                columns = ", ".join([*names, *(f"typeof({name})" for name in names)])
                 try:
                     found = self._rows(
                         f"SELECT DISTINCT {columns} FROM _howdah_journal WHERE seq > ? AND tbl = ?",
@@ -242,7 +244,7 @@ class LiveFile:
                     unreadable.add(number)
                     continue
                 if found:
-                    keys[number] = tuple(found)
+                    keys[number] = tuple(row[:width] for row in found)
         touched = dict(self._rows("SELECT tbl, touched FROM _howdah_tables WHERE touched > 0"))
         return Noted(
             upto=after if upto is None else upto,
@@ -293,11 +295,13 @@ def fetch_present(
     Values come whole, however long they are.
     """
     select = _select(connection, table, columns)
-    statement = select.sql(matching(table, key), by_index=True)
+    # A key of 1 does not find the row of 1.0, which has a key of its own.
+    same_class = "".join(f" AND typeof({quote_sqlite(name)}) = typeof(?)" for name in key)
+    statement = select.sql(matching(table, key) + same_class, by_index=True)
     yield from _batches(
         select,
         columns,
-        (row for values in keys for row in connection.execute(statement, bindings_of(values))),
+        (row for values in keys for row in connection.execute(statement, (*bindings_of(values), *values))),
     )
 
 
