@@ -564,3 +564,55 @@ def test_a_key_that_is_not_unicode_does_not_end_the_following(tmp_path: Path, da
     assert _ask(database, "SELECT * FROM note ORDER BY n") == [("b", 2), ("d", 3), ("c", 4)]
     assert list_rows(target_request(database)).rows == ()
     assert _cut_over(source, database).proof == "proven"
+
+
+def test_a_row_whose_key_is_the_same_but_for_case_takes_the_place_of_the_other(
+    tmp_path: Path, database: str
+) -> None:
+    source = make_database(
+        tmp_path / "case.db",
+        "CREATE TABLE word (g INT, word TEXT COLLATE NOCASE, n INT, PRIMARY KEY (g, word)) WITHOUT ROWID;"
+        "INSERT INTO word VALUES (1, 'A', 1), (1, 'B', 2);",
+    )
+    request = FollowRequest(
+        source=str(source), target=target_request(database), consent=True, until_caught_up=True
+    )
+    follow(request)
+    _write(source, "REPLACE INTO word VALUES (1, 'a', 3); UPDATE word SET word = 'b' WHERE word = 'B'")
+    report = follow(request)
+    assert (report.exit_status, report.rows_quarantined) == (0, 0)
+    assert _ask(database, "SELECT word, n FROM word ORDER BY n") == [("b", 2), ("a", 3)]
+    assert _cut_over(source, database).proof == "proven"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(
+            "CREATE TABLE note (code PRIMARY KEY, n INT); INSERT INTO note VALUES (7, 0)", id="mixed"
+        ),
+        pytest.param(
+            "CREATE TABLE note (code TEXT PRIMARY KEY, n INT); INSERT INTO note VALUES (NULL, 0)", id="null"
+        ),
+        pytest.param(
+            "CREATE TABLE note (code TEXT, n INT, folded TEXT AS (lower(code)) STORED NOT NULL UNIQUE);"
+            "INSERT INTO note VALUES ('x', 0)",
+            id="computed",
+        ),
+    ],
+)
+def test_what_is_written_to_a_table_whose_key_is_not_carried_exactly_arrives(
+    tmp_path: Path, database: str, script: str
+) -> None:
+    source = make_database(
+        tmp_path / "key.db", script + "; INSERT INTO note (code, n) VALUES ('a', 1), ('b', 2)"
+    )
+    request = FollowRequest(
+        source=str(source), target=target_request(database), consent=True, until_caught_up=True
+    )
+    follow(request)
+    _write(source, "DELETE FROM note WHERE code = 'a'; INSERT INTO note (code, n) VALUES ('c', 3)")
+    # The watermark passes what was noted long before the table is copied.
+    follow(request)
+    assert _cut_over(source, database).proof == "proven"
+    assert _ask(database, "SELECT n FROM note ORDER BY n") == [(0,), (2,), (3,)]

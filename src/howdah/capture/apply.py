@@ -32,6 +32,8 @@ from howdah.sqlite.python_columns import column_of
 from howdah.sqlite.row_select import ColumnChunk
 from howdah.state.store import Connection
 
+#: Stands in a count of copied writes: keys were noted, and passed by, of a table that goes over as a whole.
+PASSED_BY = -1
 #: So many keys' rows are held in memory, and the look at the file ends before PostgreSQL is asked anything.
 KEYS_IN_MEMORY = 20_000
 
@@ -74,6 +76,20 @@ def tables_to_copy_whole(
             or design.table(plan.name).number in noted.keys
         )
     ]
+
+
+def keys_passed_by(
+    design: JournalDesign, job: LoadJob, noted: Noted, whole: Sequence[TablePlan]
+) -> dict[int, int]:
+    """
+    Return what to remember in the counts when the watermark passes these keys.
+
+    A key that the plan does not match rows by, because values of it are not carried exactly, says only that
+    its table was written to. It lies behind the watermark when the table is copied at the fence.
+    """
+    numbers = (design.table(plan.name).number for plan in job.plan.loaded_tables if plan not in whole)
+    keyed = {design.table(plan.name).number for plan in job.plan.loaded_tables if is_keyed(design, plan)}
+    return {number: PASSED_BY for number in numbers if number in noted.keys and number not in keyed}
 
 
 def read_changes(

@@ -6,7 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from howdah.capture.apply import TableChange, apply_changes, read_changes, tables_to_copy_whole
+from howdah.capture.apply import (
+    TableChange,
+    apply_changes,
+    keys_passed_by,
+    read_changes,
+    tables_to_copy_whole,
+)
 from howdah.capture.record import Capture
 from howdah.model.plan import TablePlan
 from howdah.ops.live_run import LiveRun
@@ -42,6 +48,7 @@ def apply_noted(live: LiveRun, capture: Capture) -> None:
         changes = read_changes(live.file, live.design, live.job, noted, whole)
         numbers = [live.design.table(plan.name).number for plan in whole]
         copied = {number: noted.touched.get(number, 0) for number in numbers}
+        copied |= keys_passed_by(live.design, live.job, noted, whole)
         apply_batch(live, changes, noted, touched={**capture.touched, **copied})
     _prune(live, noted)
 
