@@ -16,6 +16,13 @@ from typing import BinaryIO
 
 #: Bytes read at a time.
 CHUNK = 1024 * 1024
+#: How a SQLite database, its write-ahead log and its rollback journal begin.
+_OF_SQLITE = (
+    b"SQLite format 3\0",
+    b"\x37\x7f\x06\x82",
+    b"\x37\x7f\x06\x83",
+    b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7",
+)
 
 
 def write_durably(path: Path, chunks: Iterable[bytes]) -> None:
@@ -52,6 +59,15 @@ def sync_tree(directory: Path) -> None:
             finally:
                 os.close(descriptor)
         sync_directory(Path(place))
+
+
+def belongs_to_sqlite(path: Path) -> bool:
+    """Return whether a database, or a log or journal of one, is there: nothing may be written over it."""
+    try:
+        with open_plain(Path(os.path.realpath(path))) as file:
+            return file.read(16).startswith(_OF_SQLITE)
+    except OSError:
+        return False
 
 
 def open_plain(path: Path) -> BinaryIO:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import psycopg
 import pytest
 
@@ -59,6 +61,48 @@ def test_an_output_that_cannot_be_written_is_said_so(howdah: Program, notes: Pat
     ended = howdah.run("plan", notes, "-o", "missing/plan.toml", "--json")
     assert ended.status == 2
     assert "missing/plan.toml" in ended.error_line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "notes.db", "-o", "notes.db"],
+        ["plan", "notes.db", "-o", "link"],
+        ["plan", "notes.db", "-o", "notes.db-wal"],
+        ["quarantine", "export", "notes.db"],
+        ["accept", "--html", "notes.db"],
+        ["audit", ".", "--sarif", "notes.db"],
+        ["audit", ".", "--write-baseline", "notes.db"],
+    ],
+)
+def test_no_output_is_written_over_a_sqlite_database(
+    howdah: Program, notes: Path, arguments: list[str]
+) -> None:
+    (notes.parent / "link").symlink_to(notes)
+    with closing(apsw.Connection(str(notes))) as application:
+        list(application.execute("PRAGMA journal_mode = wal"))
+        application.execute("INSERT INTO folder VALUES (3, 'kept in the log')")
+        before = {name: Path(f"{notes}{name}").read_bytes() for name in ("", "-wal")}
+        ended = howdah.run(*arguments)
+        assert ended.status == 2
+        assert ended.error_line.startswith("error U-106: ")
+        assert {name: Path(f"{notes}{name}").read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["audit", ".", "--sarif", "missing/x"],
+        ["audit", ".", "--write-baseline", "missing/x"],
+        ["accept", "--html", "missing/x"],
+    ],
+)
+def test_a_path_that_cannot_be_written_is_a_usage_error_everywhere(
+    howdah: Program, notes: Path, arguments: list[str]
+) -> None:
+    ended = howdah.run(*arguments)
+    assert ended.status == 2
+    assert ended.error_line.startswith("error U-103: ")
 
 
 def test_help_and_version_answer_without_a_verb(howdah: Program) -> None:

@@ -159,7 +159,7 @@ def test_quarantine(howdah: Program, tmp_path: Path, database: str) -> None:
     document, text = ask(howdah, "quarantine", "retry", database, status=5, verb="quarantine retry")
     assert (document["loaded"], document["total"]) == (0, 2)
     refused = howdah.run("quarantine", "export", "missing/out.jsonl", database, "--json")
-    assert refused.status == 7
+    assert refused.status == 2
     assert "missing/out.jsonl" in refused.err
 
 

@@ -61,7 +61,10 @@ def accept_command(
     from howdah.ops.accept import AcceptRequest, accept
     from howdah.ops.repositories import RepositoryRequest
     from howdah.report.acceptance import render_acceptance, render_acceptance_page
+    from howdah.report.files import require_no_database, write_named_file
 
+    if html is not None:
+        require_no_database(html, "the page")
     report = accept(
         AcceptRequest(
             path=path,
@@ -74,5 +77,5 @@ def accept_command(
         )
     )
     if html is not None:
-        html.write_text(render_acceptance_page(report), encoding="utf-8")
+        write_named_file(html, render_acceptance_page(report), "the page")
     end(report, render_acceptance, as_json=as_json)

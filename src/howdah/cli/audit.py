@@ -47,11 +47,12 @@ def audit_command(
     from howdah.audit.rules import RULES
     from howdah.ops.audit import AuditRequest, audit
     from howdah.report.audit import render_audit, render_sarif
+    from howdah.report.files import write_named_file
 
     report = audit(
         AuditRequest(path=path, baseline=baseline, write_baseline=write_baseline, fail_on=fail_on, mark=mark)
     )
     if sarif is not None:
-        sarif.write_text(render_sarif(report, RULES, __version__), encoding="utf-8")
+        write_named_file(sarif, render_sarif(report, RULES, __version__), "the SARIF document")
         say(f"SARIF: {sarif}")
     end(report, render_audit, as_json=as_json)

@@ -40,7 +40,6 @@ from howdah.cli.options import (
     build_target_request,
 )
 from howdah.cli.output import end, make_progress
-from howdah.errors import UsageError
 
 
 def inspect_command(source: Source, as_json: Json = False, quiet: Quiet = False) -> None:
@@ -88,8 +87,11 @@ def plan_command(
     """Every decision, before anything is written."""
     from howdah.model.verb_reports import PlanReport
     from howdah.ops.plan import PlanRequest, plan
+    from howdah.report.files import require_no_database, write_named_file
     from howdah.report.overview import render_plan_summary
 
+    if output is not None:
+        require_no_database(output, "the plan")
     request = PlanRequest(
         source=source,
         # A plan is made for a server only when one is named: rehearsal servers are all alike.
@@ -123,12 +125,7 @@ def plan_command(
     if output is not None:
         from howdah.planning.plan_file import render_plan as write_plan
 
-        try:
-            output.write_text(write_plan(built), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                "U-103", f"The plan cannot be written to {output}: {error.strerror}.", hint="Check the path."
-            ) from error
+        write_named_file(output, write_plan(built), "the plan")
     report = PlanReport(source=source, plan=built, output=str(output or ""))
     end(report, render_plan_summary, as_json=as_json)
 

@@ -13,6 +13,7 @@ from howdah.audit.rules import RULES
 from howdah.audit.tree import TreeFile, read_tree
 from howdah.errors import ExitStatus, UsageError
 from howdah.model.audit import AuditFinding, AuditReport, AuditSeverity, AuditState
+from howdah.report.files import write_named_file
 
 #: Larger files are data, or made by tools.
 _BYTES_MAX = 2 * 1024 * 1024
@@ -37,7 +38,7 @@ def audit(request: AuditRequest) -> AuditReport:
     """
     Examine every file below the path.
 
-    Raises UsageError where the path does not exist or the baseline is none.
+    Raises UsageError where the path does not exist, or the baseline is none or cannot be written.
     """
     if not request.path.exists():
         raise UsageError(
@@ -70,7 +71,7 @@ def audit(request: AuditRequest) -> AuditReport:
     if accepted is not None:
         findings, stale = accept(findings, accepted)
     if request.write_baseline is not None:
-        request.write_baseline.write_text(render_baseline(findings), encoding="utf-8")
+        write_named_file(request.write_baseline, render_baseline(findings), "the baseline")
         findings, _ = accept(findings, read_baseline(request.write_baseline))
     is_bad = any(
         finding.state is AuditState.OPEN and finding.severity.rank <= request.fail_on.rank

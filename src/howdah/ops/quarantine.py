@@ -21,6 +21,7 @@ from howdah.ops.target import OpenTarget, TargetRequest, open_target, read_open_
 from howdah.planning.build import build_plan
 from howdah.postgres.catalog import read_target_facts
 from howdah.process.phases import PhaseLog
+from howdah.report.files import require_no_database, writing_named_file
 from howdah.state.ledger import Ledger, Run
 from howdah.state.quarantine import Quarantine, write_quarantine_file
 from howdah.state.store import StateSchema, exclusive_run, state_exists
@@ -72,11 +73,17 @@ def _numbered_rows(
 
 
 def export_rows(request: TargetRequest, output: Path) -> QuarantineReport:
-    """Write every row with all its values to a file as JSON lines, mode 0600."""
+    """
+    Write every row with all its values to a file as JSON lines, mode 0600.
+
+    Raises UsageError where that file is a SQLite database (U-106) or cannot be written (U-103).
+    """
+    require_no_database(output, "the rows")
     with _quarantine_of_run(request) as (target, run, quarantine):
         rows = quarantine.rows(target.connection)
         target.connection.rollback()
-        write_quarantine_file(rows, output)
+        with writing_named_file(output, "the rows"):
+            write_quarantine_file(rows, output)
         return _build_report("quarantine export", target, run, rows)
 
 
