@@ -32,6 +32,9 @@ _TABLES = """
     CREATE TABLE once (word TEXT PRIMARY KEY, n INTEGER);
     CREATE TABLE booking (id INTEGER PRIMARY KEY, room TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER);
     CREATE TABLE address (id INTEGER PRIMARY KEY, person TEXT, main INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE once_before (word TEXT, n INTEGER);
+    CREATE TABLE branch (word TEXT, n INTEGER, UNIQUE (word, n));
+    INSERT INTO once_before VALUES ('one', 3);
     INSERT INTO booking VALUES (1, 'A', 1, 0), (2, 'A', 2, 0), (3, 'B', 1, 0);
     INSERT INTO address VALUES (1, 'Ann', 1), (2, 'Ann', 0), (3, 'Bob', 1);
     INSERT INTO account VALUES (1, 'Ann', 10, 0.5, 1, 0, NULL), (2, 'Bob', 20, NULL, 1, 0, 'x'),
@@ -86,6 +89,18 @@ CERTAIN = {
     "one_main": "BEFORE INSERT ON address WHEN new.main BEGIN "
     "UPDATE address SET main = 0 WHERE person = new.person AND main; "
     "DELETE FROM address WHERE person = new.person AND id < 0; END",
+    "same_room": "AFTER UPDATE OF room, n ON booking BEGIN UPDATE booking SET n = old.n + 1000 "
+    "WHERE id = old.id AND (new.room <> old.room OR n > 5); END",
+    "moved_pair": "AFTER UPDATE OF c ON pair BEGIN UPDATE pair SET c = c + 0.25 "
+    "WHERE a = new.a AND b = new.b AND new.c > 100; END",
+    "moved_state": "AFTER UPDATE OF n, word ON state BEGIN UPDATE state SET n = n + 1 "
+    "WHERE word = old.word AND n < 100; END",
+    "negative": "BEFORE INSERT ON tally BEGIN SELECT CASE new.n > 0 WHEN 0 THEN "
+    'RAISE(ABORT, "it isn\'t more than 0") END; END',
+    "branches": "AFTER INSERT ON once BEGIN INSERT INTO trail "
+    "SELECT new.word, new.n UNION SELECT name, n FROM stat WHERE n = new.n UNION SELECT new.word, new.n; "
+    "INSERT OR IGNORE INTO branch SELECT new.word, n FROM trail "
+    "UNION ALL SELECT word, n FROM once_before; END",
     "big": "AFTER UPDATE OF big ON entry BEGIN INSERT INTO log VALUES (NULL, printf('%03d', new.big), "
     "new.account, old.big, new.big / 2); END",
 }
@@ -119,6 +134,16 @@ STATEMENTS = [
     "UPDATE booking SET day = day + 100",
     "UPDATE booking SET n = 1 WHERE id IN (1, 2)",
     "UPDATE booking SET n = 0 - id",
+    "UPDATE booking SET room = 'C' WHERE id IN (1, 2)",
+    "UPDATE booking SET n = 7 WHERE id = 3",
+    "UPDATE booking SET n = 7, id = 77 WHERE id = 3",
+    "UPDATE pair SET c = c + 200",
+    "UPDATE pair SET c = 300, a = a + 1",
+    "UPDATE state SET n = 1 WHERE id = 6",
+    "UPDATE state SET n = 1, word = 'seven' WHERE id = 6",
+    "INSERT INTO tally VALUES ('none', 0, 1)",
+    "INSERT INTO once VALUES ('two words', 2)",
+    "INSERT INTO once VALUES ('three', 3), ('four', 2)",
     "DELETE FROM booking WHERE room = 'A'",
     "DELETE FROM booking",
     "INSERT INTO address VALUES (4, 'Ann', 1)",
@@ -153,6 +178,10 @@ UNCERTAIN = {
     "INSERT INTO log (was) VALUES (new.word)": "AFTER INSERT ON entry",
     "SELECT my_function(new.id)": "AFTER INSERT ON entry",
     "SELECT RAISE(IGNORE)": "AFTER INSERT ON entry",
+    "UPDATE pair SET c = 1 WHERE a = new.a": "AFTER INSERT ON pair",
+    "UPDATE pair SET c = 1 WHERE a = old.a AND b = new.b": "AFTER UPDATE ON pair",
+    "UPDATE pair SET c = 1 WHERE a = new.a AND b = new.b OR a = 1": "AFTER UPDATE ON pair",
+    "UPDATE cased SET n = 1 WHERE word = new.word": "AFTER UPDATE OF n ON cased",
     "UPDATE seen SET (word, len) = (1, 2)": "AFTER INSERT ON entry",
     "UPDATE OR REPLACE seen SET word = new.word": "AFTER INSERT ON entry",
 }
@@ -196,6 +225,7 @@ def _rows(connection: Any) -> dict[str, list[Any]]:
             "once",
             "booking",
             "address",
+            "branch",
         )
     ]
     return {query: [tuple(map(_plain, row)) for row in connection.execute(query)] for query in queries}
@@ -229,6 +259,8 @@ def test_a_body_that_is_not_certain_stays_a_stub(tmp_path: Path, statement: str)
     others = (
         "CREATE TABLE guarded (id INTEGER PRIMARY KEY, n INTEGER);"
         "CREATE TABLE loose (a TEXT UNIQUE COLLATE NOCASE);"
+        "CREATE TABLE cased (word TEXT COLLATE NOCASE NOT NULL, n INTEGER);"
+        "CREATE UNIQUE INDEX cased_word ON cased (word COLLATE BINARY);"
         "CREATE TABLE thing (id INTEGER PRIMARY KEY, oid INTEGER, n INTEGER);"
         "CREATE TRIGGER watch BEFORE DELETE ON guarded BEGIN SELECT RAISE(ABORT, 'no'); END;"
     )
@@ -250,3 +282,15 @@ def test_triggers_of_one_moment_that_write_to_one_table_stay_stubs(tmp_path: Pat
     told = [finding.message for finding in plan.findings if finding.code == "F-103"]
     assert len(told) == 2
     assert all("its order among others matters" in message for message in told)
+
+
+def test_an_after_trigger_that_reads_its_own_table_says_so(tmp_path: Path) -> None:
+    bodies = {
+        "counts": "AFTER DELETE ON entry BEGIN DELETE FROM seen WHERE (SELECT count(*) FROM entry) = 0; END",
+        "asks": "AFTER DELETE ON entry WHEN (SELECT count(*) FROM entry) = 0 BEGIN DELETE FROM seen; END",
+    }
+    triggers = "".join(f"CREATE TRIGGER {name} {body};" for name, body in bodies.items())
+    plan = facts_of(tmp_path, _TABLES + triggers).plan()
+    told = [finding.message for finding in plan.findings if finding.code == "F-103"]
+    assert len(told) == 2
+    assert all("a query of its own table" in message for message in told)

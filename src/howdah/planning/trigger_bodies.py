@@ -2,8 +2,8 @@
 The statements of a SQLite trigger as PL/pgSQL.
 
 Pure. Certain is what does the same whatever statement fires the trigger. SQLite runs an AFTER trigger
-after each row, PostgreSQL after the last one, so its body may neither read nor write other rows of its own
-table. Both run a BEFORE trigger between two rows, so it may read them; what it writes may be a row that the
+after each row, PostgreSQL after the last one, so its body may neither read its own table nor write other rows
+of it. Both run a BEFORE trigger between two rows, so it may read them; what it writes may be a row that the
 statement has yet to come to, but for an INSERT. Everything else raises `Untranslatable`.
 """
 
@@ -107,7 +107,8 @@ class _Translator:
         if isinstance(node, exp.Select):
             return self._raise(node)
         table, written = self.target(node)
-        if self._is_own(table) and not (self._changes_own_row(node) or self._comes_before(node)):
+        stayed = self._own_row(node) if self._is_own(table) else None
+        if self._is_own(table) and stayed is None and not self._comes_before(node):
             raise Untranslatable("a statement that writes to other rows of its own table")
         if isinstance(node, exp.Insert):
             inserts = InsertTranslator(
@@ -130,6 +131,8 @@ class _Translator:
             return [f"DELETE FROM {table.target} AS {alias}{condition};"]
         only(node, "this", "expressions", "where")
         changes = translate_changes(node.expressions, table, expressions)
+        if isinstance(stayed, (exp.And, exp.EQ)):
+            condition += f" AND {as_condition(expressions.translate(stayed)).operand}"
         return [f"UPDATE {table.target} AS {alias} SET {changes}{condition};"]
 
     def target(self, node: Node) -> tuple[TableDesign, Node]:
@@ -160,30 +163,67 @@ class _Translator:
     def _is_own(self, table: TableDesign) -> bool:
         return table.name == self.design.name
 
-    def _changes_own_row(self, node: Node) -> bool:
-        """Whether it is UPDATE … WHERE key = NEW.key after the row is there."""
-        where = node.args.get("where")
-        source = self.design.source
-        key = set(map(fold_name, self.design.primary_key)) if len(self.design.primary_key) == 1 else set()
-        if source.rowid_alias:
-            # A column that is called oid is no number of the row.
-            named = {fold_name(column.name) for column in source.columns}
-            key = {fold_name(source.rowid_alias), *(ROWID_NAMES - named)}
-        condition = where.this if where is not None else None
-        while isinstance(condition, exp.Paren):
-            condition = condition.this
-        if not (
-            isinstance(node, exp.Update) and self.trigger.timing == "AFTER" and isinstance(condition, exp.EQ)
-        ):
-            return False
-        sides = [condition.this, condition.expression]
-        if not all(isinstance(side, exp.Column) and fold_name(side.name) in key for side in sides):
-            return False
-        tables = {side.table.upper() for side in sides}
-        row = "OLD" if self.trigger.event == "DELETE" else "NEW"
-        own = {"", self.design.name.upper()}
+    def _own_row(self, node: Node) -> Node | None:
+        """
+        Return the condition under which an UPDATE, once the row is there, changes that row and no other.
+
+        WHERE key = NEW.key, with or without further conditions, which only take from it; None for any other
+        statement. With OLD.key it is that row where the key stayed, and none where it did not: PostgreSQL
+        asks when the whole statement is done, and another row may have that key by then.
+        """
+        if not isinstance(node, exp.Update) or self.trigger.timing != "AFTER":
+            return None
+        found = {self._compared_with_itself(part) for part in _conjuncts(node.args.get("where"))}
         changed = {fold_name(item.this.name) for item in node.expressions if isinstance(item, exp.EQ)}
-        return row in tables and bool(tables & own) and len(tables) == 2 and not changed & key
+        for key in self._keys():
+            if changed & key:
+                continue
+            if {(name, "NEW") for name in key} <= found:
+                return exp.true()
+            if {(name, "OLD") for name in key} <= found and self.trigger.event == "UPDATE":
+                stayed = (f'NEW."{name}" = OLD."{name}"' for name in sorted(key))
+                return parse_statement(f"SELECT {' AND '.join(stayed)}").expressions[0]
+        return None
+
+    def _keys(self) -> list[frozenset[str]]:
+        """Return what no two rows of the trigger's table have alike, as folded columns."""
+        source = self.design.source
+        alias = source.rowid_alias
+        keys = [(alias,) if alias else self.design.primary_key]
+        keys += [
+            tuple(part.name or "" for part in index.columns)
+            for index in source.indexes
+            if index.unique
+            and index.predicate_sql is None
+            and all(
+                part.name and part.collation == source.column(part.name).collation for part in index.columns
+            )
+        ]
+        return [frozenset(map(fold_name, key)) for key in keys if key]
+
+    def _compared_with_itself(self, condition: Node) -> tuple[str, str]:
+        """Return the folded column and the row of `column = NEW.column`, ("", "") for anything else."""
+        sides = [condition.this, condition.expression] if isinstance(condition, exp.EQ) else []
+        if not sides or not all(isinstance(side, exp.Column) for side in sides):
+            return "", ""
+        source = self.design.source
+        # A column that is called oid is no number of the row.
+        named = {fold_name(column.name) for column in source.columns}
+        numbers = ROWID_NAMES - named if source.rowid_alias else frozenset()
+        names = {
+            fold_name(source.rowid_alias or "") if fold_name(side.name) in numbers else fold_name(side.name)
+            for side in sides
+        }
+        tables = {side.table.upper() for side in sides}
+        rows = tables & set(_ROWS[self.trigger.event])
+        if (
+            len(names) == 1
+            and len(tables) == 2
+            and len(rows) == 1
+            and tables & {"", self.design.name.upper()}
+        ):
+            return names.pop(), rows.pop()
+        return "", ""
 
     def _comes_before(self, node: Node) -> bool:
         """Whether it changes rows that were there before the one that comes, and makes none."""
@@ -196,10 +236,10 @@ class _Translator:
             raise Untranslatable("a SELECT that is not RAISE()")
         item = node.expressions[0]
         branches: list[tuple[Node | None, Node]]
-        if isinstance(item, exp.Case) and item.this is None:
+        if isinstance(item, exp.Case):
             if not isinstance(item.args.get("default"), (exp.Null, type(None))):
                 raise Untranslatable("a SELECT that is not RAISE()")
-            branches = [(branch.this, branch.args["true"]) for branch in item.args["ifs"]]
+            branches = [(_test(item.this, branch.this), branch.args["true"]) for branch in item.args["ifs"]]
         else:
             branches = [(None, item)]
         actions = [self._action(raised) for _, raised in branches]
@@ -228,12 +268,10 @@ class _Translator:
         how = node.expressions[0].name.upper()
         if how == "IGNORE" and self.trigger.timing == "BEFORE":
             return "RETURN NULL;"
-        message = node.expressions[1] if len(node.expressions) == 2 else None
-        if how not in ("ABORT", "FAIL", "ROLLBACK") or not (
-            isinstance(message, exp.Literal) and message.is_string
-        ):
+        message = _message(node.expressions[1]) if len(node.expressions) == 2 else None
+        if how not in ("ABORT", "FAIL", "ROLLBACK") or message is None:
             raise Untranslatable(f"RAISE({how})")
-        return f"RAISE EXCEPTION {quote_literal(message.this.replace('%', '%%'))};"
+        return f"RAISE EXCEPTION {quote_literal(message.replace('%', '%%'))};"
 
 
 def translate_body(
@@ -262,6 +300,8 @@ def translate_body(
     lines: list[str] = []
     writes: set[str] = set()
     statements = _statements(trigger.body_sql)
+    if trigger.timing == "AFTER":
+        _require_not_read(design, statements, trigger.when_sql)
     for statement in statements:
         lines += translator.statement(statement)
         if isinstance(statement, (exp.Insert, exp.Update, exp.Delete)):
@@ -274,6 +314,23 @@ def translate_body(
         lines = [f"IF {condition.sql} THEN", *(f"    {line}" for line in lines), "END IF;"]
     reads = {fold_name(table.name) for statement in read for table in statement.find_all(exp.Table)}
     return Body(lines=tuple(lines), writes=frozenset(writes), reads=frozenset(reads))
+
+
+def _require_not_read(design: TableDesign, statements: Sequence[Node], when_sql: str) -> None:
+    """Raise Untranslatable where an AFTER trigger reads its own table."""
+    read = list(statements)
+    if when_sql:
+        read.append(parse_statement(f"SELECT {when_sql}"))
+    for statement in read:
+        written = statement.this if isinstance(statement, (exp.Insert, exp.Update, exp.Delete)) else None
+        if isinstance(written, exp.Schema):
+            written = written.this
+        for table in statement.find_all(exp.Table):
+            if table is not written and fold_name(table.name) == fold_name(design.name):
+                raise Untranslatable(
+                    "a query of its own table, whose rows SQLite shows one by one as they change and "
+                    "PostgreSQL when all have changed"
+                )
 
 
 def _statements(body: str) -> list[Node]:
@@ -299,6 +356,36 @@ def _statements(body: str) -> list[Node]:
             text = re.sub(r"\AREPLACE\b", "INSERT OR REPLACE", text, flags=re.IGNORECASE)
             statements.append(parse_statement(text))
     return statements
+
+
+def _test(base: Node | None, value: Node) -> Node:
+    """Return the condition of a branch of CASE, with a base or without."""
+    if base is None:
+        return value
+    return exp.EQ(this=exp.Paren(this=base.copy()), expression=exp.Paren(this=value.copy()))
+
+
+def _message(node: Node) -> str | None:
+    """Return the text of RAISE(); SQLite takes one in double quotes for a text too."""
+    if isinstance(node, exp.Literal) and node.is_string:
+        return str(node.this)
+    if isinstance(node, exp.Column) and not node.table and node.this.args.get("quoted"):
+        return str(node.name)
+    return None
+
+
+def _conjuncts(where: Node | None) -> list[Node]:
+    """Return the conditions of WHERE that must all hold."""
+    found, left = [], [where.this] if where is not None else []
+    while left:
+        node = left.pop()
+        if isinstance(node, exp.Paren):
+            left.append(node.this)
+        elif isinstance(node, exp.And):
+            left += [node.this, node.expression]
+        else:
+            found.append(node)
+    return found
 
 
 def _if(branches: Sequence[tuple[str, str]]) -> list[str]:

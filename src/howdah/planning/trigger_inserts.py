@@ -51,7 +51,7 @@ class InsertTranslator:
         if how not in ("", "ABORT", "FAIL", "ROLLBACK", "IGNORE", "REPLACE") or (how and conflict):
             raise Untranslatable(f"INSERT OR {how}")
         names = _written_columns(node, table)
-        if isinstance(node.expression, exp.Select):
+        if isinstance(node.expression, (exp.Select, exp.SetOperation)):
             return self._of_query(node.expression, table, names, how, conflict)
         if not isinstance(node.expression, exp.Values):
             raise Untranslatable("INSERT of anything but values and a query")
@@ -98,12 +98,16 @@ class InsertTranslator:
     ) -> list[str]:
         tables = query.args.get("from_") or query.args.get("from")
         alias = table.source.rowid_alias
-        one = tables is None or (bool(aggregates_of(query.expressions)) and not query.args.get("group"))
+        several = isinstance(query, exp.SetOperation)
+        one = not several and (
+            tables is None or (bool(aggregates_of(query.expressions)) and not query.args.get("group"))
+        )
         if not one and alias is not None and alias not in names:
             raise Untranslatable("rows that get numbers in the order of a query")
-        if query.args.get("with_") or query.args.get("with") or query.args.get("distinct"):
+        if query.args.get("with_") or query.args.get("with") or (query.args.get("distinct") and not several):
             raise Untranslatable("INSERT of a query with WITH or DISTINCT")
-        if len(query.expressions) != len(names):
+        selected = query.left.selects if several else query.expressions
+        if len(selected) != len(names):
             raise Untranslatable("INSERT of another number of values")
 
         def assign(number: int, value: Value) -> str:
