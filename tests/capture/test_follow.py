@@ -616,3 +616,122 @@ def test_what_is_written_to_a_table_whose_key_is_not_carried_exactly_arrives(
     follow(request)
     assert _cut_over(source, database).proof == "proven"
     assert _ask(database, "SELECT n FROM note ORDER BY n") == [(0,), (2,), (3,)]
+
+
+def _swap_content(path: Path, content: bytes) -> None:
+    """Put a backup back as `cp` does: into the same file."""
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
+
+
+@pytest.mark.parametrize(
+    "change", ["DROP TABLE keyless", "ALTER TABLE box RENAME TO crate", "ALTER TABLE item DROP COLUMN note"]
+)
+def test_what_is_gone_from_the_schema_stops_it_and_the_run_can_be_undone(
+    follow_once: Follow, source: Path, database: str, change: str
+) -> None:
+    follow_once()
+    _write(source, change + "; UPDATE item SET box = 3 WHERE id = 1")
+    with pytest.raises(RefusedError) as refused:
+        follow_once()
+    assert refused.value.code == "L-103"
+    with pytest.raises(RefusedError) as refused:
+        _cut_over(source, database)
+    assert refused.value.code == "L-103"
+    assert rollback(target_request(database)).dropped
+    assert "_howdah" not in _dump(source)
+    assert _ask(database, "SELECT to_regclass('item')") == [(None,)]
+
+
+def test_a_unique_index_that_comes_while_it_follows_is_heeded(source: Path, database: str) -> None:
+    scripts = iter(
+        [
+            "CREATE UNIQUE INDEX note_once ON item (note); INSERT INTO item VALUES (4, 1, 'd')",
+            "REPLACE INTO item VALUES (5, 1, 'a')",
+        ]
+    )
+
+    def tell(standing: object) -> None:
+        if (script := next(scripts, None)) is not None:
+            _write(source, script)
+
+    follow(
+        FollowRequest(
+            source=str(source),
+            target=target_request(database),
+            consent=True,
+            until_caught_up=True,
+            tell=tell,
+        )
+    )
+    assert _ask(database, "SELECT id FROM item ORDER BY id") == [(2,), (3,), (4,), (5,)]
+
+
+def test_a_file_that_was_put_back_to_an_earlier_state_is_compared_row_by_row(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(source, "INSERT INTO box (name) VALUES ('four')")
+    follow_once()
+    earlier = source.read_bytes()
+    _write(source, "INSERT INTO box (name) VALUES ('five'), ('six'), ('seven')")
+    follow_once()
+    _swap_content(source, earlier)
+    _write(source, "INSERT INTO box (name) VALUES ('another five'); INSERT INTO keyless VALUES (2, 'y')")
+    assert [finding.code for finding in follow_once().findings] == ["F-614"]
+    _write(source, "INSERT INTO box (name) VALUES ('another six')")
+    assert follow_once().findings == ()
+    assert _cut_over(source, database).proof == "proven"
+    assert _ask(database, "SELECT name FROM box WHERE id > 3 ORDER BY id") == [
+        ("four",),
+        ("another five",),
+        ("another six",),
+    ]
+
+
+def test_rows_go_home_into_the_file_that_was_fenced_and_into_no_other(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    follow_once()
+    _write(source, "INSERT INTO box (name) VALUES ('four')")
+    follow_once()
+    earlier = source.read_bytes()
+    _write(source, "INSERT INTO box (name) VALUES ('five')")
+    _cut_over(source, database)
+    fenced = source.read_bytes()
+    _ask(database, "INSERT INTO box (name) VALUES ('six') RETURNING id")
+    plain = make_database(source.with_name("plain.db"), SCRIPT).read_bytes()
+    for other in (earlier, plain):
+        _swap_content(source, other)
+        with pytest.raises(RefusedError) as refused:
+            go_home(target_request(database), LiveOptions())
+        assert refused.value.code == "L-131"
+        assert source.read_bytes() == other
+    _swap_content(source, fenced)
+    assert go_home(target_request(database), LiveOptions()).proof == "proven"
+    assert run_sqlite(source, "print(connection.execute('SELECT count(*) FROM box').fetchall())") == (
+        "[(6,)]\n"
+    )
+
+
+def test_a_key_that_is_not_unicode_does_not_end_a_comparison_of_all_rows(
+    tmp_path: Path, database: str
+) -> None:
+    source = make_database(
+        tmp_path / "bytes.db",
+        "CREATE TABLE note (code TEXT PRIMARY KEY, n INT); INSERT INTO note VALUES ('a', 1), ('b', 2);",
+    )
+    request = FollowRequest(
+        source=str(source), target=target_request(database), consent=True, until_caught_up=True
+    )
+    follow(request)
+    _write(
+        source,
+        "ALTER TABLE note RENAME TO old; CREATE TABLE note (code TEXT PRIMARY KEY, n INT);"
+        "INSERT INTO note SELECT * FROM old; DROP TABLE old;"
+        "INSERT INTO note VALUES (CAST(x'ff41' AS TEXT), 3), ('c', 4)",
+    )
+    assert follow(request).status == "caught-up"
+    assert _ask(database, "SELECT * FROM note ORDER BY n") == [("a", 1), ("b", 2), ("c", 4)]
+    assert [row.reason for row in list_rows(target_request(database)).rows] == ["invalid-utf8"]

@@ -132,6 +132,21 @@ def test_a_corrected_row_leaves_quarantine_and_a_lost_one_too(source: Path, data
     assert _ask(database, "SELECT id, note FROM item WHERE id < 3") == [(1, "well")]
 
 
+def test_rows_with_keys_that_are_not_unicode_come_and_go(source: Path, database: str) -> None:
+    _write(source, "INSERT INTO word VALUES (CAST(x'ff41' AS TEXT), 3)")
+    assert _follow(source, database).rows_quarantined == 1
+    _write(source, "INSERT INTO word VALUES (CAST(x'ff42' AS TEXT), 4), ('four', 4)")
+    assert _follow(source, database).rows_quarantined == 2
+    _write(source, "UPDATE word SET word = 'three' WHERE uses = 3")
+    assert _follow(source, database).rows_quarantined == 1
+    assert _ask(database, "SELECT word FROM word ORDER BY uses") == [
+        ("one",),
+        ("two",),
+        ("three",),
+        ("four",),
+    ]
+
+
 def test_a_cutover_that_failed_behind_its_drain_is_called_off_and_done_again(
     source: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

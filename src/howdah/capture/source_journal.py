@@ -9,8 +9,10 @@ use nothing that SQLite 3.8 does not have: they are run by the application's own
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+from types import MappingProxyType
 
 from howdah.model.source import Affinity, Index, SourceCatalog, Table
 from howdah.names import quote_sqlite
@@ -19,6 +21,8 @@ from howdah.sqlite.lexer import quote_string
 #: Entries after which the journal disarms itself rather than fill the disk.
 JOURNAL_LIMIT = 2_000_000
 
+#: No table has this number.
+_GONE = -1
 _ARMED = "(SELECT armed FROM _howdah_state)"
 
 
@@ -40,17 +44,27 @@ class JournalDesign:
     width: int
 
     def table(self, name: str) -> JournaledTable:
-        """Return the table of that source name. Raises KeyError."""
+        """Return the table of that source name; of one that is gone from the file nothing is noted."""
         for table in self.tables:
             if table.name == name:
                 return table
-        raise KeyError(name)
+        return JournaledTable(number=_GONE, name=name, key=(), triggers={})
 
 
-def design_journal(catalog: SourceCatalog) -> JournalDesign:
-    """Decide what is noted of each table."""
+def design_journal(
+    catalog: SourceCatalog, numbers: Mapping[str, int] = MappingProxyType({})
+) -> JournalDesign:
+    """
+    Decide what is noted of each table.
+
+    `numbers` are those that tables have in a journal which is there already.
+    """
     ordinary = [table for table in catalog.tables if table.kind == "table"]
-    tables = tuple(_design_table(number, table) for number, table in enumerate(ordinary, start=1))
+    new = count(max(numbers.values(), default=0) + 1)
+    tables = tuple(
+        _design_table(numbers[table.name] if table.name in numbers else next(new), table)
+        for table in ordinary
+    )
     return JournalDesign(tables=tables, width=max((len(table.key) for table in tables), default=0) or 1)
 
 

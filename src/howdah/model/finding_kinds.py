@@ -762,6 +762,13 @@ _KINDS = (
         explanation="The cutover itself is done: PostgreSQL has the data and takes writes.",
         hint="Start the application on PostgreSQL by hand.",
     ),
+    FindingKind(
+        code="F-614",
+        severity=WARNING,
+        title="The SQLite file was put back to an earlier state while it was followed",
+        explanation="A copy from before, say a backup, took the place of its content. Every row was "
+        "compared, and PostgreSQL holds what the file holds now.",
+    ),
     *OWNED_RUN_KINDS,
 )
 

@@ -12,6 +12,7 @@ from howdah.ops.follow import read_capture
 from howdah.ops.home_checks import require_unaltered
 from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveOptions, LiveRun, nothing_followed, open_live_run
+from howdah.ops.live_schema import plans_that_hold
 from howdah.ops.live_steps import take_step
 from howdah.ops.target import TargetRequest, open_target
 from howdah.postgres.catalog import read_target_facts
@@ -52,6 +53,7 @@ def go_home(request: TargetRequest, options: LiveOptions, progress: Progress | N
         taking_over(target, state),
         open_live_run(target, state, capture.source, options, phases) as live,
     ):
+        _require_fenced_file(live)
         _require_schema(live)
         phases.progress.phase("go home")
         while True:
@@ -62,6 +64,29 @@ def go_home(request: TargetRequest, options: LiveOptions, progress: Progress | N
         if live.difference_count:
             return live.report("rollback", "different", exit_status=int(ExitStatus.DIFFERENT))
         return live.report("rollback", "home")
+
+
+def _require_fenced_file(live: LiveRun) -> None:
+    """Rows that were written on PostgreSQL go into the file that the cutover fenced, and into no other."""
+    capture = live.capture()
+    if capture.phase is Phase.HOME:
+        return
+    with live.file.looking():
+        state = live.file.journal_state()
+    if state is None or state.epoch != capture.epoch:
+        reason = "It has no journal, or that of another migration."
+    elif not state.fenced or state.newest < capture.watermark:
+        reason = "It is what it was at an earlier time, and may have been written to since."
+    elif len(plans_that_hold(live.run.plan, live.catalog).tables) < len(live.run.plan.tables):
+        reason = "Tables or columns of it are gone."
+    else:
+        return
+    raise RefusedError(
+        "L-131",
+        f'file "{live.file.path}" is not as the cutover left it',
+        detail=reason,
+        hint='Put that file back, or say "howdah rollback --carry-back", which writes another one.',
+    )
 
 
 def _require_schema(live: LiveRun) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from howdah.model.quarantine import Cell
 from howdah.model.source import SourceCatalog
 from howdah.ops.live_apply import apply_batch
 from howdah.ops.live_run import LiveRun
-from howdah.ops.live_schema import require_same_columns
+from howdah.ops.live_schema import plans_that_hold, require_same_columns
 from howdah.ops.proving import steps_missing, steps_not_valid
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.connect import Connection
@@ -77,24 +77,28 @@ def _compare_with(live: LiveRun, frozen: LiveFile, path: str) -> tuple[Noted, Pr
     capture = live.capture()
     if not capture.journaled:
         return _NOTHING_NOTED, verify_against(live, path, catalog, listed_max=_LISTED_MAX)
+    # Who undoes a run may do so because the application dropped a table.
+    plan = plans_that_hold(live.run.plan, catalog)
     with frozen.looking():
         noted = frozen.read_noted(capture.watermark, live.key_widths())
-        whole = [plan for plan in live.run.plan.loaded_tables if not is_keyed(live.design, plan)]
-        changes = read_changes(frozen, live.design, live.job, noted, whole)
+        whole = [table for table in plan.loaded_tables if not is_keyed(live.design, table)]
+        changes = read_changes(frozen, live.design, replace(live.job, plan=plan), noted, whole)
         apply_batch(live, changes, noted, touched=None)
-    return noted, verify_against(live, path, catalog, listed_max=_LISTED_MAX)
+    return noted, verify_against(live, path, catalog, plan=plan, listed_max=_LISTED_MAX)
 
 
 def _mend_from(live: LiveRun, frozen: LiveFile, noted: Noted, proof: Proof) -> int:
-    keys = keys_of_differences(proof)
+    differing = _cells_of_differences(proof)
     # Rows in quarantine are not compared, and nobody notes that one was corrected.
-    aside = {} if live.capture().journaled else _keys_in_quarantine(live)
-    for name, found in aside.items():
-        keys.setdefault(name, []).extend(found)
+    aside = {} if live.capture().journaled else _cells_in_quarantine(live)
+    for name, more in aside.items():
+        differing.setdefault(name, {}).update(dict.fromkeys(more))
+    keys, unreadable = _as_noted(differing)
     too_many = [
         plan
         for plan in live.run.plan.loaded_tables
-        if proof.tables[plan.name].differences > _LISTED_MAX
+        if plan.name in unreadable
+        or proof.tables[plan.name].differences > _LISTED_MAX
         or (not is_keyed(live.design, plan) and (proof.tables[plan.name].differences or plan.name in aside))
     ]
     numbered = {
@@ -110,13 +114,13 @@ def _mend_from(live: LiveRun, frozen: LiveFile, noted: Noted, proof: Proof) -> i
     return sum(map(len, numbered.values()))
 
 
-def _keys_in_quarantine(live: LiveRun) -> dict[str, list[NotedKey]]:
+def _cells_in_quarantine(live: LiveRun) -> dict[str, list[tuple[Cell, ...]]]:
     rows = Quarantine(state=live.state, run_id=live.run.id).rows(live.connection)
     live.connection.rollback()
-    found: dict[str, list[NotedKey]] = {}
+    found: dict[str, list[tuple[Cell, ...]]] = {}
     for row in rows:
         key = live.run.plan.table(row.table).key
-        found.setdefault(row.table, []).append(tuple(_as_stored(row.cells[name]) for name in key))
+        found.setdefault(row.table, []).append(tuple(row.cells[name] for name in key))
     return found
 
 
@@ -125,6 +129,7 @@ def verify_against(
     path: str,
     catalog: SourceCatalog,
     *,
+    plan: Plan | None = None,
     listed_max: int = 1000,
     exported: tuple[Connection, str] | None = None,
     memory: ProofMemory | None = None,
@@ -134,7 +139,7 @@ def verify_against(
     quarantined = Quarantine(state=live.state, run_id=live.run.id).keys(live.connection)
     live.connection.rollback()
     return verify(
-        with_big_values(live.run.plan),
+        with_big_values(live.run.plan if plan is None else plan),
         catalog,
         path,
         live.target.conninfo,
@@ -162,14 +167,27 @@ def with_big_values(plan: Plan) -> Plan:
     )
 
 
-def keys_of_differences(proof: Proof) -> dict[str, list[NotedKey]]:
-    """Return the keys of rows that differ, by table, as the journal would have noted them."""
-    keys: dict[str, dict[NotedKey, None]] = {}
+def _cells_of_differences(proof: Proof) -> dict[str, dict[tuple[Cell, ...], None]]:
+    """Return the keys of rows that differ, by table."""
+    keys: dict[str, dict[tuple[Cell, ...], None]] = {}
     for found in proof.differences:
         if found.kind in ("value", "missing-row", "extra-row") and found.key_cells:
-            key = tuple(_as_stored(cell) for cell in found.key_cells)
-            keys.setdefault(found.table, {})[key] = None
-    return {name: list(found) for name, found in keys.items()}
+            keys.setdefault(found.table, {})[tuple(found.key_cells)] = None
+    return keys
+
+
+def _as_noted(
+    cells: Mapping[str, Iterable[tuple[Cell, ...]]],
+) -> tuple[dict[str, list[NotedKey]], frozenset[str]]:
+    """Return keys as the journal would have noted them, and the tables of which some key is not Unicode."""
+    keys: dict[str, list[NotedKey]] = {}
+    unreadable: set[str] = set()
+    for name, found in cells.items():
+        try:
+            keys[name] = [tuple(map(_as_stored, key)) for key in found]
+        except UnicodeDecodeError:
+            unreadable.add(name)
+    return keys, frozenset(unreadable)
 
 
 def _as_stored(cell: Cell) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from howdah.capture.record import Capture, CaptureRecord
 from howdah.capture.source_journal import JournalDesign, design_journal
@@ -106,7 +106,7 @@ class LiveRun:
         self.exported: tuple[Connection, str] | None = None
         with file.looking():
             self.catalog: SourceCatalog = without_left_out(file.read_catalog(), run.plan)
-        self.design: JournalDesign = design_journal(self.catalog)
+            self.design: JournalDesign = design_journal(self.catalog, file.journaled_tables())
         self.job = LoadJob(
             conninfo=target.conninfo,
             state=state,
@@ -116,6 +116,12 @@ class LiveRun:
             census=Census(),
             snapshot_path=run.snapshot.path,
         )
+
+    def redesign(self, catalog: SourceCatalog) -> None:
+        """Note from here on what a catalog of the same columns asks for: it may have other unique indexes."""
+        self.catalog = without_left_out(catalog, self.run.plan)
+        self.design = design_journal(self.catalog, self.file.journaled_tables())
+        self.job = replace(self.job, catalog=self.catalog)
 
     def capture(self) -> Capture:
         """Return the record. Raises RefusedError where nothing is followed."""

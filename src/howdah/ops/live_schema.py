@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from howdah.errors import RefusedError
-from howdah.model.plan import TablePlan
+from howdah.model.plan import Plan, TablePlan
 from howdah.model.source import SourceCatalog
 from howdah.ops.live_run import LiveRun
 from howdah.planning.left_out import without_left_out
@@ -26,6 +27,22 @@ def require_same_columns(live: LiveRun, catalog: SourceCatalog) -> None:
             detail="Tables: " + ", ".join(sorted(altered)) + ".",
             hint='Begin anew with the new schema: "howdah rollback", then "howdah follow".',
         )
+
+
+def plans_that_hold(plan: Plan, catalog: SourceCatalog) -> Plan:
+    """Return the plan with the tables alone that a catalog still has with the columns of the plan."""
+    found = {
+        table.name: tuple(column.name for column in table.columns)
+        for table in without_left_out(catalog, plan).tables
+    }
+    return replace(
+        plan,
+        tables=tuple(
+            table
+            for table in plan.tables
+            if {column.name for column in table.columns} <= set(found.get(table.name, ()))
+        ),
+    )
 
 
 def _has_columns(plan: TablePlan, found: Sequence[str]) -> bool:

@@ -71,7 +71,7 @@ def take_step(live: LiveRun, goal: Goal) -> Step:
             note_caught_up(live)
         case Step.APPLY:
             require_journal(live, capture)
-            apply_noted(live, capture)
+            apply_noted(live, live.capture())
         case Step.WAIT:
             require_journal(live, capture)
             note_caught_up(live)

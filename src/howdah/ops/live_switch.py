@@ -50,7 +50,7 @@ def _require_parents(live: LiveRun) -> None:
     if capture.journaled:
         # What is left for the pause may be what has no parent.
         require_journal(live, capture)
-        apply_noted(live, capture)
+        apply_noted(live, live.capture())
     keys = [key for key in live.run.plan.owned.foreign_keys if key.to_validate]
     found = [(key, *count_owned_orphans(live.connection, key)) for key in keys]
     live.connection.rollback()

@@ -33,6 +33,8 @@ def require_journal(live: LiveRun, capture: Capture) -> None:
         )
     if catalog is not None and objects is not None:
         require_same_columns(live, catalog)
+        with live.file.looking():
+            live.redesign(catalog)
         lost = [
             (name, statement)
             for table in live.design.tables
@@ -55,6 +57,18 @@ def require_journal(live: LiveRun, capture: Capture) -> None:
             make_finding("F-612", f'file "{live.file.path}"', "every row was compared and it was armed again")
         )
         _arm_again(live, capture)
+        reconcile(live)
+    elif state.newest < capture.watermark:
+        # The newest entry is never deleted.
+        live.findings.append(
+            make_finding(
+                "F-614", f'file "{live.file.path}"', "its journal ends before what was applied already"
+            )
+        )
+        _arm_again(live, capture)
+        with live.connection.transaction():
+            # Counts of writes began anew, too, and one may come to be what it was.
+            live.record.set(live.connection, touched={})
         reconcile(live)
 
 

@@ -49,6 +49,8 @@ class JournalState:
     fenced: bool
     #: Number of the last batch that came home from PostgreSQL.
     home: int
+    #: Number of the newest entry that lies there, 0 where there is none.
+    newest: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +218,24 @@ class LiveFile:
         """Return the state of the journal, None where there is none in the file."""
         if "_howdah_state" not in self.our_objects():
             return None
-        epoch, armed, base, fenced, home = self._rows(
-            "SELECT epoch, armed, base, fenced, home FROM _howdah_state"
+        epoch, armed, base, fenced, home, newest = self._rows(
+            "SELECT epoch, armed, base, fenced, home, (SELECT max(seq) FROM _howdah_journal)"
+            " FROM _howdah_state"
         )[0]
-        return JournalState(epoch=epoch, armed=bool(armed), base=base, fenced=bool(fenced), home=home)
+        return JournalState(
+            epoch=epoch,
+            armed=bool(armed),
+            base=base,
+            fenced=bool(fenced),
+            home=home,
+            newest=newest or 0,
+        )
+
+    def journaled_tables(self) -> dict[str, int]:
+        """Return the numbers that tables have in the journal, {} where there is none."""
+        if "_howdah_tables" not in self.our_objects():
+            return {}
+        return dict(self._rows("SELECT name, tbl FROM _howdah_tables"))
 
     def read_noted(self, after: int, widths: Mapping[int, int]) -> Noted:
         """Return what was noted beyond `after`; `widths` gives how many columns each table's key has."""
