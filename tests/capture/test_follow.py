@@ -735,3 +735,29 @@ def test_a_key_that_is_not_unicode_does_not_end_a_comparison_of_all_rows(
     assert follow(request).status == "caught-up"
     assert _ask(database, "SELECT * FROM note ORDER BY n") == [("a", 1), ("b", 2), ("c", 4)]
     assert [row.reason for row in list_rows(target_request(database)).rows] == ["invalid-utf8"]
+
+
+@pytest.mark.parametrize("when", ["followed", "fenced"])
+def test_a_row_in_quarantine_is_found_again_behind_a_vacuum(tmp_path: Path, database: str, when: str) -> None:
+    source = make_database(
+        tmp_path / "holes.db",
+        "CREATE TABLE keyless (a TEXT, b INT); INSERT INTO keyless VALUES ('x', 1), ('y', 2);"
+        "INSERT INTO keyless VALUES ('a' || char(0), 3), ('z', 4); DELETE FROM keyless WHERE b = 1;",
+    )
+    request = FollowRequest(
+        source=str(source), target=target_request(database), consent=True, until_caught_up=True
+    )
+    assert follow(request).rows_quarantined == 1
+    if when == "followed":
+        _write(source, "VACUUM")
+    report = _cut_over(source, database, accept_quarantine=True)
+    assert (report.proof, report.exit_status) == ("proven", 0)
+    assert _ask(database, "SELECT b FROM keyless ORDER BY b") == [(2,), (4,)]
+    if when == "fenced":
+        # What refuses writes lets the file be packed.
+        _write(source, "VACUUM")
+    _ask(database, "INSERT INTO keyless VALUES ('new', 5) RETURNING b")
+    assert go_home(target_request(database), LiveOptions()).proof == "proven"
+    assert run_sqlite(source, "print(connection.execute('SELECT b FROM keyless ORDER BY b').fetchall())") == (
+        "[(2,), (3,), (4,), (5,)]\n"
+    )

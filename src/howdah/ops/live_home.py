@@ -14,6 +14,7 @@ from howdah.capture.write_lock import await_writes
 from howdah.model.plan import TablePlan
 from howdah.ops.home_checks import list_inexact, require_exact
 from howdah.ops.live_fence import drop_fence, let_autovacuum_back, run_hook, run_release_hook
+from howdah.ops.live_moved import find_moved_rows
 from howdah.ops.live_run import LiveRun
 from howdah.postgres.connect import Connection
 from howdah.sqlite.home_file import HomeFile
@@ -70,6 +71,7 @@ def carry_home(live: LiveRun, *, sequences: bool = False) -> None:
     """
     tables = live.way_back.tables(live.connection)
     live.connection.rollback()
+    find_moved_rows(live)
     with live.sessions.exporting_session() as exporting:
         exporting.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
         row = exporting.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()

@@ -17,6 +17,7 @@ from howdah.model.verb_reports import UnprovenKey
 from howdah.names import qualified, quote
 from howdah.ops.live_compare import copy_of, verify_against
 from howdah.ops.live_fence import let_autovacuum_back
+from howdah.ops.live_moved import find_moved_rows
 from howdah.ops.live_run import LiveRun
 from howdah.ops.source_facts import read_catalog_of
 from howdah.postgres.arrow_reader import ArrowReader
@@ -35,6 +36,7 @@ def prove_all(live: LiveRun) -> None:
     What is compared is recorded piece by piece. Where an earlier process was killed in it, what it had
     proven stays proven, and the rest is compared with live rows.
     """
+    find_moved_rows(live)
     copy = live.workspace.path / "fenced.sqlite"
     live.workspace.create()
     with live.phases.phase("prove the fenced file") as count:

@@ -18,6 +18,7 @@ from howdah.loading.owned_orphans import count_owned_orphans
 from howdah.ops.live_apply import apply_batch, apply_noted
 from howdah.ops.live_compare import reconcile
 from howdah.ops.live_fence import run_release_hook, unfence
+from howdah.ops.live_moved import find_moved_rows
 from howdah.ops.live_proof import prove_home
 from howdah.ops.live_run import LiveRun
 from howdah.ops.live_schema import require_counterparts
@@ -77,6 +78,7 @@ def drain(live: LiveRun, capture: Capture) -> None:
         # Behind the fence of a file that is gone nobody is kept from writing to the one in its place.
         live.file.require_same_file()
         require_counterparts(live)
+        find_moved_rows(live)
     if not capture.journaled:
         with live.pause.part("drain"):
             _drain_by_comparing(live)

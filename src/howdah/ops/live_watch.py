@@ -12,6 +12,7 @@ from howdah.capture.record import Capture
 from howdah.errors import RefusedError
 from howdah.model.finding_kinds import make_finding
 from howdah.ops.live_compare import reconcile
+from howdah.ops.live_moved import find_moved_rows
 from howdah.ops.live_run import LiveRun
 from howdah.ops.live_schema import require_same_columns
 
@@ -35,6 +36,7 @@ def require_journal(live: LiveRun, capture: Capture) -> None:
         require_same_columns(live, catalog)
         with live.file.looking():
             live.redesign(catalog)
+        find_moved_rows(live)
         lost = [
             (name, statement)
             for table in live.design.tables

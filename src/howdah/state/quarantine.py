@@ -88,6 +88,15 @@ class Quarantine:
             (self.run_id, list(numbers)),
         )
 
+    def rename(self, connection: Connection, keys: Mapping[int, SourceKey]) -> None:
+        """Give rows, by their numbers, other keys, in the caller's transaction; they may change places."""
+        statement = self.state.query(
+            "UPDATE {schema}.quarantine SET source_key = %s WHERE run_id = %s AND number = %s"
+        )
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, [(f"moving {number}", self.run_id, number) for number in keys])
+            cursor.executemany(statement, [(key.text, self.run_id, number) for number, key in keys.items()])
+
     def mark_overwritten(self, connection: Connection, keys: Mapping[str, Iterable[str]]) -> None:
         """Note that rows, by keys as `keys` returns them, are in the SQLite file no more."""
         for table, texts in keys.items():
