@@ -144,6 +144,48 @@ def test_full_text_that_cannot_be_read_again_does_not_bar_the_way_home(
     assert told == {'table "blind"', 'table "own"', 'table "cut"'}
 
 
+#: Signal keeps messages so: PostgreSQL has no certain equal of these expressions.
+COMPUTED = """
+CREATE TABLE message (id INTEGER PRIMARY KEY, doc TEXT, n INTEGER,
+    timer INTEGER GENERATED ALWAYS AS (json_extract(doc, '$.timer') IS 1),
+    kept INTEGER GENERATED ALWAYS AS (json_extract(doc, '$.kept') IS 1) STORED);
+CREATE INDEX message_timer ON message (timer);
+CREATE TABLE loose (doc TEXT, timer INTEGER GENERATED ALWAYS AS (json_extract(doc, '$.timer') IS 1));
+INSERT INTO message (id, doc, n) VALUES (1, '{"timer": 1}', 1), (2, '{}', 2), (3, '{"kept": 1}', 3);
+INSERT INTO loose (doc) VALUES ('{"timer": 1}'), ('{}');
+"""
+COMPUTED_WRITES = """
+INSERT INTO message (id, doc, n) VALUES (4, '{"timer": 1, "kept": 1}', 4);
+UPDATE message SET n = 20, doc = '{"timer": 1}' WHERE id = 2;
+UPDATE message SET timer = 7 WHERE id = 3;
+DELETE FROM message WHERE id = 1;
+INSERT INTO loose (doc) VALUES ('{"timer": 1}');
+"""
+
+
+def test_a_column_that_sqlite_alone_computes_is_computed_again_at_home(
+    tmp_path: Path, database: str, journal: bool
+) -> None:
+    source = make_database(tmp_path / "app.db", COMPUTED)
+    report = migrate(
+        MigrateRequest(source=str(source), target=target_request(database), keep_way_back=journal)
+    )
+    told = [finding.object for finding in report.findings if finding.code == "F-607"]
+    computed = [f'column "message"."{name}"' for name in ("timer", "kept")] + ['column "loose"."timer"']
+    assert told == (computed if journal else [])
+    _execute(database, COMPUTED_WRITES)
+
+    home = _carry(database)
+
+    assert (home.exit_status, home.proof) == (0, "proven")
+    assert _ask(home.output, "SELECT id, n, timer, kept FROM message ORDER BY id") == [
+        (2, 20, 1, 0),
+        (3, 3, 0, 1),
+        (4, 4, 1, 1),
+    ]
+    assert _ask(home.output, "SELECT timer FROM loose ORDER BY timer") == [(0,), (1,), (1,)]
+
+
 def test_the_old_application_goes_on_as_if_it_had_never_left(
     source: Path, database: str, journal: bool
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -117,3 +119,26 @@ def test_autovacuum_comes_back_with_the_next_command_after_a_crash(
     assert _count_off(database) == 2
     end(source, database)
     assert _count_off(database) == 0
+
+
+def test_a_column_that_sqlite_alone_computes_comes_home_after_a_cutover(
+    tmp_path: Path, database: str
+) -> None:
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE message (id INTEGER PRIMARY KEY, doc TEXT, timer INTEGER"
+        " GENERATED ALWAYS AS (json_extract(doc, '$.timer') IS 1));"
+        """ INSERT INTO message (id, doc) VALUES (1, '{"timer": 1}'), (2, '{}')""",
+    )
+    _follow(source, database)
+    _cut_over(source, database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("""INSERT INTO message (id, doc) VALUES (3, '{"timer": 1}')""")
+        connection.execute("""UPDATE message SET doc = '{"timer": 1}' WHERE id = 2""")
+
+    report = go_home(target_request(database), LiveOptions())
+
+    assert (report.exit_status, report.proof) == (0, "proven")
+    with closing(sqlite3.connect(source)) as connection:
+        rows = connection.execute("SELECT id, timer FROM message ORDER BY id").fetchall()
+    assert rows == [(1, 1), (2, 1), (3, 1)]

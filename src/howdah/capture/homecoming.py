@@ -12,6 +12,7 @@ from typing import Any
 
 from howdah.capture.home_rows import HomeReader
 from howdah.capture.home_values import HomeBatch, HomeTally
+from howdah.capture.reversibility import without_computed
 from howdah.capture.way_back import NotedTable
 from howdah.model.finding_kinds import make_finding, name_table
 from howdah.model.findings import Finding
@@ -57,6 +58,7 @@ def is_changed(item: HomeTableReport) -> bool:
 def write_table(file: HomeFile, reader: ArrowReader, home: Home, plan: TablePlan) -> HomeTableReport:
     """Bring one table up to date: by the noted keys where the journal has them, else by all rows."""
     table = home.catalog.table(plan.name)
+    plan = without_computed(plan, table)
     noted = home.noted.get(plan.name)
     home_table = HomeTable(
         table=table,

@@ -739,7 +739,8 @@ _KINDS = (
         explanation="The column's type is wider than what the codec can bring home. Values of that kind, "
         "should the application write any, are counted when rows are carried back, and not "
         "written without consent. A column that PostgreSQL does not have keeps its values in rows with a "
-        "key; a table without one is written as a whole.",
+        "key; a table without one is written as a whole. What SQLite computes and PostgreSQL does not "
+        "(F-303) is computed again in the file.",
     ),
     FindingKind(
         code="F-611",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from howdah.capture.homecoming import Home, is_changed, rebuild_search, write_sequences, write_table
+from howdah.capture.reversibility import plan_without_computed
 from howdah.capture.round_trip import count_unlike
 from howdah.capture.way_back import WayBack
 from howdah.errors import ExitStatus, RefusedError
@@ -119,7 +120,7 @@ def _read_state(
     way_back = WayBack(state=state)
     noted = {table.source_table: table for table in way_back.tables(connection) if table.run_id == run.id}
     home = Home(
-        plan=run.plan,
+        plan=plan_without_computed(run.plan, catalog),
         state_name=state.name,
         catalog=catalog,
         # What changed while it was followed is in no journal: the snapshot is older than the release.

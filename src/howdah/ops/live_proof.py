@@ -11,6 +11,7 @@ from howdah.capture.deferred_constraints import validate_foreign_keys
 from howdah.capture.home_rows import HomeReader
 from howdah.capture.machine import Phase
 from howdah.capture.proven import ProvenPieces, forget_pieces
+from howdah.capture.reversibility import plan_without_computed
 from howdah.model.quarantine import Cell
 from howdah.model.report import ROW_KINDS, Difference
 from howdah.model.verb_reports import UnprovenKey
@@ -198,7 +199,13 @@ def prove_home(live: LiveRun) -> None:
         with live.file.looking():
             since = _keys_noted_in_file(live, live.file.read_noted(watermark, live.key_widths()))
         listed_max = _enough_to_list(live, since)
-        proof = verify_against(live, path, read_catalog_of(path), listed_max=listed_max)
+        proof = verify_against(
+            live,
+            path,
+            read_catalog_of(path),
+            plan=plan_without_computed(live.run.plan, live.catalog),
+            listed_max=listed_max,
+        )
         count.rows = proof.rows
     inexact = {(value.table, value.column) for value in live.inexact}
     _leave_out(

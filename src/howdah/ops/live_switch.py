@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from howdah.capture.apply import is_keyed, read_changes, tables_to_copy_whole
 from howdah.capture.deferred_constraints import put_constraints_up
@@ -11,7 +12,7 @@ from howdah.capture.machine import Phase
 from howdah.capture.prove_dirty import prove_keys
 from howdah.capture.proven import forget_pieces
 from howdah.capture.record import Capture
-from howdah.capture.reversibility import find_irreversible
+from howdah.capture.reversibility import find_irreversible, plan_without_computed
 from howdah.capture.target_side import set_sequences
 from howdah.errors import RefusedError
 from howdah.loading.owned_orphans import count_owned_orphans
@@ -42,7 +43,7 @@ def prepare(live: LiveRun) -> None:
         return
     with live.connection.transaction():
         live.way_back.prepare(live.connection, live.run.id, live.run.plan)
-    live.findings += find_irreversible(live.run.plan)
+    live.findings += find_irreversible(live.run.plan, live.catalog)
 
 
 def _require_parents(live: LiveRun) -> None:
@@ -125,9 +126,12 @@ def prove_dirty(live: LiveRun) -> None:
         return
     dirty = live.dirty if live.dirty is not None else _keys_that_may_have_moved(live)
     quarantined = Quarantine(state=live.state, run_id=live.run.id).keys(live.connection)
+    job = live.job
+    if live.capture().phase is Phase.HOME_DRAINED:
+        job = replace(job, plan=plan_without_computed(job.plan, job.catalog))
     live.connection.rollback()
     with live.pause.part("prove the last rows"), live.sessions.take_reader() as reader:
-        differences = prove_keys(live.connection, reader, live.file, live.job, dirty, quarantined)
+        differences = prove_keys(live.connection, reader, live.file, job, dirty, quarantined)
     live.dirty_proven = not differences
     live.differences += differences
     live.difference_count += len(differences)

@@ -420,7 +420,7 @@ def _finish(
         ),
         findings=(
             *outcome_findings(run.plan, outcomes),
-            *(find_irreversible(run.plan) if request.keep_way_back else ()),
+            *(find_irreversible(run.plan, facts.catalog) if request.keep_way_back else ()),
         ),
         phases=phases.reports,
         differences=proof.differences if proof else (),
