@@ -114,7 +114,9 @@ _KINDS = (
         severity=ERROR,
         title="Rows of a damaged source are lost",
         explanation="With --salvage what can be read is carried. The message names the range of row numbers "
-        "between readable rows in which SQLite meets damage; how many rows were there is not known.",
+        "between readable rows in which there is damage; how many rows were there is not known. Rows whose "
+        "page belongs to another table, or whose number cannot be theirs, are left out. Rows that can be "
+        "read, but whose pages do not add up or are used twice, are carried, and named as what may be wrong.",
         hint="Restore them from a backup of the source.",
     ),
     FindingKind(

@@ -53,8 +53,12 @@ SELECT id, "table", "from", "to", on_update, on_delete, "match"
 FROM pragma_foreign_key_list(?, 'main') ORDER BY id DESC, seq
 """
 
-#: The application may write anything there; only integers count.
-SEQUENCES = "SELECT name, max(seq) FROM sqlite_sequence WHERE typeof(seq) = 'integer' GROUP BY name"
+#: The application may write anything there; only integers count, of tables that there are.
+SEQUENCES = """
+SELECT name, max(seq) FROM sqlite_sequence
+WHERE typeof(seq) = 'integer' AND name IN (SELECT name FROM sqlite_schema WHERE type = 'table')
+GROUP BY name
+"""
 
 
 class SchemaRow(NamedTuple):

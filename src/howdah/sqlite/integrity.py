@@ -100,10 +100,10 @@ def _check_each_table(connection: apsw.Connection) -> list[str]:
 
 
 def _walk_table(connection: apsw.Connection, name: str) -> list[str]:
-    """Visit every page of the table's tree without computing a value."""
+    """Visit every page of the table's tree without computing a value, so that every error is damage."""
     try:
         connection.execute(f"SELECT count(*) FROM {quote_sqlite(name)} NOT INDEXED").fetchall()
-    except apsw.CorruptError as error:
+    except (apsw.CorruptError, apsw.SQLError) as error:
         return [f'table "{name}": {error}']
     return []
 

@@ -91,19 +91,19 @@ def _walk(pages: _Pages, number: int, width: int, depth: int) -> Iterator[Key]:
 def _read_key(page: bytes, position: int, usable: int, width: int) -> Key | None:
     """Return the first columns of the record of a cell, None where it is none or they are on other pages."""
     try:
-        length, position = _varint(page, position)
+        length, position = read_varint(page, position)
         largest, smallest = (usable - 12) * 64 // 255 - 23, (usable - 12) * 32 // 255 - 23
         if length > largest:
             length = smallest + (length - smallest) % (usable - 4)
             length = length if length <= largest else smallest
         record = page[position : min(position + length, usable)]
-        header_length, place = _varint(record, 0)
+        header_length, place = read_varint(record, 0)
         body = header_length
         values = []
         for _ in range(width):
             if place >= header_length:
                 return None
-            kind, place = _varint(record, place)
+            kind, place = read_varint(record, place)
             value, size = _read_value(record, body, kind)
             values.append(value)
             body += size
@@ -128,7 +128,7 @@ def _read_value(record: bytes, position: int, kind: int) -> tuple[KeyValue, int]
     return KeyValue("text" if kind % 2 else "blob", content), size
 
 
-def _varint(content: bytes, position: int) -> tuple[int, int]:
+def read_varint(content: bytes, position: int) -> tuple[int, int]:
     """Return the number at a position and where it ends. Raises IndexError."""
     value = 0
     for step in range(9):
