@@ -56,6 +56,15 @@ _KINDS = (
         hint="If the application asks for them, keep them in a table.",
     ),
     FindingKind(
+        code="F-006",
+        severity=WARNING,
+        title="Committed changes in the -wal file cannot be read",
+        explanation="SQLite reads a -wal as far as its checksums are right and passes over the rest in "
+        "silence. Behind that place, or in a -wal whose beginning is none, transactions end: after a loss of "
+        "power, or where the file is damaged. The application does not see these changes either.",
+        hint="Restore file and -wal together from a backup if the changes matter.",
+    ),
+    FindingKind(
         code="F-101",
         severity=ERROR,
         title="A virtual table is not carried",

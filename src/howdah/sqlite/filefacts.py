@@ -17,6 +17,7 @@ from howdah.model.source import LiveIdentity
 from howdah.sqlite.header import FORMAT_VERSION_MAX, HEADER_BYTES, FileHeader, parse_header
 from howdah.sqlite.location import side_files
 from howdah.sqlite.rawfile import RawFile, read_live_header
+from howdah.sqlite.wal_file import PassedOver, find_passed_over
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,14 @@ def read_live_identity(path: str) -> LiveIdentity:
     )
 
 
+def _look_into_wal(facts: FileFacts) -> PassedOver | None:
+    try:
+        return find_passed_over(side_files(facts.path).wal) if facts.wal_size else None
+    except OSError:
+        # Gone meanwhile, or not ours to read: SQLite says what there is to say.
+        return None
+
+
 def find_file_findings(facts: FileFacts) -> tuple[Finding, ...]:
     """Say what a person should know about a file that can be read all the same."""
     findings = []
@@ -115,6 +124,18 @@ def find_file_findings(facts: FileFacts) -> tuple[Finding, ...]:
                 "was it copied from a running application?",
                 detail="After a clean stop of the application the -wal is gone and this is all right. "
                 "A copy made while the application ran lacks its latest changes and looks healthy.",
+            )
+        )
+    passed_over = _look_into_wal(facts)
+    if passed_over is not None:
+        findings.append(
+            make_finding(
+                "F-006",
+                about,
+                f"{passed_over.byte_count} bytes of committed changes in its -wal file are not read.",
+                detail="The file begins with no header of a -wal: nothing of it is read."
+                if passed_over.read < 0
+                else f"The checksums are right for {passed_over.read} pages, and wrong from there on.",
             )
         )
     if facts.header is not None and facts.header.write_version > FORMAT_VERSION_MAX:
