@@ -40,6 +40,27 @@ def test_nothing_of_the_session_depends_on_the_role_or_the_database(database: st
     }
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"sslmode": "requird"},
+        {"sslmode": "require", "sslrootcert": "system"},
+        {"ssl_min_protocol_version": "9"},
+        {"connect_timeout": "soon"},
+        {"port": "99999"},
+        {"host": "a,b", "port": "1,2,3"},
+        {"service": "no-such-service"},
+        {"target_session_attrs": "primari"},
+        {"options": "-c no_such_setting=1"},
+    ],
+    ids=str,
+)
+def test_a_parameter_with_a_wrong_value_is_a_usage_error(database: str, parameters: dict[str, str]) -> None:
+    with pytest.raises(UsageError) as refused:
+        connect(parse_target(make_conninfo(database, **parameters)).conninfo)
+    assert refused.value.code == "T-122"
+
+
 def test_a_new_connection_is_in_no_transaction(database: str) -> None:
     with connect(database) as connection:
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE

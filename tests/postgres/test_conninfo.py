@@ -44,6 +44,10 @@ def test_parameters_of_prisma_are_left_out_and_named() -> None:
         f"postgresql://u:{CANARY}%zz@h/d",
         f"postgresql://u:{CANARY}@h/d?nonsense=1",
         f"postgresql://u:{CANARY}@h:notaport/d",
+        f"postgresql://u:a@{CANARY}@h/d",
+        f"postgresql://u:a@b@{CANARY}@h:5432/d",
+        f"postgresql://u:@@{CANARY}@h/d",
+        f"postgresql://u:5432/{CANARY}@h/d",
         f"postgresql://u:{CANARY}@[::1/d",
         f"password={CANARY} {CANARY}",
         f"password='{CANARY}",
@@ -59,6 +63,21 @@ def test_what_cannot_be_read_is_refused_without_a_piece_of_it(text: str) -> None
         parse_target(text)
     assert CANARY not in str(refused.value)
     assert CANARY not in repr(refused.value.__cause__) + repr(refused.value.__context__)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "dbname"),
+    [
+        ("postgresql://u:p%40q@h/d", "h", "d"),
+        ("postgresql://u:p%40q@h/d%40e", "h", "d@e"),
+        ("postgresql://u:p@h/d@e", "h", "d@e"),
+        ("postgresql://@h/d", "h", "d"),
+        ("host=@abstract dbname=d@e", "@abstract", "d@e"),
+    ],
+)
+def test_an_at_sign_where_it_belongs_is_read(text: str, host: str, dbname: str) -> None:
+    parameters = conninfo_to_dict(parse_target(text, environ={}).conninfo)
+    assert (parameters["host"], parameters["dbname"]) == (host, dbname)
 
 
 def test_psycopg_would_have_shown_the_password() -> None:

@@ -114,7 +114,11 @@ def parse_target(
     except psycopg.ProgrammingError:
         # Its message quotes the string, password and all: it goes no further than this.
         parameters = None
-    if parameters is None or not _is_port(str(parameters.get("port") or "")):
+    if (
+        parameters is None
+        or not _is_port(str(parameters.get("port") or ""))
+        or _is_cut_at_the_wrong_place(text, parameters)
+    ):
         _refuse(text, origin)
     return build_target(
         {name: str(value) for name, value in parameters.items() if value is not None},
@@ -239,6 +243,20 @@ def _is_port(ports: str) -> bool:
     return all(port == "" or (port.isascii() and port.isdigit()) for port in ports.split(","))
 
 
+def _is_cut_at_the_wrong_place(text: str, parameters: Mapping[str, object]) -> bool:
+    """
+    Tell whether an @ stands in the host or, without a user, in the database: libpq ends the password of a
+    URI at its first @, and would take the rest of `u:p@ss@host` for the host, which is shown.
+    """
+    if "://" not in text:
+        return False
+    hosts = str(parameters.get("host") or "").split(",")
+    # One at the beginning names an abstract socket.
+    in_host = any("@" in host.strip()[1:] for host in hosts)
+    in_database = "user" not in parameters and "@" in str(parameters.get("dbname") or "")
+    return in_host or (in_database and "@" in text.partition("?")[0])
+
+
 def _is_local(hosts: str) -> bool:
     """Tell whether every one of libpq's comma-separated hosts is this machine; "" is the local socket."""
     return all(_is_local_host(host.strip()) for host in hosts.split(","))
@@ -267,6 +285,8 @@ def _explain_uri(text: str) -> str:
     if any(character.isspace() for character in text):
         return "The URI holds a space; write it as %20."
     before_query, _, query = text.partition("?")
+    if before_query.count("@") > 1:
+        return "The user name or password holds an @; write it as %40."
     if "@" in query and "@" not in before_query:
         return "The user name or password holds a character such as ?, # or /; percent-encode it."
     if "%" in text and re.search(r"%(?![0-9A-Fa-f]{2})|%00", text):

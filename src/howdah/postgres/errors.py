@@ -79,6 +79,17 @@ _READ_ONLY = _Known(
 
 #: What libpq says when a connection does not come about, the first match counts.
 _REFUSALS: tuple[tuple[str, _Known], ...] = (
+    (
+        # Before what speaks of passwords and TLS: such a value is about both.
+        r'invalid "?\w+"? value|bad value for|invalid integer value|invalid port number|could not match \d+'
+        r"|weak sslmode|definition of service|service file|unrecognized configuration parameter",
+        _Known(
+            UsageError,
+            "T-122",
+            "A parameter of the connection has a value that cannot be used.",
+            "Correct it in the target, or in the PG… variable or the service file that it comes from.",
+        ),
+    ),
     (r"password authentication failed", _WRONG_PASSWORD),
     (
         r"no password supplied|password.* required",
