@@ -35,7 +35,6 @@ PACKAGES = [
         (
             ("A-102", "datasette/app.py", 990),
             ("A-104", "tests/test_permissions.py", 462),
-            ("A-306", "tests/test_utils.py", 248),
         ),
     ),
     Package("optuna", "5.0.0", (("A-103", "rdb_tests/test_storage.py", 145),)),

@@ -74,6 +74,19 @@ FOUND = [
     ("schema.sql", "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);\n", "A-315", 1),
     ("schema.sql", "CREATE TABLE t (\n a TEXT,\n at DATETIME\n);\n", "A-316", 3),
     ("app.py", "db.execute('SELECT a FROM t ORDER BY a COLLATE NOCASE')\n", "A-317", 1),
+    ("app.js", "db.pragma('journal_mode = WAL');\n", "A-301", 1),
+    ("app.js", "dbc.pragma?.('main.foreign_key_check(note)');\n", "A-301", 1),
+    ("app.js", "db.raw('SELECT page_count FROM pragma_page_count()');\n", "A-301", 1),
+    ("app.js", "q.where(`json_extract(sess, '$.user') = :user`, { user });\n", "A-305", 1),
+    ("app.py", "query.order_by(text('ifnull(rank, 0)'))\n", "A-305", 1),
+    ("app.py", 'where(\'created > strftime("%s", datetime("now"))\')\n', "A-304", 1),
+    ("app.py", "db.execute(f'PRAGMA {name}')\n", "A-301", 1),
+    ("app.py", "db.execute('PRAGMA main.cipher_page_size = 4096')\n", "A-301", 1),
+    ("app.py", "subprocess.run('sqlite3 data/app.db .dump', shell=True)\n", "A-106", 1),
+    ("app.js", "db.run('ALTER TABLE note ADD COLUMN icon TEXT NOT NULL DEFAULT \"\"');\n", "A-306", 1),
+    ("app.js", "db.run('ALTER TABLE note ADD COLUMN kind TEXT DEFAULT \"plain\"');\n", "A-306", 1),
+    ("app.js", "db.run('UPDATE note SET a = 1 WHERE b <> \"\"');\n", "A-306", 1),
+    ("migrations/sqlite/mysql-like.js", "db.run('SELECT `a` FROM t');\n", "A-313", 1),
 ]
 
 NOT_FOUND = [
@@ -96,6 +109,17 @@ NOT_FOUND = [
     (".env", "# DATABASE_CLIENT=sqlite\nDATABASE_CLIENT=postgres\n"),
     ("schema.prisma", '// provider = "sqlite"\ndatasource db {\n  provider = "postgresql"\n}\n'),
     ("package.json", '{\n "description": "no better-sqlite3 any more",\n "dependencies": {"pg": "8"}\n}\n'),
+    ("types.ts", "export type Driver = 'mysql' | 'pg' | 'sqlite3';\n"),
+    ("types.ts", "  client: Exclude<Driver, 'sqlite3'>;\n"),
+    ("app.js", "const DatabaseClients = ['mysql', 'postgres', 'sqlite', 'oracle'];\n"),
+    ("migrations/mysql/1-init.js", "db.run('CREATE TABLE `t` (`at` datetime, `body` longtext)');\n"),
+    ("schema.postgresql.sql", "SELECT a FROM t WHERE a LIKE 'x%';\n"),
+    ("app.js", "throw new Error('json_extract() is not known');\n"),
+    ("app.py", "db.execute('CREATE TABLE t (a text DEFAULT (\\'\\'))')\n"),
+    ("app.py", "commands = ['pragma list', 'pragma verbose=true']\n"),
+    ("app.py", "raise RuntimeError('sqlite3 must be compiled with threads')\n"),
+    ("app.py", "raise RuntimeError('sqlite3 3.35.0 or newer is needed')\n"),
+    ("app.py", "write('{{ now().strftime(\"%Y\") }}')\n"),
     ("styles.yaml", "icon: thumbs.db\n"),
     ("pnpm-lock.yaml", "packages:\n  knex@3.1.0:\n    driver: sqlite\n"),
 ]
@@ -139,6 +163,12 @@ def test_no_secret_is_shown(line: str) -> None:
     findings = examine("app.py", f"{line}\n")
     assert findings
     assert "hunter2" not in repr(findings)
+
+
+def test_the_arguments_of_a_virtual_table_are_no_texts_in_double_quotes() -> None:
+    sql = 'CREATE VIRTUAL TABLE note_fts USING fts5(title, content="note", tokenize="porter")'
+    findings = examine("app.js", f"db.run('{sql}');\n")
+    assert [(finding.code, finding.what) for finding in findings] == [("A-314", "CREATE VIRTUAL TABLE")]
 
 
 def test_a_key_of_an_encrypted_database_in_a_query_builder_is_not_shown() -> None:

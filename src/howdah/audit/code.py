@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from howdah.audit.pieces import Literal, Pieces
-from howdah.audit.sql_text import SqlPlace, find_in_expression, find_in_sql, is_sql
+from howdah.audit.sql_text import SqlPlace, find_in_expression, find_in_sql, is_sql, names_pragma
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +56,22 @@ _URL = re.compile(
 _DATABASE_FILE = re.compile(
     r"^[^\s*?<>|,;:]*[\w}\])?-]\.(?:sqlite3?|db3|s3db)$|^[^\s*?<>|,;:]*[\w}\])?-]\.db$", re.IGNORECASE
 )
+#: Other databases as literals beside it: a list of those that are known, or a type, and no choice.
+_OTHER_DATABASE = re.compile(
+    r"""["'`](?:mysql2?|mariadb|postgres(?:ql)?|pg|mssql|sqlserver|oracle(?:db)?|cockroachdb|mongodb)["'`]""",
+    re.IGNORECASE,
+)
+#: The last argument of a type: `Exclude<Driver, "sqlite3">`.
+_TYPE_ARGUMENT = re.compile(r"""<[^<>()=]*["'](?:better-)?sqlite3?["']>""")
+#: better-sqlite3 and its like take the words behind PRAGMA: `db.pragma('foreign_keys = ON')`.
+_PRAGMA_CALL = re.compile(r"\.pragma\s*(?:\?\.)?\s*\(")
 _CONNECTS = re.compile(r"connect|filename|database|\bdb\b|_db\b|\bdb_|storage|dsn|url|path", re.IGNORECASE)
 _DIALECT_KEY = re.compile(r"^\s*['\"]?(sqlite3?|better-sqlite3)['\"]?\s*:\s*\{")
 _COMMAND = re.compile(r"(?:^|[\s;&|(`\"'])sqlite3\s+(?:-\w+\s+)*[\w./${}\"'-]+")
+#: Behind the name an option or what looks like a path, rather than the next word of a sentence.
+_COMMAND_ARGUMENT = re.compile(
+    r"\W?sqlite3\s+(?:-{1,2}[a-z]|(?![\d.]+(?:\s|$))\S*[./$?{}\"'\\])", re.IGNORECASE
+)
 _INSTALLS = re.compile(
     r"\b(?:apt-get|apt|apk|yum|dnf|brew|pip|pip3|npm|yarn|pnpm)\b.*\b(?:install|add|i)\b.*"
     r"(?<![\w-])(?:sqlite3?|libsqlite3-dev|sqlite-dev|sqlite-libs|better-sqlite3|aiosqlite)(?![\w-])"
@@ -108,7 +121,13 @@ def _find_in_literal(literal: Literal, pieces: Pieces) -> Iterator[Place]:
 
     if _PACKAGES.match(value) and (_LOADS.search(code) or _GO_MODULE.match(value)):
         yield place("A-101", value)
-    elif _CHOICE.match(value) and _CHOOSER.search(line.replace(value, "", 1)) and not _compares(code):
+    elif (
+        _CHOICE.match(value)
+        and _CHOOSER.search(line.replace(value, "", 1))
+        and not _compares(code)
+        and not _OTHER_DATABASE.search(line)
+        and not _TYPE_ARGUMENT.search(line)
+    ):
         yield place("A-102", value)
     elif _URL.match(value):
         yield place("A-103", _without_userinfo(value))
@@ -116,8 +135,10 @@ def _find_in_literal(literal: Literal, pieces: Pieces) -> Iterator[Place]:
         yield place("A-105", value)
     elif _DATABASE_FILE.match(value) and _CONNECTS.search(line.replace(value, "", 1)):
         yield place("A-104", value)
-    elif _COMMAND.match(value) and not value.lower().startswith("sqlite3 is"):
+    elif _COMMAND.match(value) and _COMMAND_ARGUMENT.match(value):
         yield place("A-106", value.split("\n")[0])
+    elif _PRAGMA_CALL.search(code) and names_pragma(value):
+        yield place("A-301", f"PRAGMA {value}")
     elif is_sql(literal.value):
         for found in find_in_sql(literal.value):
             yield _at(found, literal.line, anchor=literal.anchor)

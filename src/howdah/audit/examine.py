@@ -84,6 +84,33 @@ _SECRETS = (
 )
 
 
+#: Other databases, as directories and files of dialects and migrations are named after them.
+_OTHERS = frozenset(
+    {
+        "mysql",
+        "mysql2",
+        "mariadb",
+        "postgres",
+        "postgresql",
+        "pg",
+        "pgsql",
+        "cockroachdb",
+        "redshift",
+        "mssql",
+        "sqlserver",
+        "oracle",
+        "oracledb",
+        "mongodb",
+    }
+)
+
+
+def _is_of_another_database(path: str) -> bool:
+    """Whether a file speaks to another database by its path: `migrations/mysql/1.sql`, `schema.mysql.sql`."""
+    words = set(re.split(r"[/._-]", path.lower()))
+    return bool(words & _OTHERS) and "sqlite" not in path.lower()
+
+
 def reads(path: str) -> bool:
     """Return whether files of that name are examined."""
     return is_manifest(path) or _kind(path) in _SETTINGS | _PROGRAMS | {"sql", "json"}
@@ -102,6 +129,8 @@ def examine(path: str, text: str) -> list[AuditFinding]:
         places += find_in_code(pieces, python=kind in ("py", "pyi"))
     elif kind in _SETTINGS or kind == "json":
         places += find_in_configuration(pieces)
+    if _is_of_another_database(path):
+        places = [place for place in places if not place.code.startswith("A-3")]
     return _findings(path, places, pieces)
 
 

@@ -8,6 +8,7 @@ words and, where these are English words too, by whether it parses.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ import sqlglot
 from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token
+
+# sqlglot warns on its own logger where it falls back to text, and shows the SQL with what it may hold.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
 #: First words of a statement, with what must follow somewhere for the whole to be SQL.
 _STARTS = {
@@ -32,15 +36,38 @@ _STARTS = {
     "WITH": re.compile(r"\bAS\s*\(", re.IGNORECASE),
     "EXPLAIN": re.compile(r"^EXPLAIN\s+(QUERY\s+PLAN|SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE),
 }
+#: Other programs have commands called "pragma" too.
+_PRAGMAS = (
+    "analysis_limit|application_id|auto_vacuum|automatic_index|busy_timeout|cache_size|cache_spill"
+    "|case_sensitive_like|cell_size_check|checkpoint_fullfsync|cipher\\w*|collation_list|compile_options"
+    "|count_changes|data_store_directory|data_version|database_list|default_cache_size"
+    "|defer_foreign_keys|empty_result_callbacks|encoding|foreign_key_check|foreign_key_list|foreign_keys"
+    "|freelist_count|full_column_names|fullfsync|function_list|hard_heap_limit|hexkey|hexrekey"
+    "|ignore_check_constraints|incremental_vacuum|index_info|index_list|index_xinfo|integrity_check"
+    "|journal_mode|journal_size_limit|kdf_iter|key|legacy_alter_table|legacy_file_format|locking_mode"
+    "|max_page_count|mmap_size|module_list|optimize|page_count|page_size|parser_trace|pragma_list|query_only"
+    "|quick_check|read_uncommitted|recursive_triggers|rekey|reverse_unordered_selects|schema_version"
+    "|secure_delete|short_column_names|shrink_memory|soft_heap_limit|stats|synchronous|table_info|table_list"
+    "|table_xinfo|temp_store|temp_store_directory|threads|trusted_schema|user_version|vdbe_\\w+"
+    "|wal_autocheckpoint|wal_checkpoint|writable_schema"
+)
 #: Statements that are SQLite's own and cannot be English.
 _OWN_STARTS = re.compile(
-    r"\s*(PRAGMA\s+\w+(\.\w+)?\s*([=(;]|$)|ATTACH\s+(DATABASE\s+)?[\'\"?:]|DETACH\s+DATABASE\s"
+    rf"\s*(PRAGMA\s+(\w+\.)?({_PRAGMAS}|[?%{{$]\w*}}?)\s*([=(;]|$)|ATTACH\s+(DATABASE\s+)?[\'\"?:]|DETACH\s+DATABASE\s"
     r"|VACUUM\s+INTO\s|BEGIN\s+(IMMEDIATE|EXCLUSIVE|DEFERRED)\b)",
     re.IGNORECASE,
 )
 #: Part of an expression that is given to a query builder.
 _EXPRESSION = re.compile(
-    r"\b(?:(?:datetime|date|time|julianday|unixepoch)\s*\(\s*'now'|strftime\s*\(\s*'%)", re.IGNORECASE
+    r"(?<![.\w])(?:(?:datetime|date|time|julianday|unixepoch)\s*\(\s*['\"]now['\"]"
+    r"|strftime\s*\(\s*['\"]%)",
+    re.IGNORECASE,
+)
+#: Functions whose names nobody writes before a parenthesis and an argument in prose.
+_CALL = re.compile(
+    r"\b(json_extract|json_group_array|json_group_object|json_each|json_tree|group_concat|ifnull|randomblob"
+    r"|last_insert_rowid)\s*\(\s*(?=[\w\"'`?$%:.\[]|(?<=last_insert_rowid\()\))",
+    re.IGNORECASE,
 )
 
 _DATE_FUNCTIONS = {"STRFTIME", "JULIANDAY", "UNIXEPOCH", "TIMEDIFF"}
@@ -108,6 +135,11 @@ class SqlPlace:
     instead: str = ""
 
 
+def names_pragma(text: str) -> bool:
+    """Return whether the text begins with what may stand behind PRAGMA: `journal_mode = WAL`."""
+    return re.match(rf"\s*(\w+\.)?({_PRAGMAS})\s*([=(;]|$)", text, re.IGNORECASE) is not None
+
+
 def is_sql(text: str) -> bool:
     """Return whether the text of a string is a statement of SQL."""
     stripped = _without_comments(text).strip()
@@ -140,8 +172,8 @@ def find_in_sql(text: str) -> list[SqlPlace]:
 
 
 def find_in_expression(text: str) -> list[SqlPlace]:
-    """List date functions of SQLite in a text that is an expression rather than a statement."""
-    return [
+    """List functions of SQLite in a text that is an expression rather than a statement."""
+    dates = [
         SqlPlace(
             code="A-304",
             line=text.count("\n", 0, match.start()),
@@ -149,6 +181,16 @@ def find_in_expression(text: str) -> list[SqlPlace]:
         )
         for match in _EXPRESSION.finditer(text)
     ]
+    calls = [
+        SqlPlace(
+            code="A-305",
+            line=text.count("\n", 0, match.start()),
+            what=f"function {match[1].lower()}()",
+            instead=_FUNCTIONS[match[1].upper()],
+        )
+        for match in _CALL.finditer(text)
+    ]
+    return dates + calls
 
 
 def _without_comments(text: str) -> str:
@@ -228,6 +270,9 @@ def _find_in_statement(tokens: _Tokens) -> Iterator[SqlPlace]:
         # It goes as a whole, and its value may be the key of an encrypted database.
         return
     in_table = tokens.word(0) == "CREATE" and "TABLE" in tokens.words[:4]
+    if tokens.word(0) == "CREATE" and "VIRTUAL" in tokens.words[:3]:
+        # Arguments of a module are no SQL.
+        return
     for index in range(len(tokens)):
         yield from _find_names(tokens, index)
         yield from _find_functions(tokens, index)
@@ -279,6 +324,9 @@ def _stands_for_a_text(tokens: _Tokens, index: int) -> bool:
     if tokens.word(index - 1) == "." or tokens.word(index + 1) in (".", "("):
         return False
     before = tokens.word(index - 1)
+    if before == "DEFAULT" or not tokens.raw(index):
+        # PostgreSQL takes no name of a column there, and no empty name anywhere.
+        return True
     if before in ("=", "<>", "!=", "LIKE"):
         # "a" = "b" compares columns in joins; a text is what does not look like a name of a column there.
         return "JOIN" not in tokens.words
@@ -304,6 +352,12 @@ def _find_functions(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
     elif word in _DATE_TYPES:
         if tokens.raw(index + 2).lower() == "now" or (word == "DATETIME" and tokens.word(0) != "CREATE"):
             yield tokens.place("A-304", index, name)
+    elif re.fullmatch(f"PRAGMA_({_PRAGMAS})", word, re.IGNORECASE) and tokens.word(index - 1) in (
+        "FROM",
+        "JOIN",
+        ",",
+    ):
+        yield tokens.place("A-301", index, name)
     elif word in _FUNCTIONS and tokens.word(index - 1) not in ("TABLE", "INTO", "INDEX"):
         yield tokens.place("A-305", index, name, _FUNCTIONS[word])
 
