@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from howdah.ops.audit import AuditRequest, audit
 from support.files import make_database
 from support.program import Program
 
@@ -182,3 +186,107 @@ def test_what_cannot_be_read_is_named(howdah: Program, project: Path) -> None:
     (project / "bundle.js").write_text("x" * 6000)
     document = howdah.run("audit", project, "--json").document
     assert document["unread"] == [["bundle.js", "minified"], ["latin.py", "not UTF-8"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"import os\r\nimport sqlite3\r\nx = 1\r\n",
+        b"\xef\xbb\xbfimport sqlite3\nx = 1\n",
+        b"import os\n\x0c\nimport sqlite3\nx = '\xe2\x80\xa8'\nimport sqlite3\n",
+        b"import os\nimport sqlite3",
+    ],
+    ids=["Windows line ends", "byte order mark", "form feed", "no last line feed"],
+)
+def test_marks_apply_to_the_file_as_it_is(howdah: Program, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ä b.py").write_bytes(content)
+    document = howdah.run("audit", "ä b.py", "--mark", "--json").document
+    assert {finding["code"] for finding in document["findings"]} == {"A-101"}
+    subprocess.run(
+        ["git", "apply"], input=document["marks"].encode(), cwd=tmp_path, check=True, capture_output=True
+    )
+    marked = (tmp_path / "ä b.py").read_bytes()
+    kept = [line for line in marked.splitlines(keepends=True) if b"howdah: deprecated" not in line]
+    assert b"".join(kept) in (content, content.removeprefix(b"\xef\xbb\xbf"))
+    assert marked.startswith(b"\xef\xbb\xbf") == content.startswith(b"\xef\xbb\xbf")
+    compile(marked, "marked", "exec")
+    assert howdah.run("audit", "ä b.py").out.startswith("CLEAN")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("app.py", "\ufeffimport sqlite3\n".encode(), "A-101"),
+        ("app.py", "# -*- coding: latin-1 -*-\nimport sqlite3  # für\n".encode("latin-1"), "A-101"),
+        ("requirements.txt", "django\r\naiosqlite==0.20\r\n".encode("utf-16"), "A-201"),
+        ("schema.sql", "\ufeffPRAGMA foreign_keys = ON;\r\n".encode("utf-16-be"), "A-301"),
+        ("package.json", '\ufeff{\r\n "dependencies": {\r\n  "sqlite3": "5"\r\n }\r\n}'.encode(), "A-201"),
+    ],
+)
+def test_the_encodings_of_windows_and_of_old_code_are_read(
+    howdah: Program, tmp_path: Path, name: str, content: bytes, code: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    document = howdah.run("audit", name, "--json").document
+    assert [finding["code"] for finding in document["findings"]] == [code]
+    assert document["unread"] == []
+
+
+def test_what_git_ignores_above_the_path_is_ignored(howdah: Program, tmp_path: Path) -> None:
+    (tmp_path / "repository" / ".git" / "info").mkdir(parents=True)
+    (tmp_path / "repository" / ".git" / "info" / "exclude").write_text("mine.db\n")
+    (tmp_path / "repository" / ".gitignore").write_text("*.db\nbackend/made/\n")
+    backend = tmp_path / "repository" / "backend"
+    (backend / "made").mkdir(parents=True)
+    (backend / "made" / "app.py").write_text("import sqlite3\n")
+    (backend / ".gitignore").write_text("!kept.db\n")
+    for name in ("app.db", "mine.db", "kept.db"):
+        make_database(backend / name, "CREATE TABLE t (a)")
+    found = howdah.run("audit", backend, "--json").document["findings"]
+    assert [(finding["file"], finding["code"]) for finding in found] == [
+        ("app.db", "A-402"),
+        ("kept.db", "A-401"),
+        ("mine.db", "A-402"),
+    ]
+
+
+def test_what_may_not_be_read_is_named_and_stops_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tests may run as root, who may read everything.
+    (project / "pgdata").mkdir()
+    (project / "secret.py").write_text("import sqlite3\n")
+    scan, read = os.scandir, Path.open
+
+    def refuse_directory(path: str) -> Any:
+        if str(path).endswith("pgdata"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    def refuse_file(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "secret.py":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr("os.scandir", refuse_directory)
+    monkeypatch.setattr(Path, "open", refuse_file)
+    report = audit(AuditRequest(path=project))
+    assert len(report.findings) == 3
+    assert sorted(report.unread) == [
+        ("pgdata/", "Permission denied"),
+        ("secret.py", "Permission denied"),
+    ]
+
+
+def test_sarif_names_files_as_urls_have_them(howdah: Program, tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "ä #1 100%.py").write_text("import sqlite3\n")
+    howdah.run("audit", "p", "--sarif", "out.sarif")
+    (result,) = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]["results"]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "%C3%A4%20%231%20100%25.py"
+
+
+def test_nothing_of_the_parser_is_written_beside_the_report(howdah: Program, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("db.execute('explain select 1 + 1')\n")
+    assert howdah.run("audit", "app.py").err == ""

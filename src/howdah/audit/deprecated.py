@@ -109,14 +109,21 @@ def mark_lines(path: str, text: str, findings: Iterable[AuditFinding]) -> str:
         instead = by_line.setdefault(finding.anchor or finding.line, [])
         if finding.replacement not in instead:
             instead.append(finding.replacement)
-    if comment is None or not by_line:
+    # A diff knows no line that ends with a carriage return alone.
+    if comment is None or not by_line or re.search(r"\r(?!\n)", text):
         return ""
-    lines = text.splitlines(keepends=True)
+    # As findings are counted: no form feed and no U+2028 ends a line.
+    lines = re.findall(r"[^\n]*\n|[^\n]+$", text)
     marked: list[str] = []
-    for number, line in enumerate(lines, 1):
+    for number, original in enumerate(lines, 1):
+        line = original
         if number in by_line:
-            indent = line[: _indent(line)]
-            marked.append(f"{indent}{comment}howdah: deprecated: {' '.join(by_line[number])}\n")
+            # A byte order mark stays the first thing in the file.
+            start = "\ufeff" if line.startswith("\ufeff") else ""
+            line = line.removeprefix("\ufeff")
+            indent = start + line[: _indent(line)]
+            end = "\r\n" if line.endswith("\r\n") else "\n"
+            marked.append(f"{indent}{comment}howdah: deprecated: {' '.join(by_line[number])}{end}")
         marked.append(line)
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from howdah.report.files import write_named_file
 _BYTES_MAX = 2 * 1024 * 1024
 #: A line longer than this was written by a minifier.
 _LINE_MAX = 5_000
+#: How Python, Ruby and editors write down the encoding of a file, in one of its first two lines (PEP 263).
+_CODING = re.compile(rb"coding[=:]\s*([-\w.]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +52,11 @@ def audit(request: AuditRequest) -> AuditReport:
     accepted = read_baseline(request.baseline) if request.baseline else None
     findings: list[AuditFinding] = []
     unread: list[tuple[str, str]] = []
-    texts: dict[str, str] = {}
+    places: dict[str, Path] = {}
     files_read = 0
     # A baseline repeats the lines that it accepts.
     own = {path.resolve() for path in (request.baseline, request.write_baseline) if path is not None}
-    for file in read_tree(request.path):
+    for file in read_tree(request.path, lambda path, reason: unread.append((path, reason))):
         if file.place.resolve() in own:
             continue
         if file.is_database:
@@ -66,7 +71,7 @@ def audit(request: AuditRequest) -> AuditReport:
         files_read += 1
         if found := examine(file.path, text):
             findings += found
-            texts[file.path] = text
+            places[file.path] = file.place
     stale: tuple[str, ...] = ()
     if accepted is not None:
         findings, stale = accept(findings, accepted)
@@ -86,7 +91,7 @@ def audit(request: AuditRequest) -> AuditReport:
         findings=tuple(findings),
         unread=tuple(unread),
         stale=stale,
-        marks=_mark(findings, texts) if request.mark else "",
+        marks=_mark(findings, places) if request.mark else "",
     )
 
 
@@ -95,17 +100,48 @@ def _read(file: TreeFile, unread: list[tuple[str, str]]) -> str | None:
         unread.append((file.path, "larger than 2 MiB"))
         return None
     try:
-        text = file.place.read_text(encoding="utf-8")
+        text = _decode(file.place.read_bytes())
     except UnicodeDecodeError:
         unread.append((file.path, "not UTF-8"))
         return None
     except OSError as error:
         unread.append((file.path, error.strerror or type(error).__name__))
         return None
+    if "\0" in text:
+        unread.append((file.path, "no text"))
+        return None
     if any(len(line) > _LINE_MAX for line in text.split("\n")):
         unread.append((file.path, "minified"))
         return None
     return text
+
+
+def _decode(content: bytes) -> str:
+    """
+    Return the text of a file with line feeds alone, without a byte order mark.
+
+    What says its encoding itself (UTF-16 by its mark, as Windows writes it; `# -*- coding: latin-1 -*-`) is
+    read by that, anything else as UTF-8. Raises UnicodeDecodeError.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16")
+    else:
+        text = _decode_as_declared(content)
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decode_as_declared(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        declared = _CODING.search(b"\n".join(content.split(b"\n", 2)[:2]))
+        if declared is None:
+            raise
+        try:
+            return content.decode(declared[1].decode("ascii"))
+        except LookupError:
+            # No codec of that name.
+            return content.decode("utf-8")
 
 
 def _database_finding(file: TreeFile) -> AuditFinding:
@@ -122,12 +158,14 @@ def _database_finding(file: TreeFile) -> AuditFinding:
     )
 
 
-def _mark(findings: list[AuditFinding], texts: dict[str, str]) -> str:
-    return "".join(
-        mark_lines(
-            path,
-            text,
-            [finding for finding in findings if finding.file == path and finding.state is AuditState.OPEN],
-        )
-        for path, text in texts.items()
-    )
+def _mark(findings: list[AuditFinding], places: dict[str, Path]) -> str:
+    open_in: dict[str, list[AuditFinding]] = {path: [] for path in places}
+    for finding in findings:
+        if finding.state is AuditState.OPEN and finding.file in open_in:
+            open_in[finding.file].append(finding)
+    marks = ""
+    for path, place in places.items():
+        # As the file is, with its own line ends: a diff of anything else could not be applied.
+        with suppress(UnicodeDecodeError, OSError):
+            marks += mark_lines(path, place.read_bytes().decode("utf-8"), open_in[path])
+    return marks

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from itertools import groupby
 from typing import Any
+from urllib.parse import quote
 
 from howdah.model.audit import AuditFinding, AuditReport, AuditRule, AuditSeverity, AuditState
 from howdah.units import format_amount
@@ -99,7 +100,7 @@ def _sarif_rule(rule: AuditRule) -> dict[str, Any]:
 
 
 def _sarif_result(finding: AuditFinding, codes: list[str]) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": finding.file}}
+    location: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.file)}}
     if finding.line:
         location["region"] = {"startLine": finding.line}
     text = f"{finding.code}\n{finding.file}\n{finding.excerpt}\n{finding.what}"
