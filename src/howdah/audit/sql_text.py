@@ -18,6 +18,18 @@ from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token
 
+from howdah.audit.sql_words import (
+    BOOLEAN,
+    CATALOGS,
+    DATE_FUNCTIONS,
+    DATE_TYPES,
+    FUNCTIONS,
+    PRAGMAS,
+    RESOLUTIONS,
+    ROWIDS,
+    TYPES,
+)
+
 # sqlglot warns on its own logger where it falls back to text, and shows the SQL with what it may hold.
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
@@ -36,24 +48,9 @@ _STARTS = {
     "WITH": re.compile(r"\bAS\s*\(", re.IGNORECASE),
     "EXPLAIN": re.compile(r"^EXPLAIN\s+(QUERY\s+PLAN|SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE),
 }
-#: Other programs have commands called "pragma" too.
-_PRAGMAS = (
-    "analysis_limit|application_id|auto_vacuum|automatic_index|busy_timeout|cache_size|cache_spill"
-    "|case_sensitive_like|cell_size_check|checkpoint_fullfsync|cipher\\w*|collation_list|compile_options"
-    "|count_changes|data_store_directory|data_version|database_list|default_cache_size"
-    "|defer_foreign_keys|empty_result_callbacks|encoding|foreign_key_check|foreign_key_list|foreign_keys"
-    "|freelist_count|full_column_names|fullfsync|function_list|hard_heap_limit|hexkey|hexrekey"
-    "|ignore_check_constraints|incremental_vacuum|index_info|index_list|index_xinfo|integrity_check"
-    "|journal_mode|journal_size_limit|kdf_iter|key|legacy_alter_table|legacy_file_format|locking_mode"
-    "|max_page_count|mmap_size|module_list|optimize|page_count|page_size|parser_trace|pragma_list|query_only"
-    "|quick_check|read_uncommitted|recursive_triggers|rekey|reverse_unordered_selects|schema_version"
-    "|secure_delete|short_column_names|shrink_memory|soft_heap_limit|stats|synchronous|table_info|table_list"
-    "|table_xinfo|temp_store|temp_store_directory|threads|trusted_schema|user_version|vdbe_\\w+"
-    "|wal_autocheckpoint|wal_checkpoint|writable_schema"
-)
 #: Statements that are SQLite's own and cannot be English.
 _OWN_STARTS = re.compile(
-    rf"\s*(PRAGMA\s+(\w+\.)?({_PRAGMAS}|[?%{{$]\w*}}?)\s*([=(;]|$)|ATTACH\s+(DATABASE\s+)?[\'\"?:]|DETACH\s+DATABASE\s"
+    rf"\s*(PRAGMA\s+(\w+\.)?({PRAGMAS}|[?%{{$]\w*}}?)\s*([=(;]|$)|ATTACH\s+(DATABASE\s+)?[\'\"?:]|DETACH\s+DATABASE\s"
     r"|VACUUM\s+INTO\s|BEGIN\s+(IMMEDIATE|EXCLUSIVE|DEFERRED)\b)",
     re.IGNORECASE,
 )
@@ -67,58 +64,6 @@ _EXPRESSION = re.compile(
 _CALL = re.compile(
     r"\b(json_extract|json_group_array|json_group_object|json_each|json_tree|group_concat|ifnull|randomblob"
     r"|last_insert_rowid)\s*\(\s*(?=[\w\"'`?$%:.\[]|(?<=last_insert_rowid\()\))",
-    re.IGNORECASE,
-)
-
-_DATE_FUNCTIONS = {"STRFTIME", "JULIANDAY", "UNIXEPOCH", "TIMEDIFF"}
-#: PostgreSQL has DATE and TIME, as types, and takes date('…') for a cast; not with 'now' and modifiers.
-_DATE_TYPES = {"DATE", "TIME", "DATETIME"}
-_FUNCTIONS = {
-    "IFNULL": "coalesce()",
-    "IIF": "CASE WHEN … THEN … ELSE … END",
-    "GROUP_CONCAT": "string_agg()",
-    "PRINTF": "format(), to_char()",
-    "INSTR": "strpos()",
-    "TOTAL": "coalesce(sum(), 0)",
-    "LAST_INSERT_ROWID": "INSERT … RETURNING id",
-    "CHANGES": "the driver's row count",
-    "TOTAL_CHANGES": "the driver's row count",
-    "RANDOMBLOB": "gen_random_bytes() of pgcrypto",
-    "ZEROBLOB": "decode(repeat('00', n), 'hex')",
-    "HEX": "encode(…, 'hex')",
-    "UNHEX": "decode(…, 'hex')",
-    "TYPEOF": "pg_typeof()",
-    "UNICODE": "ascii()",
-    "JSON_EXTRACT": "-> and ->>, jsonb_path_query()",
-    "JSON_GROUP_ARRAY": "jsonb_agg()",
-    "JSON_GROUP_OBJECT": "jsonb_object_agg()",
-    "JSON_EACH": "jsonb_each(), jsonb_array_elements()",
-    "JSON_TREE": "jsonb_path_query()",
-    "JSON_VALID": "… IS JSON",
-    "JSON_TYPE": "jsonb_typeof()",
-    "JSON_SET": "jsonb_set()",
-    "SQLITE_VERSION": "version()",
-    "LOAD_EXTENSION": "CREATE EXTENSION",
-    "LIKELIHOOD": "nothing: leave it out",
-    "LIKELY": "nothing: leave it out",
-    "UNLIKELY": "nothing: leave it out",
-}
-_CATALOGS = {"SQLITE_MASTER", "SQLITE_SCHEMA", "SQLITE_SEQUENCE", "SQLITE_TEMP_MASTER", "SQLITE_STAT1"}
-_RESOLUTIONS = {"REPLACE", "IGNORE", "ABORT", "FAIL", "ROLLBACK"}
-_ROWIDS = {"ROWID", "_ROWID_"}
-_TYPES = {
-    "DATETIME": "timestamptz or timestamp",
-    "BLOB": "bytea",
-    "DOUBLE": "double precision",
-    "TINYINT": "smallint",
-    "MEDIUMINT": "integer",
-    "LONGTEXT": "text",
-    "NVARCHAR": "varchar",
-    "CLOB": "text",
-}
-_BOOLEAN = re.compile(
-    r"^(is|has|can|was|should|allow|enable|use)_\w+$|^(\w+_)?(enabled|disabled|active|deleted|archived|"
-    r"published|visible|hidden|verified|locked|public|private|done|completed)$",
     re.IGNORECASE,
 )
 
@@ -137,7 +82,7 @@ class SqlPlace:
 
 def names_pragma(text: str) -> bool:
     """Return whether the text begins with what may stand behind PRAGMA: `journal_mode = WAL`."""
-    return re.match(rf"\s*(\w+\.)?({_PRAGMAS})\s*([=(;]|$)", text, re.IGNORECASE) is not None
+    return re.match(rf"\s*(\w+\.)?({PRAGMAS})\s*([=(;]|$)", text, re.IGNORECASE) is not None
 
 
 def is_sql(text: str) -> bool:
@@ -186,7 +131,7 @@ def find_in_expression(text: str) -> list[SqlPlace]:
             code="A-305",
             line=text.count("\n", 0, match.start()),
             what=f"function {match[1].lower()}()",
-            instead=_FUNCTIONS[match[1].upper()],
+            instead=FUNCTIONS[match[1].upper()],
         )
         for match in _CALL.finditer(text)
     ]
@@ -308,10 +253,10 @@ def _find_names(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
         yield tokens.place("A-313", index, f"{quote}{tokens.raw(index)}{']' if quote == '[' else quote}")
     elif quote == '"' and _stands_for_a_text(tokens, index):
         yield tokens.place("A-306", index, f'"{tokens.raw(index)}"', f"'{tokens.raw(index)}'")
-    elif word in _CATALOGS:
+    elif word in CATALOGS:
         yield tokens.place("A-312", index, tokens.raw(index))
     elif (
-        word in _ROWIDS
+        word in ROWIDS
         and tokens.word(index + 1) != "("
         and tokens.word(index - 1) != "WITHOUT"
         and not tokens.is_text(index)
@@ -347,19 +292,19 @@ def _find_functions(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
         return
     word = tokens.word(index)
     name = f"function {word.lower()}()"
-    if word in _DATE_FUNCTIONS:
+    if word in DATE_FUNCTIONS:
         yield tokens.place("A-304", index, name)
-    elif word in _DATE_TYPES:
+    elif word in DATE_TYPES:
         if tokens.raw(index + 2).lower() == "now" or (word == "DATETIME" and tokens.word(0) != "CREATE"):
             yield tokens.place("A-304", index, name)
-    elif re.fullmatch(f"PRAGMA_({_PRAGMAS})", word, re.IGNORECASE) and tokens.word(index - 1) in (
+    elif re.fullmatch(f"PRAGMA_({PRAGMAS})", word, re.IGNORECASE) and tokens.word(index - 1) in (
         "FROM",
         "JOIN",
         ",",
     ):
         yield tokens.place("A-301", index, name)
-    elif word in _FUNCTIONS and tokens.word(index - 1) not in ("TABLE", "INTO", "INDEX"):
-        yield tokens.place("A-305", index, name, _FUNCTIONS[word])
+    elif word in FUNCTIONS and tokens.word(index - 1) not in ("TABLE", "INTO", "INDEX"):
+        yield tokens.place("A-305", index, name, FUNCTIONS[word])
 
 
 def _find_operators(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
@@ -376,7 +321,7 @@ def _find_operators(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
         yield tokens.place("A-308", index, word)
     elif word == "==":
         yield tokens.place("A-314", index, "==", "=")
-    elif word == "=" and after in ("0", "1") and _BOOLEAN.match(tokens.raw(index - 1)):
+    elif word == "=" and after in ("0", "1") and BOOLEAN.match(tokens.raw(index - 1)):
         yield tokens.place("A-307", index, f"{tokens.raw(index - 1)} = {after}")
 
 
@@ -384,7 +329,7 @@ def _find_clauses(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
     word, after = tokens.word(index), tokens.word(index + 1)
     if tokens.is_text(index) or tokens.quote(index):
         return
-    if word == "OR" and tokens.word(index - 1) in ("INSERT", "UPDATE") and after in _RESOLUTIONS:
+    if word == "OR" and tokens.word(index - 1) in ("INSERT", "UPDATE") and after in RESOLUTIONS:
         yield tokens.place("A-303", index, f"{tokens.word(index - 1)} OR {after}")
     elif word in ("AUTOINCREMENT", "AUTO_INCREMENT"):
         yield tokens.place("A-302", index, tokens.raw(index))
@@ -404,10 +349,10 @@ def _find_clauses(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
 def _find_in_columns(tokens: _Tokens, index: int) -> Iterator[SqlPlace]:
     word = tokens.word(index)
     # A type stands behind the name of its column.
-    if word in _TYPES and tokens.word(index - 1) not in ("(", ",", "", "PRECISION") and index > 3:
+    if word in TYPES and tokens.word(index - 1) not in ("(", ",", "", "PRECISION") and index > 3:
         if word == "DOUBLE" and tokens.word(index + 1) == "PRECISION":
             return
-        yield tokens.place("A-316", index, f"type {word}", _TYPES[word])
+        yield tokens.place("A-316", index, f"type {word}", TYPES[word])
     elif word == "INTEGER" and tokens.words[index + 1 : index + 3] == ["PRIMARY KEY", "AUTOINCREMENT"]:
         return
     elif word == "INTEGER" and tokens.word(index + 1) == "PRIMARY KEY":
