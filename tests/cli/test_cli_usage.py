@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import apsw
 import psycopg
 import pytest
 
-from support.program import Program, list_objects
+from support.program import HOWDAH, Program, list_objects
 
 #: Whose messages these verbs may show; `postgres` starts programs that have options of their own.
 ROOMS = {"cli", "sqlite", "planning", "loading", "proof", "state", "report", "process", "codecs"}
@@ -247,3 +248,29 @@ def test_the_document_is_one_even_in_a_pipe_that_closes(howdah: Program, notes: 
     ended = howdah.run("inspect", notes, "--json")
     assert json.loads(ended.out)["verb"] == "inspect"
     assert ended.out.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status"),
+    [
+        ("<&-", ["clean"], 4),
+        (">&-", ["inspect", "notes.db"], 0),
+        ("2>&-", ["inspect", "notes.db"], 0),
+        ("2>&-", ["inspect", "no-such.db"], 2),
+        ("<&- >&- 2>&-", ["inspect", "notes.db", "--json"], 0),
+    ],
+)
+def test_closed_standard_streams_are_no_bug(
+    howdah: Program, notes: Path, closed: str, arguments: list[str], status: int
+) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {closed}', HOWDAH, *arguments],
+        cwd=howdah.directory,
+        env=howdah.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == status
+    assert "Traceback" not in ended.stderr
+    assert (ended.stdout != "") == (arguments == ["inspect", "notes.db"] and ">&-" not in closed.split())

@@ -47,6 +47,7 @@ _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run `argv`, the process's own by default, and end the process."""
+    _open_missing_streams()
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if "_HOWDAH_COMPLETE" in os.environ:
         app(prog_name="howdah")
@@ -83,6 +84,23 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # A thread may still be deep in a library, and Python would wait for it.
         leave_at_once(failure.exit_status)
     sys.exit(failure.exit_status)
+
+
+def _open_missing_streams() -> None:
+    """
+    Put /dev/null in the place of standard streams that whoever started us has closed, as some daemons do.
+
+    Python has none then, and the next file that is opened would get the number that libraries write
+    their complaints to.
+    """
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the process's life
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _run(arguments: list[str], session: Session) -> None:
