@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,62 @@ def test_a_column_that_sqlite_alone_computes_is_computed_again_at_home(
         (4, 4, 1, 1),
     ]
     assert _ask(home.output, "SELECT timer FROM loose ORDER BY timer") == [(0,), (1,), (1,)]
+
+
+def _by_its_own_collation(path: Path, script: str) -> Path:
+    """Android's contacts and GRDB sort by collations that only the application has."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_collation("PHONEBOOK", lambda one, two: (one > two) - (one < two))
+        connection.executescript(script)
+    return path
+
+
+def test_a_collation_of_the_application_does_not_bar_the_way_home(
+    tmp_path: Path, database: str, journal: bool
+) -> None:
+    source = _by_its_own_collation(
+        tmp_path / "app.db",
+        "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT COLLATE PHONEBOOK, n INTEGER);"
+        "CREATE TABLE friend (id INTEGER PRIMARY KEY, name TEXT COLLATE PHONEBOOK, n INTEGER);"
+        "CREATE TABLE quiet (id INTEGER PRIMARY KEY, name TEXT COLLATE PHONEBOOK);"
+        "CREATE INDEX friend_name ON friend (name); CREATE INDEX quiet_name ON quiet (name);"
+        "INSERT INTO person VALUES (1, 'ann', 1); INSERT INTO friend VALUES (1, 'bob', 1), (2, 'cy', 2);"
+        "INSERT INTO quiet VALUES (1, 'dee')",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(
+        database,
+        "UPDATE person SET n = 2; INSERT INTO friend VALUES (3, 'eve', 3); DELETE FROM friend WHERE id = 1",
+    )
+
+    report = _carry(database)
+
+    assert (report.exit_status, report.proof) == (0, "proven")
+    assert _ask(report.output, "SELECT * FROM person") == [(1, "ann", 2)]
+    assert _ask(report.output, "SELECT * FROM friend ORDER BY id") == [(2, "cy", 2), (3, "eve", 3)]
+    told = [(found.object, found.detail) for found in report.findings if found.code == "F-608"]
+    assert told == [
+        ('index "friend_name" of table "friend"', "CREATE INDEX friend_name ON friend (name)"),
+    ]
+    indexes = _ask(report.output, "SELECT name FROM sqlite_schema WHERE type = 'index'")
+    assert indexes == [("quiet_name",)]
+
+
+def test_a_key_by_a_collation_of_the_application_is_no_damage(
+    tmp_path: Path, database: str, journal: bool
+) -> None:
+    source = _by_its_own_collation(
+        tmp_path / "app.db",
+        "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT COLLATE PHONEBOOK UNIQUE);"
+        "INSERT INTO person VALUES (1, 'ann')",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(database, "INSERT INTO person VALUES (2, 'bob')")
+    with pytest.raises(RefusedError) as refused:
+        _carry(database)
+    assert refused.value.code == "H-109"
+    assert "PHONEBOOK" in refused.value.detail
+    assert [path.name for path in tmp_path.iterdir() if "app" in path.name] == ["app.db"]
 
 
 def test_the_old_application_goes_on_as_if_it_had_never_left(

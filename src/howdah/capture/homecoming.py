@@ -23,7 +23,8 @@ from howdah.model.source import SourceCatalog, Table, fold_name
 from howdah.model.verb_reports import HomeTableReport
 from howdah.names import qualified, quote, quote_literal
 from howdah.postgres.arrow_reader import ArrowReader
-from howdah.sqlite.home_file import Changes, HomeFile, HomeTable
+from howdah.sqlite.home_file import HomeFile
+from howdah.sqlite.home_table import Changes, HomeTable
 
 
 @dataclass

@@ -754,6 +754,14 @@ _KINDS = (
         "(F-303) is computed again in the file.",
     ),
     FindingKind(
+        code="F-608",
+        severity=WARNING,
+        title="An index is not in the file that came home",
+        explanation="It is sorted by a collation that only the application has, and SQLite writes to no "
+        "table with such an index without it. The rows of the table are there.",
+        hint="Let the application make it again, by the statement in the detail.",
+    ),
+    FindingKind(
         code="F-611",
         severity=WARNING,
         title="Triggers of the journal in the SQLite file were gone",

@@ -176,7 +176,8 @@ def _write(
     tables: list[HomeTableReport] = []
     with (
         phases.phase("carry rows back") as count,
-        HomeFile(path) as file,
+        # It is a copy: the application's own collations are asked for when it opens it.
+        HomeFile(path, drops_indexes=True) as file,
         ArrowReader(target.conninfo, snapshot_id, application_name="howdah carry-back") as reader,
     ):
         broken = file.broken_references()
@@ -187,6 +188,15 @@ def _write(
             home.findings += rebuild_search(
                 file, home.catalog, {item.name for item in tables if is_changed(item)}
             )
+        home.findings += [
+            make_finding(
+                "F-608",
+                f'index "{index.name}" of table "{index.table}"',
+                "it was left out because its table was written",
+                detail=index.sql,
+            )
+            for index in file.dropped
+        ]
         new = len(file.broken_references() - broken)
         if new:
             home.findings.append(

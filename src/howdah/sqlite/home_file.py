@@ -7,13 +7,15 @@ Rows are staged in a temporary table of the same affinities, compared there, and
 that differ are taken out and put back, all taken out before any is put back, so that unique
 values may change places. In a table with a key, rowids and columns that PostgreSQL does not know stay
 as they were.
+
+SQLite writes to no table that has an index by a collation of the application's. In a private copy such
+indexes are dropped where their table has to be written; the application makes them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,64 +23,30 @@ import apsw
 
 from howdah.errors import RefusedError
 from howdah.model.quarantine import Cell, SourceKey
-from howdah.model.source import Table
+from howdah.model.source import Index
 from howdah.names import quote_sqlite
 from howdah.sqlite.connect import open_for_writing
 from howdah.sqlite.failures import explain_failure
+from howdah.sqlite.home_table import Changes, HomeTable
 from howdah.sqlite.row_chunks import read_encoding
 from howdah.sqlite.row_select import bound
 
 _STAGE, _GONE, _KEPT, _OLD = (f"temp._howdah_{name}" for name in ("stage", "gone", "kept", "old"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class HomeTable:
-    table: Table
-    #: Columns that are written, in the order of staged rows (generated ones are computed).
-    columns: tuple[str, ...]
-    #: Columns that name a row on both sides, () where there are none.
-    key: tuple[str, ...]
-
-    @property
-    def keeps_rowids(self) -> bool:
-        """Whether rows have a rowid that is not one of the columns."""
-        return self.table.rowid_name is not None and self.table.rowid_alias is None
-
-    @property
-    def stays(self) -> tuple[str, ...]:
-        """Columns that no value is brought for: a row that is written again keeps what it has there."""
-        return tuple(
-            column.name
-            for column in self.table.columns
-            if not column.generated and column.name not in self.columns
-        )
-
-    @property
-    def known_columns(self) -> tuple[str, ...]:
-        """What a row that is written again takes over from the one in its place."""
-        return ((str(self.table.rowid_name),) if self.keeps_rowids else ()) + self.stays
-
-
-@dataclass(frozen=True, kw_only=True)
-class Changes:
-    """Rows that were written to one table."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    @property
-    def any(self) -> bool:
-        """Whether anything was."""
-        return bool(self.inserted or self.updated or self.deleted)
-
-
 class HomeFile:
     """One connection that writes; a context manager. Everything happens inside `transaction()`."""
 
-    def __init__(self, path: str) -> None:
-        """Raises what `open_for_writing` raises."""
+    def __init__(self, path: str, *, drops_indexes: bool = False) -> None:
+        """
+        Open the file; `drops_indexes` where an index by a collation of the application's may go.
+
+        Raises what `open_for_writing` raises.
+        """
         self._path = path
+        self._drops_indexes = drops_indexes
+        #: Those that went.
+        self.dropped: list[Index] = []
         self._connection = open_for_writing(path)
         self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
@@ -127,11 +95,11 @@ class HomeFile:
         table = quote_sqlite(home.table.name)
         self._connection.execute(
             # As a SELECT the temporary tables take the columns' affinities, and nothing else.
-            f"CREATE TEMP TABLE _howdah_stage AS SELECT {_list(home.columns)} FROM main.{table} WHERE 0"
+            f"CREATE TEMP TABLE _howdah_stage AS SELECT {_bare(home.columns)} FROM main.{table} WHERE 0"
         )
         if home.key:
             self._connection.execute(
-                f"CREATE TEMP TABLE _howdah_gone AS SELECT {_list(home.key)} FROM main.{table} WHERE 0"
+                f"CREATE TEMP TABLE _howdah_gone AS SELECT {_bare(home.key)} FROM main.{table} WHERE 0"
             )
             self._connection.execute(
                 f"CREATE INDEX temp._howdah_stage_key ON _howdah_stage ({_list(home.key)})"
@@ -202,6 +170,9 @@ class HomeFile:
         """Put the staged rows in the place of those with their keys, and take the gone ones out."""
         table = quote_sqlite(home.table.name)
         staged = self._count(f"SELECT count(*) FROM {_STAGE}")
+        if not staged and not self._count(f"SELECT count(*) FROM {_GONE}"):
+            return Changes()
+        self._make_writable(home)
         deleted = self._take_out(home, _GONE, self._not_kept(home))
         known = home.known_columns
         taken = "".join(f", t.{quote_sqlite(name)} AS k{place}" for place, name in enumerate(known))
@@ -256,6 +227,7 @@ class HomeFile:
         if not differ:
             self._execute(f"DELETE FROM {_STAGE}")
             return Changes()
+        self._make_writable(home)
         self._execute(f"DELETE FROM main.{table} AS t WHERE {condition}")
         deleted = self._connection.changes()
         self._execute(
@@ -263,6 +235,19 @@ class HomeFile:
             " ORDER BY rowid"
         )
         return Changes(inserted=self._connection.changes(), deleted=deleted)
+
+    def _make_writable(self, home: HomeTable) -> None:
+        """Drop the indexes that keep the table from being written. Raises RefusedError (H-109)."""
+        for index in home.by_unknown_collations:
+            if index.origin != "create" or not self._drops_indexes:
+                names = ", ".join(sorted({part.collation for part in index.columns} - {"BINARY"}))
+                what = f'index "{index.name}"' if index.origin == "create" else "one of its keys"
+                raise _not_writable(
+                    f'Table "{home.table.name}"',
+                    f"By {names} {what} is sorted, which only the application has.",
+                )
+            self._execute(f"DROP INDEX IF EXISTS main.{quote_sqlite(index.name)}")
+            self.dropped.append(index)
 
     def staged_keys(self, home: HomeTable) -> list[tuple[Any, ...]]:
         """Return the keys of the rows that the last apply wrote."""
@@ -330,6 +315,8 @@ class HomeFile:
         try:
             self._connection.execute(statement, tuple(bindings)).fetchall()
         except (apsw.ConstraintError, apsw.MismatchError, apsw.SQLError) as error:
+            if str(error).startswith("no such collation sequence"):
+                raise _not_writable("A table", f"SQLite says: {error}.") from error
             raise RefusedError(
                 "H-106",
                 "The SQLite file does not take a row that PostgreSQL holds; nothing was changed.",
@@ -338,9 +325,24 @@ class HomeFile:
             ) from error
 
 
+def _not_writable(what: str, detail: str) -> RefusedError:
+    return RefusedError(
+        "H-109",
+        f"{what} has to be written, which SQLite does not do without a collation of the application's; "
+        "nothing was changed.",
+        detail=detail,
+        hint="Let the application write its rows, or migrate a file whose tables have no such index.",
+    )
+
+
 def _list(names: Iterable[str], alias: str = "") -> str:
     prefix = f"{alias}." if alias else ""
     return ", ".join(prefix + quote_sqlite(name) for name in names)
+
+
+def _bare(names: Iterable[str]) -> str:
+    """Name columns without their collations, which may be the application's."""
+    return ", ".join(f"{name} COLLATE BINARY AS {name}" for name in map(quote_sqlite, names))
 
 
 def _row(names: Sequence[str], alias: str, *, exact: bool = False) -> str:
