@@ -187,6 +187,25 @@ def test_a_column_that_sqlite_alone_computes_is_computed_again_at_home(
     assert _ask(home.output, "SELECT timer FROM loose ORDER BY timer") == [(0,), (1,), (1,)]
 
 
+def test_full_text_whose_column_is_called_content_is_built_again(
+    tmp_path: Path, database: str, journal: bool
+) -> None:
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, content TEXT); INSERT INTO note VALUES (1, 'one');"
+        "CREATE VIRTUAL TABLE found USING fts5(content, content='note', content_rowid='id');"
+        "INSERT INTO found (found) VALUES ('rebuild')",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(database, "UPDATE note SET content = 'two'")
+
+    report = _carry(database)
+
+    assert [found.object for found in report.findings if found.code == "F-606"] == []
+    assert _ask(report.output, "SELECT rowid FROM found WHERE found MATCH 'two'") == [(1,)]
+    assert _ask(report.output, "SELECT rowid FROM found WHERE found MATCH 'one'") == []
+
+
 def _by_its_own_collation(path: Path, script: str) -> Path:
     """Android's contacts and GRDB sort by collations that only the application has."""
     with closing(sqlite3.connect(path)) as connection:

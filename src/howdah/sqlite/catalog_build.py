@@ -383,8 +383,9 @@ def _build_virtual(facts: TableFacts, sql: str) -> Table:
 def _option(arguments: Sequence[str], name: str) -> str:
     """Return the value of an option of a module, without its quotes."""
     for argument in arguments:
-        key, _, value = argument.partition("=")
-        if fold_name(key.strip()) == name:
+        key, equals, value = argument.partition("=")
+        # A column may be called like an option.
+        if equals and fold_name(key.strip()) == name:
             return value.strip().strip("'\"[]`")
     return ""
 
