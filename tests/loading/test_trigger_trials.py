@@ -319,3 +319,44 @@ def test_triggers_beside_a_row_in_quarantine_whose_text_cannot_be_read_are_tried
     assert (report.status, report.rows_quarantined) == ("quarantined", 2)
     assert report.objects["trigger"] == 1
     assert {finding.code for finding in report.findings} & {"F-907", "F-908"} == set()
+
+
+def test_rows_without_their_parent_do_not_make_a_trigger_act_otherwise(tmp_path: Path, database: str) -> None:
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE origin (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE place (id INTEGER PRIMARY KEY, n INTEGER, origin INTEGER REFERENCES origin);"
+        "CREATE TABLE visit (id INTEGER PRIMARY KEY, place INTEGER);"
+        "INSERT INTO origin VALUES (1); INSERT INTO place VALUES (1, 0, 1), (2, 0, 99), (3, 0, 98);"
+        "INSERT INTO visit VALUES (1, 2), (2, 3), (3, 2);"
+        "CREATE TRIGGER counted AFTER INSERT ON visit BEGIN"
+        " UPDATE place SET n = n + 1 WHERE id = new.place; END;"
+        "CREATE TRIGGER less AFTER DELETE ON visit BEGIN"
+        " UPDATE place SET n = n - 1 WHERE id = old.place; END",
+    )
+    report = migrate_file(source, database)
+    assert report.objects["trigger"] == 2
+    assert [finding.code for finding in report.findings if finding.code in ("F-907", "F-103")] == []
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO visit VALUES (7, 2)")
+        assert connection.execute("SELECT n FROM place WHERE id = 2").fetchone() == (1,)
+
+
+def test_a_foreign_key_to_no_table_does_not_make_a_trigger_act_otherwise(
+    tmp_path: Path, database: str
+) -> None:
+    # As in the contacts of Android, which refer to "mimetype" and have "mimetypes".
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE data (id INTEGER PRIMARY KEY, kind INTEGER REFERENCES kind_of (id) NOT NULL,"
+        " person INTEGER);"
+        "CREATE TABLE lookup (data INTEGER REFERENCES data (id));"
+        "INSERT INTO person VALUES (1, 'ann'), (2, 'bob'); INSERT INTO data VALUES (1, 1, 1), (2, 1, 2);"
+        "INSERT INTO lookup VALUES (1);"
+        "CREATE TRIGGER gone BEFORE DELETE ON person BEGIN DELETE FROM data WHERE person = old.id; END",
+    )
+    report = migrate_file(source, database)
+    assert report.objects["trigger"] == 1
+    (told,) = [finding for finding in report.findings if finding.code == "F-908"]
+    assert "SQLite cannot carry it out while it enforces foreign keys (no such table: " in told.detail

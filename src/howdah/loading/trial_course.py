@@ -37,6 +37,9 @@ SECONDS_PER_TRIGGER = 20.0
 #: Statements of a trigger that are made again when another one is added that they may fire.
 _AGAIN_MAX = 12
 _SAMPLES = 3
+#: What SQLite says of a foreign key to no table, or to columns that are no key. An application with such a
+#: key does not let SQLite enforce them.
+_NOT_ENFORCEABLE = ("no such table: ", "foreign key mismatch")
 
 
 @dataclass
@@ -90,6 +93,8 @@ class TrialCourse:
 
     def _compare(self, trial: Trial, table: TrialTable, *, own: bool) -> str:
         ours, theirs = self._attempt(trial, table)
+        if theirs.by_not_valid and not ours.refused_by:
+            raise NotAnsweredError("rows without their parent are in the way")
         if ours.agrees(theirs):
             if own and not self.acted:
                 with self.lite.without_trigger(self.trigger.name):
@@ -112,6 +117,10 @@ class TrialCourse:
         try:
             changes = self.lite.attempt(source_statements(trial, table.source, table.plan.key))
         except StatementRefusedError as refusal:
+            if str(refusal).startswith(_NOT_ENFORCEABLE):
+                raise NotAnsweredError(
+                    f"SQLite cannot carry it out while it enforces foreign keys ({refusal})"
+                ) from refusal
             refused_by = "constraint" if refusal.by_constraint else "something"
             if refusal.by_trigger:
                 refused_by = "trigger"

@@ -59,6 +59,9 @@ class Outcome:
     #: "" where it was carried out; else whether a trigger, a constraint or something else refused it.
     refused_by: str = ""
     message: str = ""
+    #: It was a foreign key that is NOT VALID. Within the run PostgreSQL asks it of rows without parents that
+    #: a statement only touches, afterwards of none whose key stays (RI_FKey_fk_upd_check_required).
+    by_not_valid: bool = False
     #: By source table, in SQLite's terms.
     changes: Mapping[str, Counter[tuple[Any, ...]]]
 
@@ -212,8 +215,24 @@ class TrialTarget:
             elif isinstance(error, psycopg.IntegrityError):
                 refused_by = "constraint"
             return Outcome(
-                refused_by=refused_by, message=str(error.diag.message_primary or error), changes={}
+                refused_by=refused_by,
+                message=str(error.diag.message_primary or error),
+                by_not_valid=self._is_not_valid(error),
+                changes={},
             )
+
+    def _is_not_valid(self, error: psycopg.Error) -> bool:
+        """Whether a foreign key refused the statement that is NOT VALID."""
+        if not isinstance(error, psycopg.errors.ForeignKeyViolation):
+            return False
+        row = self._connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
+            " JOIN pg_catalog.pg_class t ON t.oid = c.conrelid"
+            " JOIN pg_catalog.pg_namespace s ON s.oid = t.relnamespace"
+            " WHERE c.conname = %s AND t.relname = %s AND s.nspname = %s AND NOT c.convalidated)",
+            (error.diag.constraint_name, error.diag.table_name, error.diag.schema_name),
+        ).fetchone()
+        return bool(row and row[0])
 
     def _execute(self, trial: Trial, table: TablePlan) -> None:
         noted = self._noted[table.name]
