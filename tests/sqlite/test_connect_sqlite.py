@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import random
+import shutil
 import sqlite3
 import zipfile
 from contextlib import ExitStack
@@ -440,3 +441,30 @@ def test_reading_leaves_the_last_access_of_others_to_sqlite(tmp_path: Path) -> N
         assert connection.execute("SELECT count(*) FROM t").get == 2
     with reading_source(os.fspath(path)) as connection:
         assert connection.execute("SELECT count(*) FROM t").get == 3
+
+
+def test_a_path_that_is_not_utf8_is_refused_by_its_bytes(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/app\xff.db")
+    shutil.copyfile(make_database(tmp_path / "app.db", "CREATE TABLE t (a)"), path)
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    for source in (path, str(link)):
+        with pytest.raises(UsageError, match=r"not UTF-8: b'.*app\\xff\.db'"):
+            open_source(source)
+
+
+def test_a_link_that_leads_nowhere_is_called_one(tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "gone.db")
+    with pytest.raises(UsageError, match="is a link to a file that does not exist") as refusal:
+        open_source(str(link))
+    assert "gone.db" in refusal.value.detail
+
+
+def test_sqlcipher_with_a_readable_header_is_not_called_a_newer_sqlite(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "app.db", "CREATE TABLE t (a)")
+    content = path.read_bytes()
+    # PRAGMA cipher_plaintext_header_size = 32
+    path.write_bytes(content[:32] + bytes(range(100, 168)) + random.Random(1).randbytes(len(content) - 100))
+    with pytest.raises(IntegrityError, match="damaged or encrypted"):
+        open_source(str(path))

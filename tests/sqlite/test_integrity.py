@@ -127,3 +127,17 @@ def test_a_virtual_table_without_its_module_is_no_damage(tmp_path: Path) -> None
         " ('table', 'v', 'v', 0, 'CREATE VIRTUAL TABLE v USING nosuchmodule(a)');",
     )
     assert check_integrity(os.fspath(path)) == []
+
+
+def test_damage_that_sqlite_gives_no_place_for_is_told_with_its_table(tmp_path: Path) -> None:
+    path = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE other (a); CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT NOT NULL);"
+        "INSERT INTO t VALUES (1, 'abc', 'def');",
+    )
+    content = bytearray(path.read_bytes())
+    # The serial type of the last value: its record now ends before its values do.
+    place = content.index(b"abcdef") - 1
+    content[place] += 2
+    path.write_bytes(content)
+    assert check_integrity(str(path)) == ['table "t": database disk image is malformed']

@@ -56,6 +56,14 @@ class NeedsRecoveryError(RefusedError):
 def check_file(path: str) -> None:
     """Raise UsageError or EnvironmentFailedError where `path` is no file that may be read."""
     try:
+        os.path.realpath(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "S-006",
+            f"the path of the source is not UTF-8: {os.fsencode(os.path.realpath(path))!r}",
+            hint="Rename the file or its directory: SQLite is given names in UTF-8 alone.",
+        ) from None
+    try:
         status = os.stat(path)
     except FileNotFoundError:
         raise _missing(path) from None
@@ -97,6 +105,12 @@ def _missing(path: str) -> UsageError:
             "S-002",
             f'file "{path}" does not exist, nor does its directory',
             hint=f"The path was looked up from {os.getcwd()}.",
+        )
+    if os.path.islink(path):
+        return UsageError(
+            "S-002",
+            f'file "{path}" is a link to a file that does not exist',
+            detail=f'It leads to "{os.path.realpath(path)}".',
         )
     similar = difflib.get_close_matches(name, neighbours, n=3)
     hint = f"The path was looked up from {os.getcwd()}."
@@ -195,12 +209,7 @@ def _not_a_database(path: str, facts: FileFacts) -> HowdahError:
     with RawFile(path) as file:
         first = file.read(SAMPLE_BYTES, 0)
     if header is not None:
-        return IntegrityError(
-            "S-014",
-            f'file "{path}" begins like a SQLite database, but its header is damaged or encrypted',
-            hint="If the application uses SQLCipher or SEE, export it decrypted first; "
-            "otherwise restore a backup.",
-        )
+        return _damaged_header(path)
     if looks_encrypted(first, facts.size):
         return RefusedError(
             "S-011",
@@ -213,6 +222,15 @@ def _not_a_database(path: str, facts: FileFacts) -> HowdahError:
         f'file "{path}" is not a SQLite database',
         detail=f"It looks like {describe_content(first)}.",
         hint="Give the file that the application itself opens; nothing was written.",
+    )
+
+
+def _damaged_header(path: str) -> IntegrityError:
+    return IntegrityError(
+        "S-014",
+        f'file "{path}" begins like a SQLite database, but its header is damaged or encrypted',
+        hint="If the application uses SQLCipher or SEE, export it decrypted first; "
+        "otherwise restore a backup.",
     )
 
 
@@ -244,6 +262,9 @@ def _damaged(path: str, facts: FileFacts, error: apsw.Error) -> IntegrityError:
 
 
 def _unreadable_schema(path: str, facts: FileFacts, error: apsw.Error) -> HowdahError:
+    if facts.header is not None and not facts.header.plausible:
+        # Not one of a later version: SQLCipher can leave the beginning of the header readable.
+        return _damaged_header(path)
     if facts.header is not None and facts.header.schema_format > SCHEMA_FORMAT_MAX:
         return _newer_format(
             path, f"schema format {facts.header.schema_format}, supported {SCHEMA_FORMAT_MAX}"

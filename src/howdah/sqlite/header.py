@@ -62,6 +62,8 @@ class FileHeader:
     #: 0 in a database without tables, else 1 to 4.
     schema_format: int
     version_valid_for: int
+    #: Bytes 72 to 91 are zero, as in every version so far.
+    plausible: bool
 
     @property
     def wal_mode(self) -> bool:
@@ -90,6 +92,7 @@ def parse_header(first: bytes) -> FileHeader | None:
         page_count=number(28),
         schema_format=number(44),
         version_valid_for=number(92),
+        plausible=not any(first[72:92]),
     )
 
 

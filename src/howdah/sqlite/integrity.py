@@ -34,6 +34,8 @@ _NO_DAMAGE = (
     "malformed inverted index for ",
     "unable to validate the inverted index for ",
 )
+#: What SQLite says where it does not say of which table.
+_NAMELESS = "database disk image is malformed"
 _HEADING = "*** in database main ***"
 
 
@@ -70,10 +72,13 @@ def require_integrity(path: str, source: str) -> None:
 def _read_messages(connection: apsw.Connection) -> list[str]:
     try:
         # It stops after a hundred problems, but looks at all trees before it looks at the first row.
-        return _run_check(connection, "PRAGMA quick_check")
+        damage = _run_check(connection, "PRAGMA quick_check")
     except NOT_COMPUTABLE:
-        # Table by table, then.
         return _check_each_table(connection)
+    if damage[:1] == [_NAMELESS]:
+        # Table by table, then.
+        return _check_each_table(connection) or damage
+    return damage
 
 
 def _run_check(connection: apsw.Connection, pragma: str) -> list[str]:
@@ -93,7 +98,8 @@ def _check_each_table(connection: apsw.Connection) -> list[str]:
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0")
     for name in [str(name) for (name,) in tables.fetchall()]:
         try:
-            damage += _run_check(connection, f"PRAGMA quick_check({quote_sqlite(name)})")
+            found = _run_check(connection, f"PRAGMA quick_check({quote_sqlite(name)})")
+            damage += [f'table "{name}": {words}' if words == _NAMELESS else words for words in found]
         except NOT_COMPUTABLE:
             damage += _walk_table(connection, name)
     return damage
