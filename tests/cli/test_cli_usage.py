@@ -106,6 +106,17 @@ def test_a_path_that_cannot_be_written_is_a_usage_error_everywhere(
     assert ended.error_line.startswith("error U-103: ")
 
 
+def test_a_plan_that_cannot_be_read_is_refused_after_the_run_is_finished_too(
+    howdah: Program, notes: Path, database: str
+) -> None:
+    assert howdah.run("migrate", notes, database).status == 0
+    (howdah.directory / "broken.toml").write_text("tables = [")
+    for plan, code in (("missing.toml", "P-101"), ("broken.toml", "P-110")):
+        ended = howdah.run("migrate", notes, database, "--plan", plan)
+        assert (ended.status, ended.error_line[:11]) == (2, f"error {code}")
+    assert howdah.run("migrate", notes, database).status == 0
+
+
 def test_help_and_version_answer_without_a_verb(howdah: Program) -> None:
     bare = howdah.run()
     assert bare.status == 0

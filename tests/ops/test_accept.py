@@ -12,11 +12,12 @@ import pytest
 
 from howdah.errors import ExitStatus
 from howdah.model.acceptance import AcceptanceReport, CriterionStatus
+from howdah.model.audit import AuditState
 from howdah.model.backup_reports import BackupAges
 from howdah.model.report import to_json
 from howdah.model.verb_reports import RunStatus
 from howdah.ops.accept import AcceptRequest, accept
-from howdah.ops.acceptance import DRILL_COUNTS_FOR, judge_backups, judge_migration, judge_pool
+from howdah.ops.acceptance import DRILL_COUNTS_FOR, judge_audit, judge_backups, judge_migration, judge_pool
 from howdah.ops.backup import BackupRequest, backup
 from howdah.ops.content import ContentRequest
 from howdah.ops.content import create as create_content
@@ -215,3 +216,16 @@ def test_code_that_speaks_sqlite_is_a_cross_until_it_is_accepted(
     assert statuses(look(content_database, tmp_path))["sqlite-gone"] is CriterionStatus.NOT_MET
     (tmp_path / "app.py").write_text("import sqlite3  # howdah: deprecated\n")
     assert statuses(look(content_database, tmp_path))["sqlite-gone"] is CriterionStatus.MET
+
+
+def test_proposed_commands_name_the_target_and_quote_paths() -> None:
+    unproven = RunStatus(**(vars(RUN) | {"proof": "", "source": "/my data/app.db"}))
+    hint = judge_migration([unproven], (), "postgresql://me@db/app?host=/run/x").hint
+    assert hint == "howdah verify '/my data/app.db' 'postgresql://me@db/app?host=/run/x'"
+    assert judge_migration([unproven], ()).hint == "howdah verify '/my data/app.db'"
+    running = RunStatus(**(vars(RUN) | {"status": "running", "next": "howdah migrate app.db"}))
+    assert judge_migration([running], (), "postgresql://me@db/app").hint == (
+        "howdah migrate app.db postgresql://me@db/app"
+    )
+    counts = dict.fromkeys(AuditState, 1)
+    assert "\"howdah audit '/my data'\"" in judge_audit(counts, 3, "/my data").hint

@@ -110,7 +110,8 @@ def _look_at_entities(request: AcceptRequest) -> Criterion:
 
 def _look_at_migration(request: AcceptRequest) -> Criterion:
     report = read_status(request.target)
-    return judge_migration(report.runs, _read_left_out(request.target))
+    named = report.target if request.target.target is not None else ""
+    return judge_migration(report.runs, _read_left_out(request.target), named)
 
 
 def _read_left_out(request: TargetRequest) -> tuple[str, ...]:

@@ -73,8 +73,13 @@ def judge_entities(report: ContentVerifyReport) -> Criterion:
     )
 
 
-def judge_migration(runs: Sequence[RunStatus], left_out: Sequence[str]) -> Criterion:
-    """The newest run that stands is finished and proven, and no row of it is set aside."""
+def judge_migration(runs: Sequence[RunStatus], left_out: Sequence[str], target: str = "") -> Criterion:
+    """
+    The newest run that stands is finished and proven, and no row of it is set aside.
+
+    `target` is how the target was named, "" where commands find it without.
+    """
+    named = f" {shlex.quote(target)}" if target else ""
     run = next((run for run in runs if run.status != "undone"), None)
     if run is None:
         return _criterion(
@@ -88,7 +93,7 @@ def judge_migration(runs: Sequence[RunStatus], left_out: Sequence[str]) -> Crite
     ]
     if left_out:
         evidence.append(f"Left out because somebody asked for it: {', '.join(left_out)}.")
-    hint = run.next if run.status != "done" else f"howdah verify {shlex.quote(run.source)}"
+    hint = (run.next if run.status != "done" else f"howdah verify {shlex.quote(run.source)}") + named
     if run.rows_quarantined:
         hint = 'See "howdah quarantine list", and "retry" or agree to lose them.'
     return _criterion("no-loss", proven and not run.rows_quarantined, *evidence, hint=hint)
@@ -162,7 +167,7 @@ def judge_audit(counts: Mapping[AuditState, int], exit_status: int, path: str) -
         f"{path}: {format_count(counts[AuditState.OPEN])} open findings,"
         f" {format_count(counts[AuditState.DEPRECATED])} marked as deprecated,"
         f" {format_count(counts[AuditState.ACCEPTED])} accepted by the baseline.",
-        hint=f'"howdah audit {path}" names each with its replacement.',
+        hint=f'"howdah audit {shlex.quote(path)}" names each with its replacement.',
     )
 
 

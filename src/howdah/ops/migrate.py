@@ -101,6 +101,9 @@ def migrate(request: MigrateRequest, progress: Progress | None = None) -> RunRep
     """
     phases = PhaseLog(progress=progress or NullProgress())
     state = StateSchema(name=request.target.state_schema)
+    # A run that is finished or resumed follows the plan that it was begun with: who names one that cannot be
+    # read must not take the report for an answer to it.
+    read_plan_edits(request.plan_file)
     with open_target(request.target, source=request.source, salvage=request.salvage) as target:
         connection = target.connection
         with exclusive_run(connection, state):
