@@ -15,6 +15,7 @@ import pytest
 from howdah.model.plan import Plan, PlanOptions, StepKind
 from support.files import make_database
 from support.plans import apply_plan, codes, facts_of, read_facts, steps_of
+from support.runs import migrate_file
 
 TORTURE = """
 CREATE TABLE "Order" (
@@ -215,6 +216,30 @@ def test_defaults_give_the_values_that_sqlite_gives(applied: psycopg.Connection[
         (True, True, True, True)
     ]
     lite.close()
+
+
+def test_defaults_as_room_prisma_and_navidrome_write_them_are_carried(tmp_path: Path, database: str) -> None:
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, created INTEGER DEFAULT (strftime('%s','now') * 1000),"
+        " began DATETIME NOT NULL DEFAULT current_timestamp, pid VARCHAR DEFAULT id,"
+        " on_it BOOLEAN DEFAULT true);"
+        "INSERT INTO item (id, began) VALUES (1, 1704067200123)",
+    )
+    report = migrate_file(source, database)
+    assert [finding for finding in report.findings if finding.code == "F-301"] == []
+    with psycopg.connect(database) as connection, closing(sqlite3.connect(source)) as lite:
+        connection.execute("INSERT INTO item DEFAULT VALUES")
+        lite.execute("INSERT INTO item DEFAULT VALUES")
+        ours = "abs(created / 1000 - extract(epoch FROM now())) < 2, pid, on_it::int, id"
+        theirs = "abs(created / 1000 - unixepoch()) < 2, pid, on_it, id"
+        query = "SELECT {} FROM item WHERE id = 2"
+        assert connection.execute(query.format(ours)).fetchone() == (True, "id", 1, 2)
+        assert lite.execute(query.format(theirs)).fetchone() == (1, "id", 1, 2)
+        (told,) = lite.execute(query.format("typeof(began)")).fetchone()
+        assert told == "text"
+        began = "date_trunc('second', began) = began, abs(extract(epoch FROM now() - began)) < 2"
+        assert connection.execute(query.format(began)).fetchone() == (True, True)
 
 
 def test_a_default_that_sqlite_does_not_read_as_a_number_is_told_and_no_number(

@@ -28,6 +28,7 @@ from howdah.planning.defaults import render_default
 from howdah.planning.expressions import Expressions, Node, Rules
 from howdah.planning.grouping import require_clear_grouping
 from howdah.planning.moment_calls import ends_with_year_9999
+from howdah.planning.moments import EPOCH_UNITS
 from howdah.planning.number_text import depends_on_version, double_as_numeric
 from howdah.planning.sql_values import (
     NUMBERS,
@@ -39,6 +40,7 @@ from howdah.planning.sql_values import (
     as_condition,
     as_number,
     kind_of,
+    text_value,
 )
 
 # sqlglot warns on its own logger where it falls back to text; here that is refused anyway.
@@ -127,9 +129,19 @@ def _require_no_constant_call(sql: str, scope: Scope) -> None:
             raise Untranslatable("a part that is computed of constant texts")
 
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_CONSTANTS = frozenset({"NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
+
+
 def translate_default(sql: str, column: ColumnPlan, affinity: Affinity) -> str | None:
     """Translate a DEFAULT for the planned column; None where it is NULL. Raises Untranslatable."""
+    if _NAME.fullmatch(sql) and sql.upper() not in _CONSTANTS:
+        # A bare name is a text (DEFAULT id): there is no column that it could be.
+        return render_default(text_value(sql), column, affinity)
     value = _translate(sql, TableScope({}), _DEFAULT)
+    if column.codec in EPOCH_UNITS and value.now == "datetime":
+        # SQLite would store its text among the numbers; in this column it is the moment that it tells.
+        return "date_trunc('second', now())"
     return render_default(value, column, affinity)
 
 

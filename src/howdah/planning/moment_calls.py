@@ -112,7 +112,7 @@ def strftime(translator: Expressions, node: Node) -> Value:
         raise Untranslatable("strftime() with a format that is not known")
     instant = _read(translator, arguments, "strftime()")
     if instant.now and pattern.this == "%s":
-        return Value(sql=f"{epoch_seconds().sql}::text", kind=Kind.TEXT, now="seconds")
+        return Value(sql=f"{epoch_seconds().sql}::text", kind=Kind.TEXT, now="seconds", digits=True)
     return _written(instant, pattern.this)
 
 
