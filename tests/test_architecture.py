@@ -16,7 +16,7 @@ ALLOWED = {
     "units": set(),
     "model": set(),
     "names": {"errors"},
-    "places": set(),
+    "places": {"errors"},
     "durable": set(),
     "scratch": set(),
     "settings": {"errors", "places", "postgres"},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -43,7 +44,8 @@ def collect_secrets(
     passfiles = [match[1].strip("'") for text in texts for match in _PASSFILE.finditer(text)]
     passfiles += [environ.get("PGPASSFILE", ""), os.path.expanduser("~/.pgpass")]
     found |= {secret for path in passfiles for secret in _in_passfile(path)}
-    found |= {_read(str(path)).strip() for path in state_directory(environ).glob("pg/*/password")}
+    with suppress(HowdahError):
+        found |= {_read(str(path)).strip() for path in state_directory(environ).glob("pg/*/password")}
     return tuple(sorted(secret for secret in found if secret))
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -285,3 +286,40 @@ def test_closed_standard_streams_are_no_bug(
     assert ended.returncode == status
     assert "Traceback" not in ended.stderr
     assert (ended.stdout != "") == (arguments == ["inspect", "notes.db"] and ">&-" not in closed.split())
+
+
+@pytest.mark.parametrize("home", [None, "~/howdah"])
+def test_a_user_without_a_home_is_told_to_name_a_directory(
+    howdah: Program, notes: Path, home: str | None
+) -> None:
+    # As in a container that runs as a number: no HOME, and nobody of that number among the users.
+    program = (
+        "import pwd, sys\n"
+        "def nobody(number): raise KeyError(number)\n"
+        "pwd.getpwuid = nobody\n"
+        "from howdah.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    kept = {
+        name: value
+        for name, value in howdah.environment().items()
+        if name not in ("HOME", "XDG_STATE_HOME", "HOWDAH_HOME")
+    }
+    for arguments, status in (
+        (["inspect", "notes.db"], 2),
+        (["migrate", "notes.db"], 2),
+        (["status", "passwort=x"], 2),
+        (["doctor"], 0),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=howdah.directory,
+            env=kept | ({"HOWDAH_HOME": home} if home else {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ended.returncode, "Traceback" in ended.stderr) == (status, False), ended.stderr
+        if arguments[0] != "status":
+            assert "HOWDAH_HOME" in ended.stdout + ended.stderr
+    assert not (howdah.directory / "~").exists()

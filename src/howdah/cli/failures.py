@@ -71,7 +71,7 @@ def describe_bug(error: BaseException, arguments: Sequence[str]) -> BugError:
     detail = redact_known(bug.detail, arguments)
     try:
         where = f"The traceback is in {_keep(trace)}."
-    except OSError:
+    except (OSError, HowdahError):
         where = f"\n{trace}".rstrip()
     return BugError(
         bug.code,

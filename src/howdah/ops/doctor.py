@@ -56,7 +56,7 @@ def examine(pg_bindir: Path | None = None, *, options: Sequence[DoctorItem] = ()
         f"HOWDAH_{option.name.split(' ')[0].lstrip('-').replace('-', '_').upper()}" for option in options
     }
     sections = {
-        "machine": _machine(),
+        "machine": _machine(problems),
         "libraries": _libraries(),
         "PostgreSQL programs": _programs(pg_bindir, problems),
         "settings": tuple(
@@ -90,15 +90,22 @@ def _suggest(name: str, known: Collection[str]) -> str:
     return f" Is {near[0]} meant?" if near else ""
 
 
-def _machine() -> tuple[DoctorItem, ...]:
-    directory = state_directory()
+def _machine(problems: list[str]) -> tuple[DoctorItem, ...]:
+    items = (
+        DoctorItem(name="system", value=f"{platform.system()} {platform.release()} {platform.machine()}"),
+        DoctorItem(name="python", value=platform.python_version(), origin=sys.executable),
+        DoctorItem(name="processors", value=str(os.cpu_count() or "unknown")),
+    )
+    try:
+        directory = state_directory()
+    except HowdahError as error:
+        problems.append(f"{error.message} {error.hint}")
+        return items
     place = directory
     while not place.exists():
         place = place.parent
     return (
-        DoctorItem(name="system", value=f"{platform.system()} {platform.release()} {platform.machine()}"),
-        DoctorItem(name="python", value=platform.python_version(), origin=sys.executable),
-        DoctorItem(name="processors", value=str(os.cpu_count() or "unknown")),
+        *items,
         DoctorItem(
             name="state directory",
             value=str(directory),
