@@ -141,7 +141,12 @@ def _add_folded_primary_key(design: TableDesign, index: Index, names: Names, bui
 def _build_index(design: TableDesign, index: Index, names: Names, built: BuiltIndexes) -> None:
     if len(index.columns) > _INDEX_COLUMNS_MAX:
         raise Untranslatable(f"{len(index.columns)} columns, PostgreSQL allows {_INDEX_COLUMNS_MAX}")
-    parts = [_key_part(design, part, unique=index.unique) for part in index.columns]
+    named: dict[str, _KeyPart] = {}
+    for column in index.columns:
+        part = _key_part(design, column, unique=index.unique)
+        # What is named again orders nothing more, and no key of PostgreSQL may name a column twice.
+        named.setdefault(part.sql, part)
+    parts = list(named.values())
     where = "" if index.predicate_sql is None else translate_condition(index.predicate_sql, design.scope)
     columns = [part.column for part in parts if part.column is not None]
     whole = len(columns) == len(parts)
@@ -177,10 +182,10 @@ def _add_referenced_key(
 
     What is unique without case is unique with it, and PostgreSQL wants a key of plain columns.
     """
-    columns = [part.name for part in index.columns if part.name is not None]
-    wanted = frozenset(columns)
-    if not index.unique or index.predicate_sql is not None or len(columns) != len(index.columns):
+    if not index.unique or index.predicate_sql is not None or None in (part.name for part in index.columns):
         return
+    columns = list(dict.fromkeys(part.name for part in index.columns if part.name is not None))
+    wanted = frozenset(columns)
     if wanted not in referenced or wanted in built.unique_keys:
         return
     parts = [_KeyPart(sql=design.quoted(column), column=column) for column in columns]
