@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from howdah.errors import IntegrityError
+from howdah.errors import IntegrityError, RefusedError
 from howdah.model.findings import Finding
 from howdah.ops.source_facts import read_source
 from howdah.ops.workspace import Workspace
@@ -315,3 +315,38 @@ def test_numbering_under_a_name_that_is_no_text_ends_in_no_bug(tmp_path: Path) -
     with closing(open_snapshot(str(path))) as connection:
         tables = {table.name: table for table in read_catalog(connection, str(path)).tables}
     assert tables["t"].sequence_value == 7
+
+
+def test_a_page_that_may_be_either_tables_makes_the_whole_range_of_both_doubtful(source: Path) -> None:
+    content = source.read_bytes()
+    place = _children(content, _root(source, "t"))[3]
+    lost = _numbers(content, _number(content, place, 4))
+    with closing(sqlite3.connect(source)) as connection:
+        connection.execute("CREATE TABLE alike (id INTEGER PRIMARY KEY, a TEXT)")
+        connection.execute("INSERT INTO alike SELECT * FROM t")
+        connection.execute("DELETE FROM alike WHERE id IN (?, ?)", lost[:2])
+        connection.commit()
+    content = source.read_bytes()
+    others = [page for page in _leaves(source, "alike") if set(_numbers(content, page)) & set(lost)]
+    _change(source, place, others[0].to_bytes(4, "big"))
+    fresh, told = _salvage(source)
+    with closing(fresh):
+        missing = sorted(set(_all_but()) - set(_ids(fresh, "t")))
+    assert missing
+    named = [words for name, words in told if name == 'table "t"']
+    assert any(f"from number {lost[0]} to {lost[-1]} " in words for words in named), named
+
+
+@pytest.mark.parametrize("column", ["name", "default"])
+def test_a_name_of_a_column_that_is_no_text_is_refused(column: str, tmp_path: Path) -> None:
+    path = make_database(
+        tmp_path / "app.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, nAmE TEXT DEFAULT 'dEf')"
+    )
+    sound, broken = {"name": (b"nAmE", b"n\xd8mE"), "default": (b"dEf", b"d\xd8f")}[column]
+    path.write_bytes(path.read_bytes().replace(sound, broken))
+    with closing(open_snapshot(str(path))) as connection:
+        if column == "default":
+            assert [table.name for table in read_catalog(connection, str(path)).tables] == ["t"]
+            return
+        with pytest.raises(RefusedError, match="not valid Unicode"):
+            read_catalog(connection, str(path))

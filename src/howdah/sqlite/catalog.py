@@ -20,6 +20,7 @@ from howdah.sqlite.catalog_fetch import (
     fetch_table_facts,
     fetch_tables,
     fetch_view_facts,
+    refuse_name,
 )
 from howdah.sqlite.catalog_queries import SchemaRow
 from howdah.sqlite.connect import BUILT_IN_COLLATIONS
@@ -54,6 +55,8 @@ def read_catalog(
         return _read(connection, path, journal_mode, every_row=every_row)
     except (apsw.CorruptError, apsw.BusyError, apsw.IOError) as error:
         raise explain_failure(error, source_path(path)) from error
+    except UnicodeDecodeError as error:
+        raise refuse_name(error) from error
     finally:
         if begins and connection.in_transaction:
             connection.execute("ROLLBACK").fetchall()

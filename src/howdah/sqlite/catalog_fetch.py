@@ -62,12 +62,17 @@ def fetch_schema(connection: apsw.Connection) -> list[SchemaRow]:
                 for kind, name, table, sql in _rows(connection, queries.SCHEMA_BYTES)
             ]
     except UnicodeDecodeError as error:
-        raise RefusedError(
-            "S-017",
-            "the schema holds a name that is not valid Unicode",
-            detail=f"Bytes {error.object[:60]!r}.",
-            hint="Rename the object in SQLite first.",
-        ) from error
+        raise refuse_name(error) from error
+
+
+def refuse_name(error: UnicodeDecodeError) -> RefusedError:
+    """Build the error for a name that cannot be read as text (S-017)."""
+    return RefusedError(
+        "S-017",
+        "the schema holds a name that is not valid Unicode",
+        detail=f"Bytes {error.object[:60]!r}.",
+        hint="Rename the object in SQLite first.",
+    )
 
 
 def _decode_row(kind: str, name: str, table: str, sql: bytes, codec: str) -> SchemaRow:

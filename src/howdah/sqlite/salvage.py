@@ -190,13 +190,14 @@ def _read_entries(connection: apsw.Connection) -> tuple[list[_Entry], list[Findi
     for number, root, *stored in rows:
         words = [content.decode(codec, "replace") if content is not None else "" for content in stored]
         kind, name, table, sql = words
+        label = f'{kind if kind in _KINDS.values() else "schema entry"} "{name}"'
         if not sql.strip():
             if not name.startswith("sqlite_autoindex_"):
-                findings.append(_lost(f'{kind} "{name}"', "its definition is missing"))
+                findings.append(_lost(label, "its definition is missing"))
             continue
         entry = None if _REPLACED in sql and _REPLACED.encode(codec) not in stored[3] else _read(sql, root)
         if entry is None:
-            findings.append(_lost(f'{kind} "{name}"', "its definition cannot be read"))
+            findings.append(_lost(label, "its definition cannot be read"))
         elif not entry.name.startswith("sqlite_"):
             entries.append(entry)
             if entry.kind == "table" and (kind, name, table) != ("table", entry.name, entry.name):

@@ -242,7 +242,7 @@ def _settle_claims(pages: _Pages, trees: Collection[_Tree]) -> None:
             leaf.page = pages.append(pages.read(page))
         if len(likely) > 1:
             for tree, leaf in likely:
-                tree.result.doubtful.append((leaf.first, leaf.last))
+                tree.result.doubtful.append((leaf.low + 1, leaf.high))
 
 
 def _give_up(tree: _Tree, leaf: _Leaf) -> None:
