@@ -357,6 +357,63 @@ def test_a_value_without_an_exact_form_is_refused_until_agreed_to(
     assert _ask(report.output, "SELECT made FROM author WHERE id = 1") == [("2024-01-01 10:00:00.123456",)]
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "shown", "nearest"),
+    [
+        ("rating", "NaN", "NaN", None),
+        ("made", "infinity", "infinity", "infinity"),
+        ("made", "-infinity", "-infinity", "-infinity"),
+        ("made", "0044-03-15 10:00:00 BC", "0044-03-15 10:00:00 BC", "0044-03-15 10:00:00 BC"),
+        ("made", "12024-01-01 00:00:00.5", "12024-01-01 00:00:00.5", "12024-01-01 00:00:00.5"),
+        ("born", "infinity", "infinity", "infinity"),
+        ("born", "0001-12-31 BC", "0001-12-31 BC", "0001-12-31 BC"),
+    ],
+)
+def test_what_sqlite_cannot_say_is_spelled_as_postgresql_spells_it(
+    tmp_path: Path, database: str, column: str, value: str, shown: str, nearest: str | None
+) -> None:
+    source = make_database(
+        tmp_path / "app.db",
+        "CREATE TABLE author (id INTEGER PRIMARY KEY, made DATETIME, born DATE, rating REAL);"
+        "INSERT INTO author VALUES (1, '2024-01-01 10:00:00', '2024-01-01', 1.5);",
+    )
+    _migrate(source, database, journal=True)
+    _execute(database, f"UPDATE author SET {column} = '{value}' WHERE id = 1")
+    with pytest.raises(RefusedError) as refused:
+        _carry(database)
+    assert (refused.value.code, refused.value.detail) == ("H-107", f'"author"."{column}": 1, such as {shown}')
+    report = _carry(database, nearest=True)
+    assert (report.exit_status, [each.count for each in report.inexact]) == (0, [1])
+    assert _ask(report.output, f"SELECT {column} FROM author") == [(nearest,)]
+
+
+@pytest.mark.parametrize("columns", [("rowid",), ("rowid", "oid", "_rowid_")])
+def test_columns_that_are_called_as_row_numbers_are_no_row_numbers(
+    tmp_path: Path, database: str, columns: tuple[str, ...], journal: bool
+) -> None:
+    declared = "".join(f", {name} TEXT" for name in columns)
+    source = make_database(
+        tmp_path / "app.db",
+        f"CREATE TABLE note (code TEXT PRIMARY KEY, n INT{declared});"
+        "INSERT INTO note (code, n, rowid) VALUES ('a', 1, 'same'), ('b', 2, 'same'), ('c', 3, NULL);",
+    )
+    _migrate(source, database, journal=journal)
+    _execute(
+        database,
+        "UPDATE note SET n = n + 10;\n"
+        "INSERT INTO note (code, n, rowid) VALUES ('d', 4, 'same'), ('e', 5, NULL)",
+    )
+    report = _carry(database)
+    assert report.exit_status == 0
+    assert _ask(report.output, "SELECT code, n, rowid FROM note ORDER BY code") == [
+        ("a", 11, "same"),
+        ("b", 12, "same"),
+        ("c", 13, None),
+        ("d", 4, "same"),
+        ("e", 5, None),
+    ]
+
+
 def test_ddl_since_is_reported_before_anything_moves(source: Path, database: str) -> None:
     _migrate(source, database, journal=True)
     _execute(database, "ALTER TABLE author ADD COLUMN age int;\nCREATE TABLE extra (id int)")

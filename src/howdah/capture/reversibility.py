@@ -23,6 +23,7 @@ _BEYOND = {
     "epoch-real": "moments that a double does not hold",
     "julian-day": "fractions of a millisecond, and infinity",
     "iso-date": "dates outside of the years 1 to 9999, and infinity",
+    "real": "NaN",
     "numeric": "decimals that are not the shortest of any double",
 }
 

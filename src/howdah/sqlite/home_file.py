@@ -175,10 +175,17 @@ class HomeFile:
         self._make_writable(home)
         deleted = self._take_out(home, _GONE, self._not_kept(home))
         known = home.known_columns
+        # By key, not by row number: a column of the table may be called rowid.
+        named = ", ".join(f"s.{quote_sqlite(name)} AS n{place}" for place, name in enumerate(home.key))
         taken = "".join(f", t.{quote_sqlite(name)} AS k{place}" for place, name in enumerate(known))
         self._execute(
-            f"CREATE TEMP TABLE _howdah_old AS SELECT s.rowid AS place{taken}"
+            f"CREATE TEMP TABLE _howdah_old AS SELECT {named}{taken}"
             f" FROM {_STAGE} s CROSS JOIN main.{table} t ON {_match(home, 't', 's')}"
+        )
+        names = [f"n{place}" for place in range(len(home.key))]
+        self._execute(f"CREATE INDEX temp._howdah_old_key ON _howdah_old ({', '.join(names)})")
+        same = " AND ".join(
+            f"s.{quote_sqlite(key)} = o.{name}" for key, name in zip(home.key, names, strict=True)
         )
         if home.keeps_rowids:
             self._execute(
@@ -191,12 +198,12 @@ class HomeFile:
         given = "".join(f", o.k{place}" for place in range(len(known)))
         self._execute(
             f"INSERT INTO main.{table} ({_list((*home.columns, *known))})"
-            f" SELECT {_list(home.columns, 's')}{given} FROM {_OLD} o CROSS JOIN {_STAGE} s"
-            " ON s.rowid = o.place ORDER BY o.place"
+            f" SELECT {_list(home.columns, 's')}{given} FROM {_OLD} o CROSS JOIN {_STAGE} s ON {same}"
         )
         self._execute(
-            f"INSERT INTO main.{table} ({_list(home.columns)}) SELECT {_list(home.columns)} FROM {_STAGE}"
-            f" WHERE rowid NOT IN (SELECT place FROM {_OLD}) ORDER BY rowid"
+            f"INSERT INTO main.{table} ({_list(home.columns)})"
+            f" SELECT {_list(home.columns, 's')} FROM {_STAGE} s"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {_OLD} o WHERE {same})"
         )
         return Changes(inserted=staged - updated, updated=updated, deleted=deleted)
 
@@ -232,7 +239,6 @@ class HomeFile:
         deleted = self._connection.changes()
         self._execute(
             f"INSERT INTO main.{table} ({_list(home.columns)}) SELECT {_list(home.columns)} FROM {_STAGE}"
-            " ORDER BY rowid"
         )
         return Changes(inserted=self._connection.changes(), deleted=deleted)
 
