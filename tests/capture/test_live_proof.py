@@ -110,6 +110,27 @@ def test_the_proof_after_the_way_home_sees_damage_behind_new_writes(
     assert [found.key_cells[0].value for found in report.differences] == [str(ROWS * 2)]
 
 
+def test_a_table_without_key_that_was_written_to_before_the_cutover_is_proven_after_the_way_home(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_database(tmp_path / "app.db", "CREATE TABLE seen (who TEXT); INSERT INTO seen VALUES ('x')")
+    follow(
+        FollowRequest(source=str(source), target=target_request(database), consent=True, until_caught_up=True)
+    )
+    run_sqlite(source, "connection.executescript(\"INSERT INTO seen VALUES ('y')\")")
+    assert _cut_over(source, database).proof == "proven"
+
+    def damage(live: LiveRun) -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("SET howdah.applying = 'on'")
+            connection.execute("UPDATE seen SET who = 'damaged' WHERE who = 'y'")
+        prove_home(live)
+
+    monkeypatch.setattr(go_home_verb, "prove_home", damage)
+    home = go_home(target_request(database), LiveOptions())
+    assert (home.status, home.difference_count, home.not_provable) == ("different", 2, 0)
+
+
 def test_equal_rows_of_a_table_without_key_that_came_since_are_no_alarm(
     tmp_path: Path, database: str
 ) -> None:

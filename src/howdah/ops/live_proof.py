@@ -220,11 +220,15 @@ def prove_home(live: LiveRun) -> None:
 def _keys_noted_in_file(live: LiveRun, noted: Noted) -> dict[str, set[tuple[Cell, ...]]]:
     """Return what was written on SQLite beyond a watermark."""
     since: dict[str, set[tuple[Cell, ...]]] = {}
+    copied = live.capture().touched
     for plan in live.run.plan.loaded_tables:
         number = live.design.table(plan.name).number
-        if not is_keyed(live.design, plan):
-            if number in noted.touched:
-                since[plan.name] = set()
-        elif keys := noted.keys.get(number):
+        keys = noted.keys.get(number)
+        if number in noted.unreadable or (keys and not is_keyed(live.design, plan)):
+            since[plan.name] = set()
+        elif noted.touched.get(number, 0) != copied.get(number, 0):
+            # Counts go on from before the cutover.
+            since[plan.name] = set()
+        elif keys:
             since[plan.name] = {tuple(map(Cell.of, key)) for key in keys}
     return since
