@@ -761,3 +761,29 @@ def test_a_row_in_quarantine_is_found_again_behind_a_vacuum(tmp_path: Path, data
     assert run_sqlite(source, "print(connection.execute('SELECT b FROM keyless ORDER BY b').fetchall())") == (
         "[(2,), (3,), (4,), (5,)]\n"
     )
+
+
+def test_what_is_kept_of_an_overwritten_row_stays_whatever_becomes_of_its_key(
+    follow_once: Follow, source: Path, database: str
+) -> None:
+    _write(source, "INSERT INTO item VALUES (4, 1, 'first' || char(0))")
+    follow_once()
+    _cut_over(source, database, accept_quarantine=True)
+    _ask(database, "INSERT INTO item VALUES (4, 1, 'took it') RETURNING id")
+    assert go_home(target_request(database), LiveOptions()).proof == "proven"
+
+    def kept() -> list[tuple[str, str]]:
+        rows = list_rows(target_request(database)).rows
+        return [(row.reason, bytes(row.cells["note"].content or b"").decode()) for row in rows]  # type: ignore[arg-type]
+
+    assert kept() == [("overwritten", "first\0")]
+    _write(source, "UPDATE item SET note = 'fine' WHERE id = 4")
+    follow_once()
+    assert kept() == [("overwritten", "first\0")]
+    _write(source, "UPDATE item SET note = 'second' || char(0) WHERE id = 4")
+    assert follow_once().rows_quarantined == 1
+    assert kept() == [("overwritten", "first\0"), ("nul-in-text", "second\0")]
+    assert _cut_over(source, database, accept_quarantine=True).proof == "proven"
+    _ask(database, "INSERT INTO item VALUES (4, 1, 'took it again') RETURNING id")
+    assert go_home(target_request(database), LiveOptions()).proof == "proven"
+    assert kept() == [("overwritten", "first\0"), ("overwritten", "second\0")]

@@ -98,11 +98,16 @@ class Quarantine:
             cursor.executemany(statement, [(key.text, self.run_id, number) for number, key in keys.items()])
 
     def mark_overwritten(self, connection: Connection, keys: Mapping[str, Iterable[str]]) -> None:
-        """Note that rows, by keys as `keys` returns them, are in the SQLite file no more."""
+        """
+        Note that rows, by keys as `keys` returns them, are in the SQLite file no more.
+
+        Their keys are those of other rows now, which may come into quarantine as well.
+        """
         for table, texts in keys.items():
             connection.execute(
                 self.state.query(
-                    "UPDATE {schema}.quarantine SET reason = %s"
+                    "UPDATE {schema}.quarantine SET reason = %s,"
+                    """ source_key = left(source_key, -1) || ',"overwritten":' || number || '}}'"""
                     " WHERE run_id = %s AND source_table = %s AND source_key = ANY (%s)"
                 ),
                 (OVERWRITTEN, self.run_id, table, list(texts)),
