@@ -34,6 +34,10 @@ def prepare(live: LiveRun) -> None:
 
     Raises RefusedError (L-129) where rows violate foreign keys of the application, and nobody agreed to that.
     """
+    capture = live.capture()
+    if capture.journaled:
+        # What is asked of the tables below is of those that the plan knows.
+        require_journal(live, capture)
     if not live.orphans_known:
         _require_parents(live)
         live.orphans_known = True
