@@ -267,8 +267,8 @@ _KINDS = (
         title="A boolean column holds other values than 0 and 1",
         explanation="The column is kept as stored, because nothing was said of what the other values mean. "
         "Rails before 5.2 wrote 't' and 'f', others write 'true' and 'false'.",
-        hint="Say --policy booleans=words where they are words for true and false, or correct the rows in the "
-        "source; then plan again.",
+        hint="Say --policy booleans=words where they are words for true and false, or correct the rows in "
+        "the source; then plan again.",
     ),
     FindingKind(
         code="F-209",
