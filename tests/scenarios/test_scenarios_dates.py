@@ -26,20 +26,24 @@ SCENARIOS = [
     Scenario(
         case=36,
         name="ISO timestamps of one form each",
-        sql="CREATE TABLE iso (id INTEGER PRIMARY KEY, plain DATETIME, zulu DATETIME, micro DATETIME);"
+        sql="CREATE TABLE iso (id INTEGER PRIMARY KEY, plain DATETIME, zulu DATETIME, micro DATETIME,"
+        " apart DATETIME);"
         "INSERT INTO iso VALUES"
-        " (1, '2024-01-02 03:04:05', '2024-01-02T03:04:05Z', '2024-01-02 03:04:05.123456');",
+        " (1, '2024-01-02 03:04:05', '2024-01-02T03:04:05Z', '2024-01-02 03:04:05.123456',"
+        " '2024-01-02 03:04:05.678 +00:00');",
         types={
             "iso.plain": "timestamp without time zone",
             "iso.zulu": "timestamp with time zone",
             "iso.micro": "timestamp without time zone",
+            "iso.apart": "timestamp with time zone",
         },
         rows={
-            "SELECT plain, zulu, micro FROM iso": [
+            "SELECT plain, zulu, micro, apart FROM iso": [
                 (
                     datetime(2024, 1, 2, 3, 4, 5),
                     datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
                     datetime(2024, 1, 2, 3, 4, 5, 123456),
+                    datetime(2024, 1, 2, 3, 4, 5, 678000, tzinfo=UTC),
                 )
             ]
         },

@@ -78,6 +78,8 @@ def split_datetime(text: str) -> tuple[str, str, str] | None:
             return None
         if len(zone) != 6 or len(hours) != 2 or int(hours) > 23 or int(minutes) > 59:
             return None
+        if clock.endswith(" "):
+            clock, zone = clock[:-1], f" {zone}"
     return (text[10], clock[9:], zone) if is_time(clock) else None
 
 
@@ -136,7 +138,7 @@ def datetime_format(texts: Sequence[str]) -> str:
     if len(forms) < len(texts) or len(separators) != 1 or len(zones) != 1 or not fraction:
         return ""
     zone = zones.pop()
-    return separators.pop() + fraction + zone if zone in ("", "Z", "+00:00") else ""
+    return separators.pop() + fraction + zone if zone in ("", "Z", "+00:00", " +00:00") else ""
 
 
 def between_1990_and_2100(seconds: float) -> bool:
@@ -249,7 +251,9 @@ def stored_in(path: Path, table: str, column: str) -> list[Any]:
 
 dates = st.dates().map(date.isoformat)
 clocks = st.times().map(lambda time: time.isoformat("seconds"))
-zones = st.sampled_from(["", "", "Z", "+00:00", "+02:00", "-00:00", "+24:00"])
+zones = st.sampled_from(
+    ["", "", "Z", "+00:00", " +00:00", "+02:00", " +02:00", " -00:00", "  +00:00", " Z", "-00:00", "+24:00"]
+)
 fractions = st.sampled_from(["", ".5", ".123", ".000000", ".123456", ".123456789", ".", ".1234567890"])
 timestamps = st.builds(
     lambda day, separator, clock, fraction, zone: f"{day}{separator}{clock}{fraction}{zone}",

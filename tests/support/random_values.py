@@ -97,6 +97,7 @@ FLAVOURS: Mapping[str, st.SearchStrategy[Any]] = {
     "ISO timestamps": _iso("T", "milliseconds", "Z"),
     "python timestamps": _iso(" ", "auto", ""),
     "zoned timestamps": _iso("T", "microseconds", "+00:00"),
+    "zones apart": _iso(" ", "milliseconds", " +00:00"),
     "distant zones": _iso("T", "seconds", "+02:00"),
     "odd timestamps": _texts(
         "2024-01-02T03:04:05",

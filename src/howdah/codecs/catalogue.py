@@ -245,7 +245,7 @@ ALL_CODECS = (
         decode=iso_back.decode_iso_datetime,
         parameters={
             "format": 'separator ("T" or space), digits after the second ("0" to "6"; "0/6": none or six), '
-            'zone ("", "Z" or "+00:00"), such as "T3Z"; required'
+            'zone ("", "Z", "+00:00" or " +00:00"), such as "T3Z"; required'
         },
         rejects={
             "not-iso-datetime": "Not of that format, or no real moment of the years 1 to 9999.",

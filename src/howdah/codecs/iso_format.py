@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from howdah.errors import UsageError
 
-_ZONES = ("+00:00", "Z", "")
+#: The longer before what it ends with. Sequelize writes the one with a blank.
+_ZONES = (" +00:00", "+00:00", "Z", "")
 _FRACTIONS = ("0", "1", "2", "3", "4", "5", "6", "0/6")
 
 
@@ -24,7 +25,7 @@ class IsoFormat:
     digits: int
     #: No fraction where it is zero, all `digits` otherwise (Python's isoformat).
     omit_zero: bool = False
-    #: Written after the time: "", "Z" or "+00:00".
+    #: Written after the time: "", "Z", "+00:00" or " +00:00".
     zone: str = ""
 
 
@@ -41,7 +42,7 @@ def read_datetime_format(params: Mapping[str, str]) -> IsoFormat:
         "C-103",
         f'parameter "format" of codec "iso-datetime" cannot be "{text}"',
         hint='Write separator ("T" or a space), digits after the second ("0" to "6" or "0/6") and zone '
-        '("", "Z" or "+00:00"), such as "T3Z".',
+        '("", "Z", "+00:00" or " +00:00"), such as "T3Z".',
     )
 
 

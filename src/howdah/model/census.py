@@ -58,7 +58,7 @@ class ColumnCensus:
     json_documents: int = 0
     #: The one format of every ISO timestamp: "<sep><fraction><zone>" with sep " " or "T"; fraction
     #: "0" to "6" (always that many digits) or "0/6" (none, or six: Python's isoformat); zone "",
-    #: "Z", "+00:00". E.g. "T3Z". "" when the texts do not share one format.
+    #: "Z", "+00:00", " +00:00". E.g. "T3Z". "" when the texts do not share one format.
     datetime_format: str = ""
     #: Likewise fraction of ISO times: "0" to "6", "0/6" or "".
     time_format: str = ""

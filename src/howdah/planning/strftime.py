@@ -85,7 +85,7 @@ def form_of_pattern(pattern: str) -> str:
     if not body.startswith("%Y-%m-%d") or body[8:9] not in ("T", " "):
         return ""
     clock, zone = body[9:], ""
-    for ending in ("Z", "+00:00"):
+    for ending in ("Z", " +00:00", "+00:00"):
         if clock.endswith(ending):
             clock, zone = clock.removesuffix(ending), ending
     digits = {"%H:%M:%S": "0", "%H:%M:%f": "3"}.get(clock)

@@ -107,7 +107,14 @@ def are_timestamps(matrix: np.ndarray, forms: MomentForms) -> bool:
     forms.separators |= {chr(separator) for separator in separators}
     ends_in_z = matrix[:, -1] == ord("Z")
     has_offset = np.isin(matrix[:, -6], (ord("+"), ord("-")))
-    for rows, zone_width in ((ends_in_z, 1), (has_offset, 6), (~ends_in_z & ~has_offset, 0)):
+    # Sequelize writes "2024-01-02 03:04:05.678 +00:00".
+    is_apart = has_offset & (matrix[:, -7] == ord(" "))
+    for rows, zone_width in (
+        (ends_in_z, 1),
+        (has_offset & ~is_apart, 6),
+        (is_apart, 7),
+        (~ends_in_z & ~has_offset, 0),
+    ):
         part = matrix[rows]
         if not len(part):
             continue
@@ -125,14 +132,15 @@ def _are_zones(matrix: np.ndarray, forms: MomentForms) -> bool:
     if matrix.shape[1] == 1:
         forms.zones.add("Z")
         return True
-    hours, minutes = _number(matrix, 1, 3), _number(matrix, 4, 6)
-    if hours is None or minutes is None or not (matrix[:, 3] == ord(":")).all():
+    offsets = matrix[:, -6:]
+    hours, minutes = _number(offsets, 1, 3), _number(offsets, 4, 6)
+    if hours is None or minutes is None or not (offsets[:, 3] == ord(":")).all():
         return False
     if not ((hours <= 23) & (minutes <= 59)).all():
         return False
-    is_utc = (matrix[:, 0] == ord("+")) & (hours == 0) & (minutes == 0)
+    is_utc = (offsets[:, 0] == ord("+")) & (hours == 0) & (minutes == 0)
     if is_utc.any():
-        forms.zones.add("+00:00")
+        forms.zones.add("+00:00" if matrix.shape[1] == offsets.shape[1] else " +00:00")
     if not is_utc.all():
         forms.zones.add(_OTHER_ZONE)
     return True
