@@ -541,7 +541,8 @@ def test_rows_with_null_in_a_unique_column_are_neither_lost_nor_doubled(
     )
 
 
-def test_a_key_that_is_not_unicode_does_not_end_the_following(tmp_path: Path, database: str) -> None:
+def _followed_texts(tmp_path: Path, database: str) -> tuple[Path, FollowRequest]:
+    """A file with texts for keys that is followed, and the request that goes on with it."""
     source = make_database(
         tmp_path / "bytes.db",
         "CREATE TABLE note (code TEXT PRIMARY KEY, n INT); INSERT INTO note VALUES ('a', 1), ('b', 2);",
@@ -550,6 +551,11 @@ def test_a_key_that_is_not_unicode_does_not_end_the_following(tmp_path: Path, da
         source=str(source), target=target_request(database), consent=True, until_caught_up=True
     )
     follow(request)
+    return source, request
+
+
+def test_a_key_that_is_not_unicode_does_not_end_the_following(tmp_path: Path, database: str) -> None:
+    source, request = _followed_texts(tmp_path, database)
     _write(
         source,
         "INSERT INTO note VALUES (CAST(x'ff41' AS TEXT), 3), ('c', 4); DELETE FROM note WHERE code = 'a'",
@@ -718,14 +724,7 @@ def test_rows_go_home_into_the_file_that_was_fenced_and_into_no_other(
 def test_a_key_that_is_not_unicode_does_not_end_a_comparison_of_all_rows(
     tmp_path: Path, database: str
 ) -> None:
-    source = make_database(
-        tmp_path / "bytes.db",
-        "CREATE TABLE note (code TEXT PRIMARY KEY, n INT); INSERT INTO note VALUES ('a', 1), ('b', 2);",
-    )
-    request = FollowRequest(
-        source=str(source), target=target_request(database), consent=True, until_caught_up=True
-    )
-    follow(request)
+    source, request = _followed_texts(tmp_path, database)
     _write(
         source,
         "ALTER TABLE note RENAME TO old; CREATE TABLE note (code TEXT PRIMARY KEY, n INT);"
