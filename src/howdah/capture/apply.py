@@ -30,7 +30,6 @@ from howdah.postgres.copy import build_copy_rows, copy_in
 from howdah.sqlite.live_file import LiveFile, Noted, NotedKey, fetch_all, fetch_present
 from howdah.sqlite.python_columns import column_of
 from howdah.sqlite.row_select import ColumnChunk
-from howdah.state.quarantine import OVERWRITTEN
 from howdah.state.store import Connection
 
 #: Stands in a count of copied writes: keys were noted, and passed by, of a table that goes over as a whole.
@@ -243,9 +242,7 @@ def encode_keys(plan: TablePlan, keys: Sequence[NotedKey]) -> memoryview:
 def _forget_quarantine(connection: Connection, job: LoadJob, change: TableChange) -> None:
     """Let rows out of quarantine that are looked at again: whether they can go is decided anew."""
     # Of a row that another took the place of there is nothing but what is kept.
-    rows = [
-        row for row in job.quarantine.rows(connection, table=change.plan.name) if row.reason != OVERWRITTEN
-    ]
+    rows = job.quarantine.rows(connection, table=change.plan.name, in_file=True)
     if not rows:
         return
     if change.keys is None:

@@ -17,13 +17,13 @@ from howdah.ops.live_run import LiveRun
 from howdah.sqlite.connect import Connection
 from howdah.sqlite.row_chunks import read_encoding
 from howdah.sqlite.row_select import bound
-from howdah.state.quarantine import OVERWRITTEN, Quarantine
+from howdah.state.quarantine import Quarantine
 
 
 def find_moved_rows(live: LiveRun) -> None:
     """Let quarantine name its rows as the file does now, outside of a transaction."""
     quarantine = Quarantine(state=live.state, run_id=live.run.id)
-    rows = [row for row in quarantine.rows(live.connection) if row.reason != OVERWRITTEN]
+    rows = quarantine.rows(live.connection, in_file=True)
     live.connection.rollback()
     moved: list[QuarantinedRow] = []
     with live.file.looking():

@@ -55,16 +55,32 @@ class Quarantine:
             )
 
     def rows(
-        self, connection: Connection, *, table: str | None = None, numbers: Sequence[int] | None = None
+        self,
+        connection: Connection,
+        *,
+        table: str | None = None,
+        numbers: Sequence[int] | None = None,
+        in_file: bool = False,
     ) -> list[QuarantinedRow]:
-        """Return the rows set aside, oldest first, of one table or by their numbers where given."""
+        """
+        Return the rows set aside, oldest first, of one table or by their numbers where given.
+
+        With `in_file` those alone that the SQLite file still has.
+        """
         found = connection.execute(
             self.state.query(
                 "SELECT " + _COLUMNS + " FROM {schema}.quarantine WHERE run_id = %(run)s"
                 " AND (%(table)s::text IS NULL OR source_table = %(table)s)"
-                " AND (%(numbers)s::bigint[] IS NULL OR number = ANY (%(numbers)s)) ORDER BY number"
+                " AND (%(numbers)s::bigint[] IS NULL OR number = ANY (%(numbers)s))"
+                " AND NOT (%(in_file)s AND reason = %(overwritten)s) ORDER BY number"
             ),
-            {"run": self.run_id, "table": table, "numbers": None if numbers is None else list(numbers)},
+            {
+                "run": self.run_id,
+                "table": table,
+                "numbers": None if numbers is None else list(numbers),
+                "in_file": in_file,
+                "overwritten": OVERWRITTEN,
+            },
         ).fetchall()
         return [_build_row(row) for row in found]
 
